@@ -1,0 +1,156 @@
+"""
+Who asks, until when, under which key and trace.
+
+Every execution of a method or handler has one `Context`. It is set by the reception that lets the
+call in, and travels with the calls, events and sends that come out of it.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import hashlib
+import os
+import random
+import secrets
+import time
+from typing import Any, Literal
+
+import msgspec
+
+ALL_PERMISSIONS = frozenset({"*"})
+
+
+class Caller(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    Who stands at the beginning of the request; calls between services keep it.
+
+    Attributes:
+        kind: ``anonymous``, ``user``, ``service`` or ``system``.
+        subject: The caller's name, unique within its kind; empty for anonymous.
+        permissions: What it may do; ``*`` is everything.
+        tenant: The tenant that it belongs to, if the application has tenants.
+    """
+
+    kind: Literal["anonymous", "user", "service", "system"] = "anonymous"
+    subject: str = ""
+    permissions: frozenset[str] = frozenset()
+    tenant: str | None = None
+
+    def may(self, permission: str) -> bool:
+        """Whether the caller has *permission*."""
+        return permission in self.permissions or "*" in self.permissions
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.subject!r}" if self.subject else self.kind
+
+
+SYSTEM = Caller(kind="system", subject="outgrow", permissions=ALL_PERMISSIONS)
+
+
+class Context(msgspec.Struct, kw_only=True):
+    """
+    The execution that is going on.
+
+    Attributes:
+        caller: Who stands at the beginning of the request.
+        correlation_id: One id for everything that comes out of one request.
+        trace_id: W3C trace id, a 128-bit number.
+        span_id: W3C span id of this execution, a 64-bit number.
+        deadline: When the caller gives up, by the application's monotonic clock.
+        method: ``service.method`` that is executed; empty outside of any.
+        key: The execution's id: the caller's idempotency key, or derived from it.
+        via: The service that made the call; empty if it came from outside.
+        transaction: The transaction that is open, if any.
+    """
+
+    caller: Caller
+    correlation_id: str
+    trace_id: int
+    span_id: int
+    deadline: float
+    method: str = ""
+    key: str | None = None
+    via: str = ""
+    transaction: Any = None
+    watch: Any = None
+    ordinals: dict[str, int] | None = None
+
+    @property
+    def traceparent(self) -> str:
+        """The W3C ``traceparent`` header of this execution."""
+        return f"00-{self.trace_id:032x}-{self.span_id:016x}-01"
+
+    def derive_key(self, method: str, arguments: bytes) -> str:
+        """
+        The key of the next call of *method* with *arguments* from this execution.
+
+        A rerun of this execution derives the same keys for the same calls, so that its children
+        are repeats. Equal calls are told apart by their order.
+
+        Args:
+            method: ``service.method``.
+            arguments: Their canonical encoding.
+        """
+        call = hashlib.sha256(arguments).hexdigest()
+        if self.key is None:
+            self.key = new_id()
+        if self.ordinals is None:
+            self.ordinals = {}
+        n = self.ordinals[method + call] = self.ordinals.get(method + call, 0) + 1
+        return hashlib.sha256(f"{self.key}\n{method}\n{call}\n{n}".encode()).hexdigest()
+
+
+_current: contextvars.ContextVar[Context] = contextvars.ContextVar("outgrow.context")
+
+current = _current.get
+enter = _current.set
+leave = _current.reset
+
+
+def context() -> Context:
+    """
+    The context of the execution that is going on.
+
+    Raises:
+        LookupError: Nothing of outgrow is being executed here.
+    """
+    return _current.get()
+
+
+def new_id() -> str:
+    """
+    A new UUIDv7 as text: unique, and sorted by the time when it was made.
+
+    Algorithm: RFC 9562, section 5.7.
+    """
+    milliseconds = time.time_ns() // 1_000_000
+    noise = int.from_bytes(os.urandom(10))
+    number = (milliseconds << 80) | (0x7 << 76) | ((noise >> 68) << 64)
+    number |= (0b10 << 62) | (noise & ((1 << 62) - 1))
+    text = f"{number:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+_spans = random.Random(secrets.randbits(64))
+
+
+def new_span_id() -> int:
+    """A new W3C span id. Not a secret, so a fast generator does."""
+    return _spans.getrandbits(64) or 1
+
+
+def new_trace_id() -> int:
+    """A new W3C trace id. Not a secret, so a fast generator does."""
+    return _spans.getrandbits(128) or 1
+
+
+def parse_traceparent(header: str) -> tuple[int, int] | None:
+    """The trace and span id of a W3C ``traceparent`` header, or None if it is not one."""
+    parts = header.split("-")
+    if len(parts) < 4 or len(parts[1]) != 32 or len(parts[2]) != 16 or parts[0] == "ff":
+        return None
+    try:
+        trace_id, span_id = int(parts[1], 16), int(parts[2], 16)
+    except ValueError:
+        return None
+    return (trace_id, span_id) if trace_id and span_id else None

@@ -1,0 +1,84 @@
+"""
+Limits that a type carries, such as ``Annotated[int, Ge(1)]``, and the checks made from them.
+
+Both spellings mean the same: `annotated_types`, which Pydantic uses, and `msgspec.Meta`. Types are
+not checked here, only limits: what types promise is checked where data enters a process.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import annotated_types
+import msgspec
+
+_WORDS = {
+    "ge": "at least {}",
+    "gt": "more than {}",
+    "le": "at most {}",
+    "lt": "less than {}",
+    "multiple_of": "a multiple of {}",
+    "min_length": "at least {} long",
+    "max_length": "at most {} long",
+    "pattern": "of the form {!r}",
+}
+_TESTS = {
+    "ge": "{v} >= {l}",
+    "gt": "{v} > {l}",
+    "le": "{v} <= {l}",
+    "lt": "{v} < {l}",
+    "multiple_of": "{v} % {l} == 0",
+    "min_length": "len({v}) >= {l}",
+    "max_length": "len({v}) <= {l}",
+    "pattern": "{l}({v}) is not None",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """
+    One limit of a value.
+
+    Attributes:
+        name: The name that `msgspec.Meta` gives it, such as ``ge`` or ``max_length``.
+        value: What it is compared with.
+    """
+
+    name: str
+    value: Any
+
+    def __str__(self) -> str:
+        return _WORDS[self.name].format(self.value)
+
+    def test(self, expression: str, constant: str) -> str:
+        """Python source that is true when *expression* keeps the limit held in *constant*."""
+        return _TESTS[self.name].format(v=expression, l=constant)
+
+    @property
+    def constant(self) -> Any:
+        """What the source of `test` calls its constant."""
+        return re.compile(self.value).search if self.name == "pattern" else self.value
+
+
+def read_limits(metadata: Iterable[object]) -> tuple[Limit, ...]:
+    """The limits among the *metadata* of an ``Annotated`` type."""
+    return tuple(limit for item in metadata for limit in _limits_of(item))
+
+
+def _limits_of(item: object) -> Iterable[Limit]:
+    if isinstance(item, msgspec.Meta):
+        for name in _WORDS:
+            value = getattr(item, name)
+            if value is not None:
+                yield Limit(name, value)
+    elif isinstance(item, annotated_types.GroupedMetadata):
+        for part in item:
+            yield from _limits_of(part)
+    elif isinstance(item, annotated_types.BaseMetadata):
+        for name in _WORDS:
+            value = getattr(item, name, None)
+            if value is not None and not (name == "min_length" and value == 0):
+                yield Limit(name, value)

@@ -1,0 +1,55 @@
+"""Where something stands in the user's code, for messages."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+def place_of(thing: type | Callable[..., Any]) -> str:
+    """``file:line`` of a class or function, relative to the current folder if it is below it."""
+    code = getattr(thing, "__code__", None)
+    if code is not None:
+        return _place(code.co_filename, code.co_firstlineno)
+    try:
+        filename = inspect.getsourcefile(thing) or "?"
+        line = inspect.getsourcelines(thing)[1]
+    except (OSError, TypeError):
+        return f"{thing.__module__}.{thing.__qualname__}"
+    return _place(filename, line)
+
+
+def caller_place(depth: int) -> str:
+    """``file:line`` of the code *depth* frames above the function that asks."""
+    frame = sys._getframe(depth + 1)
+    return _place(frame.f_code.co_filename, frame.f_lineno)
+
+
+def _place(filename: str, line: int) -> str:
+    path = Path(filename)
+    if path.is_absolute() and path.is_relative_to(Path.cwd()):
+        path = path.relative_to(Path.cwd())
+    return f"{path}:{line}"
+
+
+def service_package(module: str) -> str:
+    """
+    The dotted name of the service that *module* belongs to.
+
+    A service is a package with a ``contract`` module, or one module that holds all of it.
+    """
+    loaded = sys.modules.get(module)
+    package = (getattr(loaded, "__package__", None) or "") if loaded else ""
+    if module.endswith(".contract"):
+        return module.removesuffix(".contract")
+    if package and package != module and f"{package}.contract" in sys.modules:
+        return package
+    return module
+
+
+def service_name(module: str) -> str:
+    """The short name of the service that *module* belongs to."""
+    return service_package(module).rpartition(".")[2]

@@ -1,0 +1,128 @@
+"""Problems: declared refusals, which are replies and arrive as the same type everywhere."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
+
+import msgspec
+
+from outgrow.contracts.places import caller_place, service_name
+from outgrow.contracts.shapes import Field, fields_of, resolve_hints
+from outgrow.errors import Finding, InvalidContract
+
+STATUSES = {
+    "invalid_argument": 400,
+    "unauthenticated": 401,
+    "permission_denied": 403,
+    "not_found": 404,
+    "already_exists": 409,
+    "failed_precondition": 409,
+    "aborted": 409,
+    "out_of_range": 422,
+    "resource_exhausted": 429,
+}
+"""The gRPC status names that a problem may have, and the HTTP status that each becomes."""
+
+_RESERVED = {"args", "status", "with_traceback", "add_note"}
+
+
+@dataclass_transform(kw_only_default=True)
+class Problem(Exception):
+    """
+    A refusal that a method's contract declares: a reply, not a failure.
+
+    The docstring of a subclass is its message; ``{field}`` is replaced by the field's value. Fields
+    are written as in a record. A problem is remembered under the caller's key like any other reply,
+    and what the method did until then is rolled back.
+    """
+
+    status: ClassVar[str]
+
+    def __init_subclass__(cls, *, status: str = "failed_precondition") -> None:
+        findings = []
+        if status not in STATUSES:
+            findings.append(
+                Finding(
+                    place=caller_place(1),
+                    message=f"problem {cls.__name__} has the status {status!r}.",
+                    remedy=f"A problem has one of: {', '.join(sorted(STATUSES))}.",
+                    slug="problem-status",
+                )
+            )
+        names = cls.__dict__.get("__annotations__", {})
+        findings += [
+            Finding(
+                place=caller_place(1),
+                message=f"problem {cls.__name__} has a field named {name!r}.",
+                remedy="Exceptions use that name themselves; choose another.",
+                slug="problem-field",
+            )
+            for name in sorted(_RESERVED & set(names))
+        ]
+        InvalidContract.raise_if_any(findings)
+        cls.status = status
+
+    if not TYPE_CHECKING:
+
+        def __init__(self, **fields: Any) -> None:
+            record = msgspec.convert(fields, type=_struct_of(type(self)), strict=True)
+            for name in record.__struct_fields__:
+                setattr(self, name, getattr(record, name))
+            super().__init__(self._message())
+
+    def _message(self) -> str:
+        template = inspect.cleandoc(type(self).__dict__.get("__doc__") or type(self).__name__)
+        return template.format_map(vars(self))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), problem_fields(self))
+
+
+def problem_type(problem: type[Problem]) -> str:
+    """The problem's name on the wire: ``service.Class``."""
+    return f"{service_name(problem.__module__)}.{problem.__name__}"
+
+
+def problem_fields(problem: Problem) -> dict[str, Any]:
+    """The problem's fields by name."""
+    return {name: getattr(problem, name) for name in _struct_of(type(problem)).__struct_fields__}
+
+
+def encode_problem(problem: Problem) -> bytes:
+    """The problem's fields as JSON."""
+    return msgspec.json.encode(problem_fields(problem))
+
+
+def decode_problem(problem: type[Problem], body: bytes) -> Problem:
+    """The problem whose fields are the JSON object *body*."""
+    record = msgspec.json.decode(body, type=_struct_of(problem))
+    return problem(**{name: getattr(record, name) for name in record.__struct_fields__})
+
+
+def problem_schema_fields(problem: type[Problem]) -> tuple[Field, ...]:
+    """
+    The shapes of the problem's fields.
+
+    Raises:
+        UnknownShape: A field has a type that contracts cannot carry.
+    """
+    return fields_of(_struct_of(problem))
+
+
+def _rebuild(cls: type[Problem], fields: dict[str, Any]) -> Problem:
+    return cls(**fields)
+
+
+def _struct_of(cls: type[Problem]) -> type[msgspec.Struct]:
+    """The record of the problem's fields, made at first use: an exception cannot be a struct."""
+    if "__outgrow_struct__" not in cls.__dict__:
+        defaults = {name: getattr(cls, name) for name in vars(cls) if not name.startswith("_")}
+        hints = resolve_hints(cls)
+        fields: list[Any] = [
+            (name, hint, defaults[name]) if name in defaults else (name, hint)
+            for name, hint in hints.items()
+            if name != "status"
+        ]
+        cls.__outgrow_struct__ = msgspec.defstruct(cls.__name__, fields, frozen=True, kw_only=True)  # type: ignore[attr-defined]
+    return cls.__outgrow_struct__  # type: ignore[attr-defined,no-any-return]

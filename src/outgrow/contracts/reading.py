@@ -1,0 +1,286 @@
+"""Read a contract class into its model, with all findings at once."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from typing import Any
+
+import msgspec
+
+from outgrow.contracts.declarations import (
+    Binding,
+    Declaration,
+    declaration_of,
+    is_contract,
+    parse_binding,
+)
+from outgrow.contracts.durations import parse_duration
+from outgrow.contracts.model import ContractModel, EventModel, Method, Parameter
+from outgrow.contracts.places import place_of, service_name, service_package
+from outgrow.contracts.problems import problem_schema_fields, problem_type
+from outgrow.contracts.records import Event, event_type
+from outgrow.contracts.shapes import (
+    Choice,
+    Maybe,
+    Scalar,
+    Shape,
+    UnknownShape,
+    fields_of,
+    read_shape,
+    resolve_hints,
+)
+from outgrow.errors import Finding, InvalidContract
+
+
+def read_contract(contract: type) -> ContractModel:
+    """
+    The model of *contract*; read once and kept with the class.
+
+    Raises:
+        InvalidContract: All that is wrong with it, with file and line.
+    """
+    if "__outgrow_model__" not in contract.__dict__:
+        contract.__outgrow_model__ = _Reader(contract).read()  # type: ignore[attr-defined]
+    return contract.__outgrow_model__  # type: ignore[attr-defined,no-any-return]
+
+
+class _Reader:
+    """Reads one contract and collects what is wrong with it."""
+
+    def __init__(self, contract: type) -> None:
+        self.contract = contract
+        self.findings: list[Finding] = []
+
+    def read(self) -> ContractModel:
+        if not is_contract(self.contract):
+            self._find(
+                place_of(self.contract),
+                f"{self.contract.__name__} is no contract.",
+                "A contract derives from outgrow.Contract directly. A class below it is a service "
+                "and is marked @service.",
+                "not-a-contract",
+            )
+            raise InvalidContract(self.findings)
+        methods = {
+            name: method
+            for name, function in vars(self.contract).items()
+            if not name.startswith("_") and inspect.isfunction(function)
+            if (method := self._method(name, function)) is not None
+        }
+        self._check_bindings(methods)
+        events = self._events()
+        InvalidContract.raise_if_any(self.findings)
+        return ContractModel(
+            contract=self.contract,
+            service=service_name(self.contract.__module__),
+            package=service_package(self.contract.__module__),
+            version=self.contract.__outgrow_version__,  # type: ignore[attr-defined]
+            methods=methods,
+            events=events,
+            doc=_doc(self.contract),
+            place=place_of(self.contract),
+        )
+
+    def _find(self, place: str, message: str, remedy: str, slug: str) -> None:
+        self.findings.append(Finding(place=place, message=message, remedy=remedy, slug=slug))
+
+    def _method(self, name: str, function: Any) -> Method | None:
+        place, declaration = place_of(function), declaration_of(function)
+        if declaration is None:
+            self._find(
+                place,
+                f"{self.contract.__name__}.{name} is neither a query nor a command.",
+                "Mark it @query if it changes nothing and @command if it does, or begin its name "
+                "with an underscore.",
+                "method-unmarked",
+            )
+            return None
+        if not inspect.iscoroutinefunction(function):
+            self._find(
+                place,
+                f"{self.contract.__name__}.{name} is not 'async def'.",
+                "Every method may become remote, so every method is awaited. Streams of replies "
+                "are not supported yet.",
+                "method-not-async",
+            )
+            return None
+        try:
+            hints = resolve_hints(function)
+        except UnknownShape as error:
+            self._find(place, f"{self.contract.__name__}.{name}: {error}", "", "type-unresolved")
+            return None
+        parameters = self._parameters(name, function, hints, place)
+        reply = self._shape(hints.get("return", ...), f"the reply of {name}", place)
+        self._check_problems(name, declaration, place)
+        return Method(
+            service=service_name(self.contract.__module__),
+            name=name,
+            kind=declaration.kind,
+            repeat=declaration.repeat,
+            parameters=parameters,
+            reply=reply,
+            reply_hint=hints.get("return"),
+            http=self._binding(name, declaration, parameters, place),
+            allow=declaration.allow,
+            problems={problem_type(problem): problem for problem in declaration.raises},
+            deadline_seconds=self._deadline(declaration, place),
+            doc=_doc(function),
+            place=place,
+        )
+
+    def _parameters(
+        self, name: str, function: Any, hints: dict[str, Any], place: str
+    ) -> tuple[Parameter, ...]:
+        parameters = []
+        for parameter in list(inspect.signature(function).parameters.values())[1:]:
+            if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+                self._find(
+                    place,
+                    f"{self.contract.__name__}.{name} takes {parameter}.",
+                    "A method of a contract has named parameters only.",
+                    "parameter-kind",
+                )
+                continue
+            hint = hints.get(parameter.name, ...)
+            shape = self._shape(hint, f"parameter {parameter.name!r} of {name}", place)
+            default = msgspec.NODEFAULT if parameter.default is parameter.empty else parameter.default
+            parameters.append(
+                Parameter(name=parameter.name, shape=shape, hint=hint, default=default)
+            )
+        return tuple(parameters)
+
+    def _shape(self, hint: Any, role: str, place: str) -> Shape:
+        if hint is ...:
+            self._find(
+                place,
+                f"{role} has no type.",
+                "Type hints are the interface definition: write one.",
+                "type-missing",
+            )
+            return Scalar("str")
+        try:
+            shape = read_shape(hint)
+            _read_deep(shape)
+        except UnknownShape as error:
+            self._find(place, f"{role}: {error}.", "", "type-not-carried")
+            return Scalar("str")
+        return shape
+
+    def _binding(
+        self, name: str, declaration: Declaration, parameters: tuple[Parameter, ...], place: str
+    ) -> Binding | None:
+        if declaration.http is None:
+            return None
+        try:
+            binding = parse_binding(declaration.http)
+        except ValueError as error:
+            self._find(place, f"{self.contract.__name__}.{name}: {error}", "", "http-binding")
+            return None
+        shapes = {parameter.name: parameter.shape for parameter in parameters}
+        for parameter in binding.path_parameters:
+            if not isinstance(shapes.get(parameter), Scalar | Choice):
+                self._find(
+                    place,
+                    f"the path of {name} has {{{parameter}}}, which is no single value among its "
+                    "parameters.",
+                    f"Its parameters: {', '.join(shapes) or 'none'}.",
+                    "http-path-parameter",
+                )
+        if binding.verb in ("GET", "DELETE"):
+            self._check_query_string(name, binding, shapes, place)
+        if declaration.kind == "command" and binding.verb == "GET":
+            self._find(
+                place,
+                f"command {name} is bound to GET.",
+                "Whoever may repeat or cache a GET expects that it changes nothing. Use POST.",
+                "http-command-get",
+            )
+        return binding
+
+    def _check_query_string(
+        self, name: str, binding: Binding, shapes: dict[str, Shape], place: str
+    ) -> None:
+        for parameter, shape in shapes.items():
+            inner = shape.item if isinstance(shape, Maybe) else shape
+            if parameter not in binding.path_parameters and not isinstance(inner, Scalar | Choice):
+                self._find(
+                    place,
+                    f"parameter {parameter!r} of {name} cannot be written in a URL.",
+                    f"{binding.verb} has no body, so its parameters are single values. "
+                    "Use POST, or give it single values.",
+                    "http-query-parameter",
+                )
+
+    def _check_bindings(self, methods: dict[str, Method]) -> None:
+        seen: dict[tuple[str, str], Method] = {}
+        for method in methods.values():
+            if method.http is None:
+                continue
+            form = "/".join("{}" if s.startswith("{") else s for s in method.http.path.split("/"))
+            other = seen.setdefault((method.http.verb, form), method)
+            if other is not method:
+                self._find(
+                    method.place,
+                    f"{method.name} and {other.name} are both bound to "
+                    f"{method.http.verb} {method.http.path}.",
+                    "A verb and path lead to one method.",
+                    "http-binding-taken",
+                )
+
+    def _check_problems(self, name: str, declaration: Declaration, place: str) -> None:
+        for problem in declaration.raises:
+            try:
+                for field in problem_schema_fields(problem):
+                    _read_deep(field.shape)
+            except UnknownShape as error:
+                text = f"problem {problem.__name__} of {name}: {error}."
+                self._find(place, text, "", "type-not-carried")
+
+    def _deadline(self, declaration: Declaration, place: str) -> float | None:
+        if declaration.deadline is None:
+            return None
+        try:
+            return parse_duration(declaration.deadline)
+        except ValueError as error:
+            self._find(place, str(error), "", "duration")
+            return None
+
+    def _events(self) -> tuple[EventModel, ...]:
+        module = sys.modules[self.contract.__module__]
+        models = []
+        for event in vars(module).values():
+            if not (isinstance(event, type) and issubclass(event, Event) and event is not Event):
+                continue
+            if event.__module__ != module.__name__:
+                continue
+            try:
+                fields = fields_of(event)
+                for field in fields:
+                    _read_deep(field.shape)
+            except UnknownShape as error:
+                self._find(place_of(event), f"{error}.", "", "type-not-carried")
+                continue
+            models.append(
+                EventModel(event=event, type=event_type(event), fields=fields, doc=_doc(event))
+            )
+        return tuple(models)
+
+
+def _read_deep(shape: Shape, seen: set[type] | None = None) -> None:
+    """Read the fields of all records inside *shape*, so that what is wrong is found now."""
+    seen = set() if seen is None else seen
+    for part in ("item", "value"):
+        if hasattr(shape, part):
+            _read_deep(getattr(shape, part), seen)
+    record = getattr(shape, "record", None)
+    if record is not None and record not in seen:
+        seen.add(record)
+        for field in fields_of(record):
+            _read_deep(field.shape, seen)
+
+
+def _doc(thing: Any) -> str:
+    return inspect.cleandoc(thing.__dict__.get("__doc__") or "") if isinstance(thing, type) else (
+        inspect.getdoc(thing) or ""
+    )

@@ -1,0 +1,324 @@
+"""
+Every way outgrow can fail, on one page.
+
+OutgrowError
+├─ DefinitionError       the program is wrong; raised before any traffic, all findings at once
+│  ├─ InvalidContract    a contract, record, event or problem
+│  ├─ InvalidService     a service class, or what it needs
+│  └─ InvalidTopology    outgrow.toml
+├─ CallError             a call failed; .may_have_run says whether the other side may have acted
+│  ├─ CallRefused        it did not run
+│  │  ├─ ArgumentsRefused · CallerNotAllowed · CallInTransaction · KeyReused · Overloaded
+│  ├─ ServiceUnreachable
+│  ├─ CallTimedOut
+│  └─ CallFailed         it raised something that its contract does not declare
+├─ StoreError
+│  ├─ StoreRefused       StoreInUse · StoreOfAnother · StoreUnreadable · MigrationFailed
+│  ├─ NoSuchRow
+│  └─ UnitError          a unit of work was rolled back, alone
+│     ├─ StatementRefused · StatementFailed · StatementInterrupted
+│     ├─ TransactionClosed · WaitedInTransaction
+├─ JournalError          EventTooLarge · EventUnreadable · NotTheOwner
+├─ ControlError          a running process could not be asked, or could not answer
+└─ InternalError         outgrow is wrong; please report
+
+Errors carry plain data in typed fields, so that they survive pickling and the wire. A declared
+`Problem` is not here: it is a reply.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """
+    One thing that is wrong with a program: where, what, and what to do about it.
+
+    Attributes:
+        place: ``file:line`` where it stands, or the name of what is wrong.
+        message: What happened, one sentence.
+        remedy: What would be right and what to do; may be several sentences.
+        slug: The finding's name, for ``outgrow explain``.
+    """
+
+    place: str
+    message: str
+    remedy: str
+    slug: str
+
+    def __str__(self) -> str:
+        remedy = "".join(f"\n  {line}" for line in self.remedy.splitlines())
+        return f"{self.place}: {self.message}{remedy}"
+
+
+class OutgrowError(Exception):
+    """Everything that outgrow raises on purpose."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Exceptions with keyword-only fields do not survive pickling by themselves.
+        return _rebuild, (type(self), self.args, self.__dict__)
+
+
+def _rebuild(cls: type[OutgrowError], args: tuple[Any, ...], fields: dict[str, Any]) -> OutgrowError:
+    error = cls.__new__(cls)
+    error.args = args
+    error.__dict__.update(fields)
+    return error
+
+
+class DefinitionError(OutgrowError):
+    """The program is wrong. Raised before any traffic, with all findings at once."""
+
+    def __init__(self, findings: list[Finding]) -> None:
+        self.findings = findings
+        count = "1 finding" if len(findings) == 1 else f"{len(findings)} findings"
+        slugs = ", ".join(f"outgrow explain {slug}" for slug in sorted({f.slug for f in findings}))
+        text = "\n".join(str(finding) for finding in findings)
+        super().__init__(f"{text}\n\n{count}. More: {slugs}")
+
+    @classmethod
+    def raise_if_any(cls, findings: list[Finding]) -> None:
+        """Raise one error that names them all, if there are any."""
+        if findings:
+            raise cls(findings)
+
+
+class InvalidContract(DefinitionError):
+    """A contract, record, event or problem cannot be what it says."""
+
+
+class InvalidService(DefinitionError):
+    """A service class cannot keep its contract, or what it needs is missing or ambiguous."""
+
+
+class InvalidTopology(DefinitionError):
+    """``outgrow.toml`` names something that does not exist or cannot be."""
+
+
+class CallError(OutgrowError):
+    """
+    A call failed.
+
+    Attributes:
+        method: ``service.method`` that was called.
+        may_have_run: Whether the other side may have acted, wholly or partly. If true, only a
+            repeat under the same key is safe.
+    """
+
+    may_have_run = True
+
+    def __init__(self, method: str, message: str) -> None:
+        self.method = method
+        super().__init__(f"{method}: {message}")
+
+
+class CallRefused(CallError):
+    """The other side did not begin; repeating is safe."""
+
+    may_have_run = False
+
+
+class ArgumentsRefused(CallRefused):
+    """
+    The arguments do not fit the method.
+
+    Attributes:
+        findings: ``(place, message)`` for each argument or part of one that does not fit.
+    """
+
+    def __init__(self, method: str, findings: list[tuple[str, str]]) -> None:
+        self.findings = findings
+        super().__init__(method, "; ".join(f"{place}: {message}" for place, message in findings))
+
+
+class CallerNotAllowed(CallRefused):
+    """
+    The caller lacks the permission that the method names.
+
+    Attributes:
+        permission: The permission that would be right.
+    """
+
+    def __init__(self, method: str, permission: str, caller: str) -> None:
+        self.permission = permission
+        super().__init__(method, f"{caller} lacks the permission {permission!r}.")
+
+
+class CallInTransaction(CallRefused):
+    """Another service was called while a transaction is open; nothing remote may be waited for."""
+
+    def __init__(self, method: str) -> None:
+        super().__init__(
+            method,
+            "a transaction is open, and nothing remote is waited for while a lock is held. "
+            "Ask before the transaction begins, or use tx.send(...) for after it.",
+        )
+
+
+class KeyReused(CallRefused):
+    """The same idempotency key came with other arguments."""
+
+    def __init__(self, method: str, key: str) -> None:
+        self.key = key
+        super().__init__(
+            method,
+            f"key {key!r} was used before with other arguments. "
+            "A repeat carries the same arguments; another command needs another key.",
+        )
+
+
+class Overloaded(CallRefused):
+    """The process has as much to do as its limit allows; later is better."""
+
+
+class ServiceUnreachable(CallError):
+    """
+    The process that hosts the service did not answer.
+
+    Attributes:
+        may_have_run: False only if the connection was never made.
+    """
+
+    def __init__(self, method: str, message: str, *, may_have_run: bool) -> None:
+        super().__init__(method, message)
+        self.may_have_run = may_have_run
+
+
+class CallTimedOut(CallError):
+    """
+    The deadline passed.
+
+    Attributes:
+        may_have_run: False only if the deadline had passed before the method began.
+    """
+
+    def __init__(self, method: str, *, may_have_run: bool) -> None:
+        super().__init__(method, "its deadline passed.")
+        self.may_have_run = may_have_run
+
+
+class CallFailed(CallError):
+    """
+    The method raised something that its contract does not declare.
+
+    In one process the original exception is the ``__cause__``.
+
+    Attributes:
+        error_type: Dotted name of the original exception's type.
+        error_text: Its text.
+    """
+
+    def __init__(self, method: str, error_type: str, error_text: str) -> None:
+        self.error_type = error_type
+        self.error_text = error_text
+        super().__init__(method, f"it raised {error_type}: {error_text}")
+
+
+class StoreError(OutgrowError):
+    """A service's store could not be opened or used."""
+
+
+class StoreRefused(StoreError):
+    """
+    The store was not opened; nothing in it was changed.
+
+    Attributes:
+        place: The file or address of the store.
+    """
+
+    def __init__(self, place: str, message: str) -> None:
+        self.place = place
+        super().__init__(f"{place}: {message}")
+
+
+class StoreInUse(StoreRefused):
+    """Another process has the store open."""
+
+
+class StoreOfAnother(StoreRefused):
+    """The store belongs to another application or service."""
+
+
+class StoreUnreadable(StoreRefused):
+    """The file is damaged, no database, or written by a newer outgrow."""
+
+
+class MigrationFailed(StoreRefused):
+    """A migration was rolled back; the store is as it was before."""
+
+
+class NoSuchRow(StoreError):
+    """``fetch_one`` found no row."""
+
+
+class UnitError(StoreError):
+    """A unit of work was rolled back, alone; its neighbours are not affected."""
+
+
+class StatementRefused(UnitError):
+    """The statement could harm other units or reach another file."""
+
+
+class StatementFailed(UnitError):
+    """
+    The database did not accept the statement.
+
+    Attributes:
+        kind: The database's name for what happened, such as ``IntegrityError``.
+    """
+
+    def __init__(self, message: str, kind: str) -> None:
+        self.kind = kind
+        super().__init__(message)
+
+
+class StatementInterrupted(UnitError):
+    """The statement ran longer than one statement may."""
+
+
+class TransactionClosed(UnitError):
+    """A transaction or snapshot was used after its end."""
+
+
+class WaitedInTransaction(UnitError):
+    """
+    A transactional method waited for something other than its transaction.
+
+    Attributes:
+        place: ``file:line`` of the await.
+    """
+
+    def __init__(self, place: str) -> None:
+        self.place = place
+        super().__init__(
+            f"{place}: waited for something other than the transaction. "
+            "Others wait while a transaction is open, so only tx.… may be awaited. "
+            "Wait before it begins; send with tx.send(...) what comes after it."
+        )
+
+
+class JournalError(OutgrowError):
+    """Something could not be recorded or read back."""
+
+
+class EventTooLarge(JournalError):
+    """The encoded event or command is over the limit."""
+
+
+class EventUnreadable(JournalError):
+    """A recorded event does not fit its class any more."""
+
+
+class NotTheOwner(JournalError):
+    """A service recorded an event that another service's contract defines."""
+
+
+class ControlError(OutgrowError):
+    """A running process could not be asked, or could not do what it was asked."""
+
+
+class InternalError(OutgrowError):
+    """outgrow is wrong; please report it with the traceback."""
