@@ -47,7 +47,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
 SYSTEM = Caller(kind="system", subject="outgrow", permissions=ALL_PERMISSIONS)
 
 
-class Context(msgspec.Struct, kw_only=True):
+class Context(msgspec.Struct):
     """
     The execution that is going on.
 
@@ -132,16 +132,17 @@ def new_id() -> str:
 
 
 _spans = random.Random(secrets.randbits(64))
+_random_bits = _spans.getrandbits
 
 
 def new_span_id() -> int:
-    """A new W3C span id. Not a secret, so a fast generator does."""
-    return _spans.getrandbits(64) or 1
+    """A new W3C span id. Not a secret, so a fast generator does; never zero."""
+    return _random_bits(64) | 1
 
 
 def new_trace_id() -> int:
     """A new W3C trace id. Not a secret, so a fast generator does."""
-    return _spans.getrandbits(128) or 1
+    return _random_bits(128) | 1
 
 
 def parse_traceparent(header: str) -> tuple[int, int] | None:

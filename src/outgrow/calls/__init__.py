@@ -1,0 +1,42 @@
+"""
+How one service asks another: in process or gRPC, same meaning.
+
+Floor: wires.
+Uses: contracts, telemetry.
+Offers: the transport seam, the reception that every transport calls, and clients.
+"""
+
+from outgrow.calls.arguments import (
+    bind_arguments,
+    decode_arguments,
+    encode_arguments,
+    hash_arguments,
+    method_of,
+)
+from outgrow.calls.client import Client, client_class, using
+from outgrow.calls.deadlines import DEADLINE_SECONDS_DEFAULT, Watch
+from outgrow.calls.failures import decode_failure, encode_failure
+from outgrow.calls.in_process import InProcess
+from outgrow.calls.reception import MISSING, Memory, Reception
+from outgrow.calls.transport import Invoke, Transport
+
+__all__ = [
+    "DEADLINE_SECONDS_DEFAULT",
+    "MISSING",
+    "Client",
+    "InProcess",
+    "Invoke",
+    "Memory",
+    "Reception",
+    "Transport",
+    "Watch",
+    "bind_arguments",
+    "client_class",
+    "decode_arguments",
+    "decode_failure",
+    "encode_arguments",
+    "encode_failure",
+    "hash_arguments",
+    "method_of",
+    "using",
+]

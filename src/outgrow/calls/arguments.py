@@ -1,0 +1,99 @@
+"""A method's arguments as one value: for keys, hashes and commands that are sent later."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from outgrow.contracts import Method, contracts_of, read_contract
+from outgrow.errors import EventUnreadable
+
+_encoder = msgspec.json.Encoder(order="sorted")
+
+
+def encode_arguments(method: Method, arguments: tuple[Any, ...]) -> bytes:
+    """
+    The arguments by name as canonical JSON: keys sorted, and what equals its default left out.
+
+    A caller that does not know a new parameter encodes as one that gives its default.
+    """
+    named = {
+        parameter.name: argument
+        for parameter, argument in zip(method.parameters, arguments, strict=True)
+        if parameter.default is msgspec.NODEFAULT or argument != parameter.default
+    }
+    return _encoder.encode(named)
+
+
+def decode_arguments(method: Method, body: bytes) -> tuple[Any, ...]:
+    """
+    The arguments that `encode_arguments` made *body* from.
+
+    Raises:
+        EventUnreadable: They do not fit the method any more.
+    """
+    named = msgspec.json.decode(body)
+    try:
+        return tuple(_argument(method, parameter, named) for parameter in method.parameters)
+    except (msgspec.ValidationError, KeyError) as error:
+        message = f"{method.full_name}: a recorded command does not fit its method: {error!r}"
+        raise EventUnreadable(message) from error
+
+
+def _argument(method: Method, parameter: Any, named: dict[str, Any]) -> Any:
+    if parameter.name not in named and parameter.default is not msgspec.NODEFAULT:
+        return parameter.default
+    return msgspec.convert(named[parameter.name], type=parameter.hint)
+
+
+def bind_arguments(
+    method: Method, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[Any, ...]:
+    """
+    Positional and keyword arguments in the order of the method's parameters, defaults filled in.
+
+    Raises:
+        TypeError: They do not fit the signature.
+    """
+    names = [parameter.name for parameter in method.parameters]
+    if len(args) > len(names) or not kwargs.keys() <= set(names[len(args) :]):
+        message = f"{method.full_name}() takes {', '.join(names) or 'nothing'}"
+        raise TypeError(message)
+    given = dict(zip(names, args, strict=False)) | kwargs
+    missing = [
+        p.name
+        for p in method.parameters
+        if p.name not in given and p.default is msgspec.NODEFAULT
+    ]
+    if missing:
+        message = f"{method.full_name}() misses {', '.join(missing)}"
+        raise TypeError(message)
+    return tuple(given.get(p.name, p.default) for p in method.parameters)
+
+
+def hash_arguments(body: bytes) -> bytes:
+    """What tells whether a repeat under the same key carries the same arguments."""
+    return hashlib.sha256(body).digest()
+
+
+def method_of(bound: Callable[..., Any]) -> Method:
+    """
+    The contract's method behind *bound*, a method of a client, or of a fake of the contract.
+
+    Raises:
+        TypeError: It is no method of a contract.
+    """
+    owner = getattr(bound, "__self__", None)
+    name = getattr(bound, "__name__", "")
+    for contract in contracts_of(type(owner)):
+        method = read_contract(contract).methods.get(name)
+        if method is not None:
+            return method
+    message = (
+        f"{bound!r} is no method of a contract. Give a method of a client, such as "
+        "self.payments.charge, without calling it."
+    )
+    raise TypeError(message)

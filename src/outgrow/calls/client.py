@@ -1,0 +1,212 @@
+"""
+Clients: what a caller holds instead of the service.
+
+A client is an instance of a class made from the contract at start. Its methods have the contract's
+exact signatures, check the limits of their parameters, and hand the call to a transport under a
+context of its own.
+"""
+
+from __future__ import annotations
+
+import itertools
+import linecache
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import msgspec
+
+from outgrow.calls.arguments import encode_arguments
+from outgrow.calls.deadlines import DEADLINE_SECONDS_DEFAULT
+from outgrow.calls.transport import Invoke
+from outgrow.clock import Clock
+from outgrow.context import (
+    SYSTEM,
+    Caller,
+    Context,
+    current,
+    new_id,
+    new_span_id,
+    new_trace_id,
+)
+from outgrow.contracts import ContractModel, LimitBroken, Method, compile_check
+from outgrow.errors import ArgumentsRefused, CallInTransaction
+
+T = TypeVar("T")
+_serial = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What a caller asks of its calls, apart from the arguments."""
+
+    key: str | None = None
+    deadline_seconds: float | None = None
+
+
+class Client:
+    """
+    The part of a client that is the same for every contract.
+
+    Lives as long as the service that holds it.
+    """
+
+    def __init__(
+        self,
+        bind: Callable[[Method], Invoke],
+        model: ContractModel,
+        clock: Clock,
+        *,
+        via: str = "",
+        caller: Caller = SYSTEM,
+        wishes: Wishes | None = None,
+    ) -> None:
+        self._parts = (bind, model, clock, via, caller)
+        self._clock = clock
+        self._via = via
+        self._caller = caller
+        self._wishes = wishes
+        for method in model.methods.values():
+            setattr(self, f"_invoke_{method.name}", bind(method))
+
+    def __repr__(self) -> str:
+        return f"<client of {self._parts[1].service}.{self._parts[1].name}>"
+
+    def _call(self, method: Method, arguments: tuple[Any, ...]) -> Any:
+        """Call with whatever is unusual: from outside of any execution, or with wishes."""
+        context = self._context(method, arguments, current(None))
+        return getattr(self, f"_invoke_{method.name}")(context, *arguments)
+
+    def _context(
+        self, method: Method, arguments: tuple[Any, ...], parent: Context | None
+    ) -> Context:
+        if parent is None:
+            parent = self._outside()
+        if parent.transaction is not None:
+            raise CallInTransaction(method.full_name)
+        wishes = self._wishes or Wishes()
+        seconds = [s for s in (method.deadline_seconds, wishes.deadline_seconds) if s is not None]
+        deadline, watch = parent.deadline, parent.watch
+        if seconds:
+            deadline, watch = min(deadline, self._clock.monotonic() + min(seconds)), None
+        key = None
+        if method.is_keyed:
+            key = wishes.key or parent.derive_key(
+                method.full_name, encode_arguments(method, arguments)
+            )
+        return Context(
+            caller=parent.caller,
+            correlation_id=parent.correlation_id,
+            trace_id=parent.trace_id,
+            span_id=new_span_id(),
+            deadline=deadline,
+            method=method.full_name,
+            key=key,
+            via=self._via,
+            watch=watch,
+        )
+
+    def _outside(self) -> Context:
+        """The beginning of a request that comes from no execution of outgrow."""
+        return Context(
+            caller=self._caller,
+            correlation_id=new_id(),
+            trace_id=new_trace_id(),
+            span_id=new_span_id(),
+            deadline=self._clock.monotonic() + DEADLINE_SECONDS_DEFAULT,
+        )
+
+
+def using(client: T, *, key: str | None = None, deadline: float | None = None) -> T:
+    """
+    The same client with wishes for the calls made with it.
+
+    ``await using(orders, key="order-7", deadline=2.0).place_order(...)``
+
+    Args:
+        client: A client, as services hold and `Application.client` gives.
+        key: The idempotency key of commands called with it: a repeat of the same command under the
+            same key has no second effect and gets the first reply.
+        deadline: Seconds until the caller gives up; never later than the caller's own deadline.
+
+    Raises:
+        TypeError: *client* is no client of outgrow.
+    """
+    if not isinstance(client, Client):
+        message = f"using() takes a client of a contract, not {type(client).__name__}"
+        raise TypeError(message)
+    bind, model, clock, via, caller = client._parts  # noqa: SLF001 - the same file
+    wishes = Wishes(key=key, deadline_seconds=deadline)
+    return type(client)(bind, model, clock, via=via, caller=caller, wishes=wishes)  # type: ignore[return-value]
+
+
+def client_class(model: ContractModel) -> type[Client]:
+    """
+    The class of the clients of a contract: a subclass of the contract too.
+
+    Its source is generated, with the exact signatures of the contract, and registered so that
+    tracebacks show it.
+    """
+    names: dict[str, Any] = {
+        "Client": Client,
+        "Contract": model.contract,
+        "Context": Context,
+        "current": current,
+        "new_span_id": new_span_id,
+        "encode": encode_arguments,
+        "check": _check,
+    }
+    lines = [f"class {model.name}Client(Client, Contract):"]
+    for n, method in enumerate(model.methods.values()):
+        names[f"method_{n}"] = method
+        for parameter in method.parameters:
+            names[f"default_{n}_{parameter.name}"] = parameter.default
+            names[f"check_{n}_{parameter.name}"] = compile_check(parameter.shape)
+        lines += _method_source(n, method, names)
+    if not model.methods:
+        lines.append("    pass")
+    source = "\n".join(lines) + "\n"
+    filename = f"<client of {model.service}.{model.name} #{next(_serial)}>"
+    linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
+    exec(compile(source, filename, "exec"), names)  # noqa: S102 - made from checked identifiers
+    return names[f"{model.name}Client"]  # type: ignore[no-any-return]
+
+
+def _method_source(n: int, method: Method, names: dict[str, Any]) -> list[str]:
+    """The source of one method: the usual call written out, the unusual handed to `_call`."""
+    signature = "".join(
+        f", {p.name}" + ("" if p.default is msgspec.NODEFAULT else f"=default_{n}_{p.name}")
+        for p in method.parameters
+    )
+    arguments = "".join(f"{p.name}, " for p in method.parameters)
+    lines = [f"    def {method.name}(self{signature}):"]
+    lines += [
+        f"        check(method_{n}, {p.name!r}, check_{n}_{p.name}, {p.name})"
+        for p in method.parameters
+        if names[f"check_{n}_{p.name}"] is not None
+    ]
+    lines += ["        parent = current(None)"]
+    unusual = "parent is None or parent.transaction is not None or self._wishes is not None"
+    if method.deadline_seconds is not None:
+        unusual = "True"
+    key = "None"
+    if method.is_keyed:
+        encoded = f"encode(method_{n}, ({arguments}))"
+        key = f"parent.derive_key({method.full_name!r}, {encoded})"
+    lines += [
+        f"        if {unusual}:",
+        f"            return self._call(method_{n}, ({arguments}))",
+        f"        return self._invoke_{method.name}(Context(",
+        "            parent.caller, parent.correlation_id, parent.trace_id, new_span_id(),",
+        f"            parent.deadline, {method.full_name!r}, {key}, self._via,",
+        f"            None, parent.watch), {arguments})",
+    ]
+    return lines
+
+
+def _check(method: Method, name: str, check: Callable[[Any], None], value: Any) -> None:
+    try:
+        check(value)
+    except LimitBroken as broken:
+        place = name + broken.place
+        raise ArgumentsRefused(method.full_name, [(place, broken.problem)]) from None

@@ -1,0 +1,100 @@
+"""
+Copiers, compiled from shapes: what crosses from one service to another is never shared.
+
+What is immutable all the way down needs no copier and passes by reference; lists and dictionaries,
+and records that hold them, are rebuilt. So a caller cannot tell whether the callee is in the same
+process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from outgrow.contracts import ListOf, MapOf, Maybe, RecordShape, Shape, fields_of
+
+Copier = Callable[[Any], Any]
+
+
+def compile_copier(shape: Shape) -> Copier | None:
+    """What copies a value of *shape*, or None if values can be shared."""
+    return _Compiler().compile(shape)
+
+
+class _Compiler:
+    """Compiles the copier of one shape; knows the records on the way, which may be recursive."""
+
+    def __init__(self) -> None:
+        self._records: dict[type, Copier | None] = {}
+        self._mutable: dict[type, bool] = {}
+
+    def compile(self, shape: Shape) -> Copier | None:
+        match shape:
+            case ListOf(item=item):
+                return _list_copier(self.compile(item))
+            case MapOf(value=value):
+                return _map_copier(self.compile(value))
+            case Maybe(item=item):
+                return _optional_copier(self.compile(item))
+            case RecordShape(record=record):
+                return self._record(record)
+        return None
+
+    def _record(self, record: type) -> Copier | None:
+        if not self._is_mutable(record):
+            return None
+        if record not in self._records:
+            # A recursive record finds itself here and looks its copier up when it is used.
+            self._records[record] = lambda value: self._records[record](value)  # type: ignore[misc]
+            self._records[record] = self._field_copier(record)
+        return self._records[record]
+
+    def _field_copier(self, record: type) -> Copier:
+        copiers = [
+            (field.name, copier)
+            for field in fields_of(record)
+            if (copier := self.compile(field.shape)) is not None
+        ]
+
+        def copy(value: Any) -> Any:
+            changes = {name: copier(getattr(value, name)) for name, copier in copiers}
+            return msgspec.structs.replace(value, **changes)
+
+        return copy
+
+    def _is_mutable(self, record: type) -> bool:
+        """Whether a list or dictionary can be reached from *record*."""
+        if record not in self._mutable:
+            self._mutable[record] = False
+            self._mutable[record] = any(self._holds_mutable(f.shape) for f in fields_of(record))
+        return self._mutable[record]
+
+    def _holds_mutable(self, shape: Shape) -> bool:
+        match shape:
+            case ListOf() | MapOf():
+                return True
+            case Maybe(item=item):
+                return self._holds_mutable(item)
+            case RecordShape(record=record):
+                return self._is_mutable(record)
+        return False
+
+
+def _list_copier(item: Copier | None) -> Copier:
+    if item is None:
+        return list
+    return lambda values: [item(value) for value in values]
+
+
+def _map_copier(value: Copier | None) -> Copier:
+    if value is None:
+        return dict
+    return lambda values: {key: value(held) for key, held in values.items()}
+
+
+def _optional_copier(item: Copier | None) -> Copier | None:
+    if item is None:
+        return None
+    return lambda value: None if value is None else item(value)
