@@ -1,0 +1,42 @@
+# Needs Python 3.11 or newer, make, and the package registries; nothing else. `make` says what there is.
+# Another Python: make test PYTHON=python3.13. It gets an environment of its own.
+PYTHON ?= python3
+VENV := .venv$(patsubst %,-%,$(filter-out python3,$(notdir $(PYTHON))))
+RUN := $(VENV)/bin/python
+READY := $(VENV)/.ready
+SECONDS ?= 0
+ONLY ?=
+.DEFAULT_GOAL := help
+.PHONY: help setup fix check test test-all bench demo docs lock
+
+help:  ## these lines
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
+
+setup: $(READY)  ## the environment, from the lock
+
+$(READY): requirements/dev.txt pyproject.toml tools/setup.sh
+	@sh tools/setup.sh "$(PYTHON)" "$(VENV)" && touch $@
+
+fix: $(READY)  ## format, and mend what can be mended safely
+	$(RUN) -m ruff check --fix --quiet . ; $(RUN) -m ruff format --quiet .
+
+check: $(READY)  ## form, types, floors
+	@$(RUN) tools/check.py
+
+test: $(READY)  ## every test but the long ones
+	$(RUN) -m pytest -q
+
+test-all: $(READY)  ## every test, on every Python found here; kept in docs/evidence.md
+	@$(RUN) tools/evidence.py
+
+bench: $(READY)  ## speed as ratios, one JSON object a line; ONLY=calls: one room
+	@$(RUN) -m benchmarks $(ONLY)
+
+demo: $(READY)  ## the shop, replaying real purchases; SECONDS=20: ends by itself
+	@$(RUN) -m examples.shop.demo --seconds $(SECONDS)
+
+docs: $(READY)  ## run the code in README and docs
+	$(RUN) -m pytest -q tests/docs
+
+lock: $(READY)  ## pin the newest versions that fit, with hashes
+	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --all-extras --no-header --no-annotate --upgrade pyproject.toml requirements/dev.in --output-file requirements/dev.txt
