@@ -131,7 +131,7 @@ def new_id() -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
-_spans = random.Random(secrets.randbits(64))
+_spans = random.Random(secrets.randbits(64))  # noqa: S311 - no secrets
 _random_bits = _spans.getrandbits
 
 

@@ -62,7 +62,9 @@ class OutgrowError(Exception):
         return _rebuild, (type(self), self.args, self.__dict__)
 
 
-def _rebuild(cls: type[OutgrowError], args: tuple[Any, ...], fields: dict[str, Any]) -> OutgrowError:
+def _rebuild(
+    cls: type[OutgrowError], args: tuple[Any, ...], fields: dict[str, Any]
+) -> OutgrowError:
     error = cls.__new__(cls)
     error.args = args
     error.__dict__.update(fields)

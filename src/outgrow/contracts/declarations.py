@@ -9,6 +9,19 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
 from outgrow.contracts.problems import Problem
 
+# Named, because a type checker takes `Contract` for an import that is nobody else's business.
+__all__ = [
+    "Binding",
+    "Contract",
+    "Declaration",
+    "command",
+    "contracts_of",
+    "declaration_of",
+    "is_contract",
+    "parse_binding",
+    "query",
+]
+
 P = ParamSpec("P")
 R = TypeVar("R")
 

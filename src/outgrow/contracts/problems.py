@@ -50,7 +50,7 @@ class Problem(Exception):
                     slug="problem-status",
                 )
             )
-        names = cls.__dict__.get("__annotations__", {})
+        names = inspect.get_annotations(cls)
         findings += [
             Finding(
                 place=caller_place(1),

@@ -144,7 +144,9 @@ class _Reader:
                 continue
             hint = hints.get(parameter.name, ...)
             shape = self._shape(hint, f"parameter {parameter.name!r} of {name}", place)
-            default = msgspec.NODEFAULT if parameter.default is parameter.empty else parameter.default
+            default = (
+                msgspec.NODEFAULT if parameter.default is parameter.empty else parameter.default
+            )
             parameters.append(
                 Parameter(name=parameter.name, shape=shape, hint=hint, default=default)
             )
@@ -281,6 +283,6 @@ def _read_deep(shape: Shape, seen: set[type] | None = None) -> None:
 
 
 def _doc(thing: Any) -> str:
-    return inspect.cleandoc(thing.__dict__.get("__doc__") or "") if isinstance(thing, type) else (
-        inspect.getdoc(thing) or ""
-    )
+    if isinstance(thing, type):  # not what it inherits
+        return inspect.cleandoc(thing.__dict__.get("__doc__") or "")
+    return inspect.getdoc(thing) or ""

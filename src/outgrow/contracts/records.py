@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self, dataclass_transform
 
 import msgspec
@@ -43,7 +44,9 @@ else:
     class _RecordMeta(msgspec.StructMeta):
         """Makes every record frozen and keyword-only, and checks its limits when it is made."""
 
-        def __new__(mcls, name, bases, namespace, **options):
+        def __new__(
+            mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any
+        ) -> Any:
             namespace.setdefault("__post_init__", _make_post_init(namespace))
             if namespace["__post_init__"] is None:
                 del namespace["__post_init__"]
@@ -51,31 +54,33 @@ else:
             options.setdefault("kw_only", True)
             return super().__new__(mcls, name, bases, namespace, **options)
 
-    def _make_post_init(namespace):
+    def _make_post_init(namespace: dict[str, Any]) -> Callable[[Any], None] | None:
         # Hints may name what is defined further down, so the check is compiled at first use.
         hints = namespace.get("__annotations__", {}).values()
         if all(_HAS_NO_LIMITS.fullmatch(_text(hint)) for hint in hints):
             return None
         checks: dict[type, Check | None] = {}
 
-        def __post_init__(self):
-            cls = type(self)
+        def check_limits(record: Any) -> None:
+            cls = type(record)
             try:
                 check = checks[cls]
             except KeyError:
                 check = checks[cls] = compile_fields_check(fields_of(cls))
             if check is not None:
-                check(self)
+                check(record)
 
-        return __post_init__
+        return check_limits
 
     _HAS_NO_LIMITS = re.compile(r"(?:str|int|float|bool|bytes|datetime|list|dict|None|[\[\], |])+")
 
-    def _text(hint):
+    def _text(hint: Any) -> str:
         return hint if isinstance(hint, str) else getattr(hint, "__name__", None) or repr(hint)
 
     class Record(msgspec.Struct, metaclass=_RecordMeta):
-        def replace(self, **changes):
+        """Frozen data with named, typed fields: what methods take and give."""
+
+        def replace(self, **changes: Any) -> Any:
             return msgspec.structs.replace(self, **changes)
 
     _MISSING = object()
@@ -83,14 +88,22 @@ else:
     class _EventMeta(_RecordMeta):
         """Keeps the event's ordering key, and refuses an event that does not say which it is."""
 
-        def __new__(mcls, name, bases, namespace, *, key=_MISSING, **options):
+        def __new__(
+            mcls,
+            name: str,
+            bases: tuple[type, ...],
+            namespace: dict[str, Any],
+            *,
+            key: Any = _MISSING,
+            **options: Any,
+        ) -> Any:
             cls = super().__new__(mcls, name, bases, namespace, **options)
             if bases != (Record,):
                 InvalidContract.raise_if_any(_key_findings(cls, key))
                 cls.__outgrow_key__ = key
             return cls
 
-    def _key_findings(cls, key):
+    def _key_findings(cls: Any, key: Any) -> list[Finding]:
         place = caller_place(2)
         names = cls.__struct_fields__
         if key is _MISSING:
@@ -115,7 +128,7 @@ else:
         return []
 
     class Event(Record, metaclass=_EventMeta):
-        pass
+        """Something that happened, told to whoever listens."""
 
 
 def event_type(event: type[Event]) -> str:
@@ -127,4 +140,3 @@ def event_key(event: Event) -> str | None:
     """The value that keeps *event* in order with others, as text; None if order does not matter."""
     name = type(event).__outgrow_key__  # type: ignore[attr-defined]
     return None if name is None else str(getattr(event, name))
-
