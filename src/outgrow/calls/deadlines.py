@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import Any
 
 from outgrow.clock import Clock
 
 DEADLINE_SECONDS_DEFAULT = 10.0
 GRACE_SECONDS = 0.05
+
+if sys.version_info >= (3, 12):
+    running_task = asyncio.current_task
+else:
+    # Before 3.12 the public function is Python and takes as long as the rest of a call.
+    running_task = asyncio.tasks._current_tasks.get  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 class Watch:

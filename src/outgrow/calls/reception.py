@@ -8,13 +8,12 @@ a call means happens here and in no transport, so that it means the same however
 from __future__ import annotations
 
 import asyncio
-from asyncio import current_task
 from collections.abc import Awaitable, Callable
 from time import perf_counter_ns
 from typing import Any, Final, Protocol
 
 from outgrow.calls.arguments import encode_arguments, hash_arguments
-from outgrow.calls.deadlines import Watch
+from outgrow.calls.deadlines import Watch, running_task
 from outgrow.calls.failures import failure_of
 from outgrow.calls.transport import Invoke
 from outgrow.clock import Clock
@@ -30,7 +29,7 @@ from outgrow.errors import (
 from outgrow.telemetry import Meter, Meters
 
 IN_FLIGHT_MAX = 1_000
-"""How many executions of one method a process lets in at once; more are refused."""
+"""How many calls from outside a process lets in at once; more are refused at once."""
 
 
 class Missing:
@@ -74,6 +73,8 @@ class Reception:
         self._meters = meters
         self._loop = asyncio.get_running_loop()
         self._doors: dict[str, Invoke] = {}
+        self._in_flight = 0
+        self._idle = asyncio.Event()
 
     def admit(self, model: ContractModel, implementation: Any, memory: Memory | None) -> None:
         """
@@ -102,17 +103,15 @@ class Reception:
         problems = tuple(method.problems.values())
         permission = method.allow
         histogram = meter.histogram
-        loop = self._loop  # current_task() without it costs as much as all the rest
+        loop = self._loop
 
         async def execute(context: Context, *arguments: Any) -> Any:
             watch = context.watch
-            if watch is None or watch.task is not current_task(loop):
+            if watch is None or watch.task is not running_task(loop):
                 return await self._watched(method, execute, context, arguments)
             if permission is not None and not context.via and not context.caller.may(permission):
                 raise CallerNotAllowed(method.full_name, permission, str(context.caller))
-            if meter.in_flight >= IN_FLIGHT_MAX:
-                raise _overloaded(method)
-            meter.in_flight += 1
+            meter.started += 1
             token = enter(context)
             started = perf_counter_ns()
             try:
@@ -126,7 +125,6 @@ class Reception:
             finally:
                 leave(token)
                 histogram[(perf_counter_ns() - started).bit_length()] += 1
-                meter.in_flight -= 1
 
         return execute
 
@@ -136,15 +134,32 @@ class Reception:
         """Execute with a watch of its own: where a call enters, or has a deadline of its own."""
         if context.deadline <= self._clock.monotonic():
             raise CallTimedOut(method.full_name, may_have_run=False)
+        if self._in_flight >= IN_FLIGHT_MAX and not context.via:
+            raise _overloaded(method)
         task = asyncio.current_task()
         if task is None:
             message = "calls are made from tasks of the application's event loop"
             raise InternalError(message)
+        self._in_flight += 1
         watch = context.watch = Watch(self._clock, context.deadline, task)
         try:
             return await execute(context, *arguments)
         finally:
             watch.stop()
+            self._in_flight -= 1
+            if self._in_flight == 0:
+                self._idle.set()
+
+    @property
+    def in_flight(self) -> int:
+        """How many calls that entered from outside, or have a task of their own, go on now."""
+        return self._in_flight
+
+    async def wait_idle(self) -> None:
+        """Wait until no call goes on."""
+        while self._in_flight:
+            self._idle.clear()
+            await self._idle.wait()
 
 
 def _overloaded(method: Method) -> Overloaded:

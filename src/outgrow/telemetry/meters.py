@@ -17,21 +17,22 @@ class Meter:
     2**(n-1) up to 2**n. That costs one addition a call and is exact enough for quantiles.
     """
 
-    __slots__ = ("errors", "histogram", "in_flight", "problems")
+    __slots__ = ("errors", "histogram", "problems", "started")
 
     def __init__(self) -> None:
         self.histogram = [0] * BUCKETS
         self.problems = 0
         self.errors = 0
-        self.in_flight = 0
+        self.started = 0
 
     def statistics(self) -> MeterStatistics:
         """What was measured until now."""
+        ended = sum(self.histogram)
         return MeterStatistics(
-            calls=sum(self.histogram),
+            calls=ended,
             problems=self.problems,
             errors=self.errors,
-            in_flight=self.in_flight,
+            in_flight=self.started - ended,
             p50_seconds_max=self._quantile(0.50),
             p99_seconds_max=self._quantile(0.99),
         )
