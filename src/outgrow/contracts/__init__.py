@@ -29,6 +29,7 @@ from outgrow.contracts.problems import (
 )
 from outgrow.contracts.reading import read_contract
 from outgrow.contracts.records import Event, Record, event_key, event_type
+from outgrow.contracts.secrets import Secret
 from outgrow.contracts.shapes import (
     Choice,
     Field,
@@ -66,6 +67,7 @@ __all__ = [
     "Record",
     "RecordShape",
     "Scalar",
+    "Secret",
     "Shape",
     "UnknownShape",
     "caller_place",

@@ -272,6 +272,9 @@ class _Reader:
 def _read_deep(shape: Shape, seen: set[type] | None = None) -> None:
     """Read the fields of all records inside *shape*, so that what is wrong is found now."""
     seen = set() if seen is None else seen
+    if isinstance(shape, Scalar) and shape.kind == "secret":
+        message = "a secret never leaves its process. Keep it in the service's settings"
+        raise UnknownShape(message)
     for part in ("item", "value"):
         if hasattr(shape, part):
             _read_deep(getattr(shape, part), seen)

@@ -17,6 +17,7 @@ from typing import Annotated, Any, Union
 import msgspec
 
 from outgrow.contracts.limits import Limit, read_limits
+from outgrow.contracts.secrets import Secret
 
 SCALARS: dict[type, str] = {
     bool: "bool",
@@ -34,7 +35,7 @@ class UnknownShape(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """A single value; *kind* is one of the values of `SCALARS`."""
+    """A single value; *kind* is one of the values of `SCALARS`, or ``secret`` in settings."""
 
     kind: str
     limits: tuple[Limit, ...] = ()
@@ -141,6 +142,8 @@ def _class_shape(cls: type) -> Shape:
 
 def _generic_shape(hint: Any, limits: tuple[Limit, ...]) -> Shape:
     origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Secret:
+        return Scalar("secret", limits)
     if origin is list:
         return ListOf(_plain(args[0], "an item of a list"), limits)
     if origin is dict:

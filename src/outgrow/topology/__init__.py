@@ -1,0 +1,13 @@
+"""
+Where every service should live.
+
+Floor: words; pure. No network, no database, no event loop.
+Uses: contracts.
+Offers: the plan that outgrow.toml holds, and the settings of services.
+"""
+
+from outgrow.topology.plan import Address, Plan
+from outgrow.topology.reading import read_topology
+from outgrow.topology.settings import Settings, fill_settings
+
+__all__ = ["Address", "Plan", "Settings", "fill_settings", "read_topology"]
