@@ -13,7 +13,7 @@ from outgrow.calls.arguments import (
     hash_arguments,
     method_of,
 )
-from outgrow.calls.client import Client, client_class, using
+from outgrow.calls.client import Client, client_class, connect, using
 from outgrow.calls.deadlines import DEADLINE_SECONDS_DEFAULT, Watch
 from outgrow.calls.failures import decode_failure, encode_failure
 from outgrow.calls.in_process import InProcess
@@ -32,6 +32,7 @@ __all__ = [
     "Watch",
     "bind_arguments",
     "client_class",
+    "connect",
     "decode_arguments",
     "decode_failure",
     "encode_arguments",

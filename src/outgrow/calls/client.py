@@ -8,6 +8,7 @@ context of its own.
 
 from __future__ import annotations
 
+import copy
 import itertools
 import linecache
 from collections.abc import Callable
@@ -48,7 +49,8 @@ class Client:
     """
     The part of a client that is the same for every contract.
 
-    Lives as long as the service that holds it.
+    Lives as long as the service that holds it. It is made before the service that it calls, since
+    services may call each other, and is connected when all of them exist.
     """
 
     def __init__(
@@ -61,16 +63,19 @@ class Client:
         caller: Caller = SYSTEM,
         wishes: Wishes | None = None,
     ) -> None:
-        self._parts = (bind, model, clock, via, caller)
+        self._bind = bind
+        self._model = model
         self._clock = clock
         self._via = via
         self._caller = caller
         self._wishes = wishes
-        for method in model.methods.values():
-            setattr(self, f"_invoke_{method.name}", bind(method))
+
+    def _connect(self) -> None:
+        for method in self._model.methods.values():
+            setattr(self, f"_invoke_{method.name}", self._bind(method))
 
     def __repr__(self) -> str:
-        return f"<client of {self._parts[1].service}.{self._parts[1].name}>"
+        return f"<client of {self._model.service}.{self._model.name}>"
 
     def _call(self, method: Method, arguments: tuple[Any, ...]) -> Any:
         """Call with whatever is unusual: from outside of any execution, or with wishes."""
@@ -135,9 +140,14 @@ def using(client: T, *, key: str | None = None, deadline: float | None = None) -
     if not isinstance(client, Client):
         message = f"using() takes a client of a contract, not {type(client).__name__}"
         raise TypeError(message)
-    bind, model, clock, via, caller = client._parts  # noqa: SLF001 - the same file
-    wishes = Wishes(key=key, deadline_seconds=deadline)
-    return type(client)(bind, model, clock, via=via, caller=caller, wishes=wishes)  # type: ignore[return-value]
+    wished = copy.copy(client)
+    wished._wishes = Wishes(key=key, deadline_seconds=deadline)  # noqa: SLF001 - the same file
+    return wished
+
+
+def connect(client: Client) -> None:
+    """Bind the client's methods to the other side; only then can it be called."""
+    client._connect()  # noqa: SLF001 - the same file
 
 
 def client_class(model: ContractModel) -> type[Client]:
