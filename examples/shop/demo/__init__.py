@@ -1,0 +1,1 @@
+"""Replays real purchases against the running shop, as real clients would."""

@@ -1,0 +1,97 @@
+"""The shop as a process of its own, as anyone would start it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from .client import Client
+
+FOLDER = Path(__file__).parents[1]
+STOP_SECONDS = 15.0
+
+
+class ShopNotStarted(Exception):
+    """The shop ended before it was ready; its last words are the message."""
+
+
+class Server:
+    """
+    ``outgrow run`` on one state folder and one address.
+
+    May be started again after it was stopped or killed; the state is what remains.
+    """
+
+    def __init__(self, client: Client, state: Path) -> None:
+        self.client = client
+        self.state = state
+        self.log = state / "shop.log"
+        self._process: Process | None = None
+
+    async def start(self) -> None:
+        """
+        Start the shop, and wait until it is ready.
+
+        Raises:
+            ShopNotStarted: It ended instead, or was not ready in time.
+        """
+        address = self.client.base_url.removeprefix("http://")
+        options = ["run", "--open", "--http", address, "--state", str(self.state)]
+        with self.log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "outgrow", *options),
+                cwd=FOLDER,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C stops the demo, and the demo stops the shop.
+            )
+        async with asyncio.TaskGroup() as group:
+            ready = group.create_task(self.client.ask("GET", "/health/ready"))
+            ended = group.create_task(self._process.wait())
+            done, _ = await asyncio.wait([ready, ended], return_when=asyncio.FIRST_COMPLETED)
+            ready.cancel()
+            ended.cancel()
+        if ready not in done:
+            raise ShopNotStarted(f"The shop ended with status {ended.result()}:\n{self._tail()}")
+
+    async def stop(self) -> int:
+        """Let the shop finish what it does, and return its exit status."""
+        return await self._end(signal.SIGTERM)
+
+    async def kill(self) -> int:
+        """End the shop at once, as ``kill -9`` does."""
+        return await self._end(signal.SIGKILL)
+
+    async def _end(self, how: signal.Signals) -> int:
+        process = self._process
+        if process is None:
+            return 0
+        if process.returncode is None:
+            os.kill(process.pid, how)
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                return await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+            return -signal.SIGKILL
+
+    def _tail(self) -> str:
+        return self.log.read_text(errors="replace")[-4000:]
+
+
+@asynccontextmanager
+async def running(client: Client, state: Path) -> AsyncIterator[Server]:
+    """A shop that is ready, and is stopped at the end."""
+    server = Server(client, state)
+    try:
+        await server.start()
+        yield server
+    finally:
+        await server.stop()

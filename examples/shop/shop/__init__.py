@@ -1,0 +1,1 @@
+"""A shop: five services that each own their data."""

@@ -1,0 +1,1 @@
+"""Writes letters to customers, and keeps them."""

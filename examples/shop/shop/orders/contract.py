@@ -1,0 +1,118 @@
+"""What orders promises."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from annotated_types import MaxLen, MinLen
+
+from outgrow import Contract, Event, Problem, Record, command, query
+from shop.stock.contract import Line, UnknownItem
+from shop.users.contract import UnknownUser
+
+
+class Status(StrEnum):
+    """What became of an order."""
+
+    PLACED = "placed"
+    CONFIRMED = "confirmed"
+    CANCELLED = "cancelled"
+
+
+class PlacedOrder(Record):
+    """An order that was taken; stock and payments are being asked."""
+
+    order_id: str
+    total_cents: int
+
+
+class Order(Record):
+    """An order, and what has become of it so far."""
+
+    order_id: str
+    user_id: str
+    user_name: str
+    lines: list[Line]
+    total_cents: int
+    status: Status
+
+
+class OrderTotals(Record):
+    """
+    Orders by status, and what was confirmed.
+
+    Every order is ``open``, ``confirmed`` or ``cancelled``.
+    """
+
+    open: int
+    confirmed: int
+    cancelled: int
+    confirmed_cents: int
+    confirmed_pieces: int
+    known_users: int
+
+
+class OrderPlaced(Event, key="order_id"):
+    """Somebody ordered; nothing is held and nothing is paid yet."""
+
+    order_id: str
+    user_id: str
+    lines: list[Line]
+    total_cents: int
+
+
+class OrderConfirmed(Event, key="order_id"):
+    """An order is held and paid; it will be sent."""
+
+    order_id: str
+    user_id: str
+    total_cents: int
+
+
+class OrderCancelled(Event, key="order_id"):
+    """An order will not be sent."""
+
+    order_id: str
+    user_id: str
+    reason: str
+
+
+class UnknownOrder(Problem, status="not_found"):
+    """There is no order {order_id!r}."""
+
+    order_id: str
+
+
+class AlreadyConfirmed(Problem, status="failed_precondition"):
+    """Order {order_id!r} is confirmed and cannot be cancelled any more."""
+
+    order_id: str
+
+
+class Orders(Contract):
+    """What was ordered, and what became of it."""
+
+    @command("POST /orders", allow="orders:write", raises=[UnknownUser, UnknownItem])
+    async def place_order(
+        self, user_id: str, lines: Annotated[list[Line], MinLen(1), MaxLen(100)]
+    ) -> PlacedOrder:
+        """Order at today's prices; the order is confirmed or cancelled a moment later."""
+
+    @command(
+        "POST /orders/{order_id}/cancel",
+        allow="orders:write",
+        raises=[UnknownOrder, AlreadyConfirmed],
+    )
+    async def cancel_order(self, order_id: str) -> None:
+        """Cancel an order that is not confirmed yet."""
+
+    @query("GET /orders/totals", allow="orders:read")
+    async def get_totals(self) -> OrderTotals:
+        """Sum up all orders."""
+
+    @query("GET /orders/{order_id}", allow="orders:read", raises=[UnknownOrder])
+    async def get_order(self, order_id: str) -> Order:
+        """Look an order up."""
+
+    @query("GET /users/{user_id}/orders", allow="orders:read")
+    async def list_orders(self, user_id: str) -> list[Order]:
+        """List a user's orders, the newest first, at most 100."""

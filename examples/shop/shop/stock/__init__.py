@@ -1,0 +1,1 @@
+"""What lies on the shelf, and for whom it is held."""
