@@ -1,0 +1,14 @@
+"""
+SQL, drivers, and who owns which tables.
+
+Floor: store, journal, sagas.
+Uses: the ground, contracts.
+Offers: a service's store, its transactions and snapshots, and the driver of units of work.
+"""
+
+from outgrow.store.database import Database, Outbox
+from outgrow.store.sqlite import open_store
+from outgrow.store.store import Store
+from outgrow.store.transaction import Snapshot, Transaction
+
+__all__ = ["Database", "Outbox", "Snapshot", "Store", "Transaction", "open_store"]

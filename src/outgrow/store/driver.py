@@ -1,0 +1,168 @@
+"""Advancing a unit of work, which may wait for its transaction and for nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import types
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from typing import Any
+
+from outgrow.errors import TransactionClosed, UnitError, WaitedInTransaction
+
+_ASYNCIO = os.path.dirname(asyncio.__file__)  # noqa: PTH120 - compared with co_filename, a text
+REFUSALS_MAX = 1
+
+
+class Operation:
+    """
+    What a transaction yields to its driver if it cannot answer at once.
+
+    Attributes:
+        start: Begins the work and returns a future that cannot be cancelled.
+    """
+
+    __slots__ = ("start",)
+
+    def __init__(self, start: Callable[[], asyncio.Future[Any]]) -> None:
+        self.start = start
+
+    def __await__(self) -> Generator[Operation, Any, Any]:
+        return (yield self)
+
+
+class Course:
+    """
+    How a unit of work is going.
+
+    Attributes:
+        is_running: Whether its code is being advanced right now. Nothing else runs meanwhile, so
+            whoever asks while it is true is inside of the unit.
+        poison: Why it cannot be committed any more, even if its code goes on.
+        cancelled: Its caller's cancellation, which waits until the unit has ended.
+    """
+
+    __slots__ = ("cancelled", "is_running", "poison")
+
+    def __init__(self) -> None:
+        self.is_running = False
+        self.poison: UnitError | None = None
+        self.cancelled: asyncio.CancelledError | None = None
+
+    def check(self) -> None:
+        """
+        Refuse an operation from outside of the unit, or in one that is lost.
+
+        Raises:
+            TransactionClosed: The unit is over, or another task asks.
+
+            UnitError: What poisoned the unit.
+        """
+        if not self.is_running:
+            message = (
+                "a transaction was used outside of its unit of work. It belongs to the call that "
+                "it was handed to: do not keep it, and do not hand it to another task."
+            )
+            raise TransactionClosed(message)
+        if self.poison is not None:
+            raise self.poison
+
+
+@types.coroutine
+def drive(
+    course: Course, coroutine: Coroutine[Any, Any, Any], run: Callable[..., Any] | None = None
+) -> Generator[Any, Any, Any]:
+    """
+    Advance *coroutine* to its end.
+
+    Its transaction's operations are carried out; any other await is refused, and poisons the
+    unit, so that swallowing the refusal cannot commit it.
+
+    Args:
+        course: Told how it is going.
+        coroutine: The unit of work.
+        run: How to call a function in the unit's own context variables, if they are not current.
+
+    Raises:
+        UnitError: The unit was poisoned.
+    """
+    step: Callable[..., Any] = coroutine.send
+    given: Any = None
+    refusals = 0
+    while True:
+        course.is_running = True
+        try:
+            signal = step(given) if run is None else run(step, given)
+        except StopIteration as stop:
+            if course.poison is not None:
+                raise course.poison from None
+            return stop.value
+        finally:
+            course.is_running = False
+        if type(signal) is Operation:
+            step, given = yield from _carry_out(course, coroutine, signal)
+            continue
+        if refusals >= REFUSALS_MAX:
+            _abandon(course, coroutine)
+        refusals += 1
+        step, given = coroutine.throw, _refusal(course, coroutine, signal)
+
+
+@types.coroutine
+def outlast(course: Course, future: asyncio.Future[Any]) -> Generator[Any, Any, Any]:
+    """
+    Wait for *future*, which cannot be cancelled, and return its result.
+
+    A cancellation that comes meanwhile is kept in *course* for later.
+    """
+    while not future.done():
+        try:
+            yield from future
+        except asyncio.CancelledError as error:
+            course.cancelled = error
+        except BaseException:  # noqa: BLE001 - it is the future's own, and is raised below
+            break
+    return future.result()
+
+
+def _carry_out(
+    course: Course, coroutine: Coroutine[Any, Any, Any], operation: Operation
+) -> Generator[Any, Any, tuple[Callable[..., Any], Any]]:
+    try:
+        result = yield from outlast(course, operation.start())
+    except Exception as error:  # noqa: BLE001 - the unit gets it
+        return coroutine.throw, error
+    return coroutine.send, result
+
+
+def _refusal(
+    course: Course, coroutine: Coroutine[Any, Any, Any], signal: Any
+) -> WaitedInTransaction:
+    if hasattr(signal, "_asyncio_future_blocking"):
+        signal._asyncio_future_blocking = False  # noqa: SLF001 - the protocol of asyncio's futures
+    error = WaitedInTransaction(_place_of_await(coroutine))
+    course.poison = course.poison or error
+    return error
+
+
+def _abandon(course: Course, coroutine: Coroutine[Any, Any, Any]) -> None:
+    """End a unit that swallows refusals and waits again, perhaps for ever."""
+    assert course.poison is not None
+    try:
+        coroutine.close()
+    except RuntimeError:
+        # It even waits when it is told to end. It is left as it is.
+        pass
+    raise course.poison
+
+
+def _place_of_await(coroutine: Any) -> str:
+    """``file:line`` of the innermost await that is not asyncio's own."""
+    place = "?"
+    awaited: Awaitable[Any] | None = coroutine
+    while awaited is not None:
+        frame = getattr(awaited, "cr_frame", None) or getattr(awaited, "gi_frame", None)
+        if frame is not None and not frame.f_code.co_filename.startswith(_ASYNCIO):
+            place = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+        awaited = getattr(awaited, "cr_await", None) or getattr(awaited, "gi_yieldfrom", None)
+    return place

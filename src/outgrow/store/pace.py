@@ -1,0 +1,55 @@
+"""What has been quick runs on the event loop; what was slow, or is unknown, runs in a thread."""
+
+from __future__ import annotations
+
+QUICK_SECONDS = 0.001
+TEXTS_MAX = 1024
+RUNS_ASIDE = 8
+RUNS_ASIDE_MAX = 4096
+
+
+class Pace:
+    """
+    Remembers which pieces of work are quick.
+
+    Work that was slow on the loop runs aside for a number of times, and is then tried again; the
+    number doubles with each trial that was slow. Aside only processor time counts, because there
+    the wall time would tell of the loop and not of the work.
+
+    Attributes:
+        quick: The work that may run on the loop; look here before each run.
+    """
+
+    def __init__(self) -> None:
+        self.quick: set[str] = set()
+        self._runs_left: dict[str, int] = {}
+        self._penalties: dict[str, int] = {}
+
+    def was_slow(self, work: str) -> None:
+        """*work* ran on the loop and took longer than it may."""
+        self.quick.discard(work)
+        penalty = min(self._penalties.get(work, RUNS_ASIDE // 2) * 2, RUNS_ASIDE_MAX)
+        self._remember(work, penalty)
+        self._penalties[work] = penalty
+
+    def ran_aside(self, work: str, processor_seconds: float) -> None:
+        """*work* ran in a thread."""
+        if processor_seconds > QUICK_SECONDS:
+            self._remember(work, RUNS_ASIDE)
+            return
+        left = self._runs_left.get(work, 1) - 1
+        self._remember(work, left)
+        if left <= 0:
+            self.quick.add(work)
+
+    def is_known(self, work: str) -> bool:
+        """Whether *work* ran before, as far as is remembered."""
+        return work in self._runs_left
+
+    def _remember(self, work: str, runs_left: int) -> None:
+        if work not in self._runs_left and len(self._runs_left) >= TEXTS_MAX:
+            oldest = next(iter(self._runs_left))
+            del self._runs_left[oldest]
+            self._penalties.pop(oldest, None)
+            self.quick.discard(oldest)
+        self._runs_left[work] = runs_left

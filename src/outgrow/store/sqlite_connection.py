@@ -1,0 +1,196 @@
+"""One connection to an SQLite file: guarded statements, a limit on their time, readable failures."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from outgrow.errors import StatementFailed, StatementInterrupted, StatementRefused, UnitError
+from outgrow.store.database import Row, Rows
+from outgrow.store.rows import shorten
+
+STATEMENT_SECONDS_MAX = 1.0
+INSTRUCTIONS_PER_LOOK = 20_000
+STATEMENTS_CACHED_MAX = 512
+LOCK_WAIT_SECONDS = 5.0
+MARK = "/*outgrow*/ "
+
+_READS = frozenset(
+    {
+        sqlite3.SQLITE_SELECT,
+        sqlite3.SQLITE_READ,
+        sqlite3.SQLITE_FUNCTION,
+        sqlite3.SQLITE_RECURSIVE,
+    }
+)
+_WRITES = frozenset({sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE})
+_NEVER = frozenset(
+    {
+        sqlite3.SQLITE_TRANSACTION,
+        sqlite3.SQLITE_SAVEPOINT,
+        sqlite3.SQLITE_ATTACH,
+        sqlite3.SQLITE_DETACH,
+        sqlite3.SQLITE_PRAGMA,
+    }
+)
+
+
+class Guard:
+    """
+    Says what the user's statements may do; SQLite asks it whenever it compiles one.
+
+    Statements of outgrow's own are marked, so that the two never share a compiled statement.
+
+    Attributes:
+        rule: What holds for the statement that is about to run; None for outgrow's own.
+    """
+
+    def __init__(self) -> None:
+        self.rule: Callable[[int, str | None], bool] | None = None
+
+    def __call__(self, action: int, table: str | None, *_: str | None) -> int:
+        if self.rule is None or self.rule(action, table):
+            return sqlite3.SQLITE_OK
+        return sqlite3.SQLITE_DENY
+
+
+def may_change(action: int, table: str | None) -> bool:
+    """What a unit of work may do: read and write rows of its service's tables."""
+    if action in _WRITES:
+        return not _is_reserved(table) and not (table or "").lower().startswith("sqlite_")
+    return may_read(action, table)
+
+
+def may_read(action: int, table: str | None) -> bool:
+    """What a snapshot may do."""
+    if action == sqlite3.SQLITE_READ:
+        return not _is_reserved(table)
+    if action == sqlite3.SQLITE_FUNCTION:
+        return True
+    return action in _READS
+
+
+def may_migrate(action: int, table: str | None) -> bool:
+    """What a migration may do: anything to the service's own tables, in the one transaction."""
+    return action not in _NEVER and not _is_reserved(table)
+
+
+def _is_reserved(table: str | None) -> bool:
+    return table is not None and table.lower().startswith("outgrow_")
+
+
+class Connection:
+    """
+    A connection that one thread at a time uses.
+
+    Attributes:
+        raw: The connection of the standard library.
+    """
+
+    def __init__(self, path: Path, rule: Callable[[int, str | None], bool]) -> None:
+        self.raw = sqlite3.connect(
+            path,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=STATEMENTS_CACHED_MAX,
+            timeout=0,
+        )
+        self._rule = rule
+        self._guard = Guard()
+        self._cursor = self.raw.cursor()
+        self._marked: dict[str, str] = {}
+        self._stop_at = float("inf")
+
+    def prepare(self) -> None:
+        """Set what holds for as long as the connection lives."""
+        self.raw.execute("pragma synchronous = full")
+        self.raw.execute("pragma foreign_keys = on")
+        self.raw.execute("pragma wal_autocheckpoint = 0")
+        self.raw.execute("pragma trusted_schema = off")
+        self.raw.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+        self.raw.set_authorizer(self._guard)
+        self.raw.set_progress_handler(self._is_over_time, INSTRUCTIONS_PER_LOOK)
+
+    def change(self, sql: str, parameters: dict[str, Any]) -> int:
+        """Run a statement of the user's; how many rows it changed."""
+        cursor = self._run(sql, parameters)
+        if cursor.description is not None:
+            cursor.fetchall()
+        return max(cursor.rowcount, 0)
+
+    def fetch(self, sql: str, parameters: dict[str, Any]) -> Rows:
+        """Run a statement of the user's and take all its rows."""
+        cursor = self._run(sql, parameters)
+        try:
+            rows = cursor.fetchall()
+        except sqlite3.Error as error:
+            raise explain(sql, error) from error
+        return tuple([column[0] for column in cursor.description or ()]), rows
+
+    def own(self, sql: str, parameters: Row = ()) -> list[Row]:
+        """Run a statement of outgrow's own."""
+        marked = self._marked.get(sql)
+        if marked is None:
+            marked = self._marked[sql] = MARK + sql
+        self._stop_at = float("inf")
+        try:
+            return self._cursor.execute(marked, parameters).fetchall()
+        except sqlite3.Error as error:
+            raise explain(sql, error) from error
+
+    @contextmanager
+    def ruled_by(self, rule: Callable[[int, str | None], bool]) -> Iterator[None]:
+        """Let *rule* say what the statements on `raw` may do."""
+        self._guard.rule = rule
+        try:
+            yield
+        finally:
+            self._guard.rule = None
+
+    def begin_patiently(self) -> None:
+        """Begin a transaction, waiting for a program that is writing; for a thread."""
+        self.raw.execute(f"{MARK}pragma busy_timeout = {LOCK_WAIT_SECONDS * 1000:.0f}")
+        try:
+            self.own("begin immediate")
+        finally:
+            self.raw.execute(f"{MARK}pragma busy_timeout = 0")
+
+    def _run(self, sql: str, parameters: dict[str, Any]) -> sqlite3.Cursor:
+        if MARK in sql:
+            message = f"{shorten(sql)}: the comment {MARK.strip()} is kept for outgrow. Leave it out."
+            raise StatementRefused(message)
+        self._guard.rule = self._rule
+        self._stop_at = perf_counter() + STATEMENT_SECONDS_MAX
+        try:
+            return self._cursor.execute(sql, parameters)
+        except (sqlite3.Error, sqlite3.Warning, OverflowError, ValueError) as error:
+            raise explain(sql, error) from error
+        finally:
+            self._guard.rule = None
+
+    def _is_over_time(self) -> bool:
+        return perf_counter() > self._stop_at
+
+
+def explain(sql: str, error: Exception) -> UnitError:
+    """The error of outgrow's that tells what *error* means."""
+    code = getattr(error, "sqlite_errorcode", None)
+    if code == sqlite3.SQLITE_INTERRUPT:
+        message = (
+            f"{shorten(sql)}: interrupted after {STATEMENT_SECONDS_MAX:g} s. "
+            "A statement may take that long at most, because others wait for it. "
+            "Give it an index or a limit, or cut the work into several units."
+        )
+        return StatementInterrupted(message)
+    if code == sqlite3.SQLITE_AUTH:
+        message = (
+            f"{shorten(sql)}: not allowed here. A unit of work reads and writes rows of its own "
+            "service's tables, and a snapshot reads them. Transactions are outgrow's, schemas are "
+            "changed by migrations, and tables named outgrow_… are not touched."
+        )
+        return StatementRefused(message)
+    return StatementFailed(f"{shorten(sql)}: {error}", type(error).__name__)

@@ -1,0 +1,232 @@
+"""Opening an SQLite file: alone, only if it is the right one, and changed wholly or not at all."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from outgrow.clock import Clock
+from outgrow.errors import (
+    MigrationFailed,
+    StoreInUse,
+    StoreOfAnother,
+    StoreRefused,
+    StoreUnreadable,
+)
+from outgrow.store.migrations import (
+    Migration,
+    apply_migration,
+    read_migrations,
+    refuse_deferred,
+    statements_of,
+)
+from outgrow.store.sqlite_connection import Connection, may_change, may_migrate
+
+FORMAT = 1
+CHECKED_BYTES_MAX = 64 * 1024 * 1024
+
+Schema = tuple[str, int, str]
+"""What a room keeps in each store: its name, the version of its tables, and their DDL."""
+
+_META = """
+create table outgrow_meta (name text primary key, value text not null) strict;
+create table outgrow_migrations (
+    number integer primary key,
+    name text not null,
+    checksum text not null,
+    applied_at text not null
+) strict;
+"""
+
+
+@dataclass(kw_only=True)
+class Opening:
+    """
+    What a store is opened with.
+
+    Attributes:
+        path: The file; made if it does not exist.
+        application: Whose it must be.
+        service: Whose it must be.
+        clock: Tells when a migration was applied.
+        schemas: The tables of the rooms above.
+        migrations: The folder of the service's migrations, if it has one.
+    """
+
+    path: Path
+    application: str
+    service: str
+    clock: Clock
+    schemas: Sequence[Schema] = ()
+    migrations: Path | None = None
+    lock: int = field(default=-1, init=False)
+
+    def open(self) -> Connection:
+        """
+        Open the file, bring its tables up to date, and return the connection that writes.
+
+        Raises:
+            StoreRefused: Says why; nothing in the file was changed.
+        """
+        migrations = read_migrations(self.migrations)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.lock = take_lock(self.path)
+        try:
+            return self._open(migrations)
+        except BaseException:
+            os.close(self.lock)
+            raise
+
+    def _open(self, migrations: list[Migration]) -> Connection:
+        connection = None
+        try:
+            connection = Connection(self.path, may_change)
+            self._check_file(connection.raw)
+            connection.prepare()
+            self._bring_up_to_date(connection, migrations)
+        except BaseException as error:
+            if connection is not None:
+                connection.raw.close()
+            if isinstance(error, sqlite3.Error):
+                raise StoreUnreadable(str(self.path), _unreadable(error)) from error
+            raise
+        return connection
+
+    def _check_file(self, raw: sqlite3.Connection) -> None:
+        size = self.path.stat().st_size
+        raw.execute("pragma schema_version").fetchone()
+        tables = {name for (name,) in raw.execute("select name from sqlite_master")}
+        if tables and "outgrow_meta" not in tables:
+            message = "it is a database, but no store of outgrow's. Name another file."
+            raise StoreOfAnother(str(self.path), message)
+        if tables:
+            self._check_owner(dict(raw.execute("select name, value from outgrow_meta")))
+        if size <= CHECKED_BYTES_MAX:
+            (verdict,) = raw.execute("pragma quick_check(1)").fetchone()
+            if verdict != "ok":
+                raise sqlite3.DatabaseError(verdict)
+        if raw.execute("pragma journal_mode = wal").fetchone()[0] != "wal":
+            message = "the file system cannot keep a write-ahead log. Put it on a local disk."
+            raise StoreRefused(str(self.path), message)
+
+    def _check_owner(self, meta: dict[str, str]) -> None:
+        place = str(self.path)
+        owner = (meta.get("application"), meta.get("service"))
+        if owner != (self.application, self.service):
+            message = (
+                f"it belongs to service {owner[1]!r} of application {owner[0]!r}, and "
+                f"{self.service!r} of {self.application!r} would open it. Name another file."
+            )
+            raise StoreOfAnother(place, message)
+        versions = [("format", FORMAT), *((f"schema:{s[0]}", s[1]) for s in self.schemas)]
+        for name, known in versions:
+            found = int(meta.get(name, known))
+            if found != known:
+                age = "newer" if found > known else "older"
+                message = (
+                    f"its {name.removeprefix('schema:')} has version {found}, written by {age} "
+                    f"outgrow; this one knows {known}. Run the outgrow that wrote it."
+                )
+                raise StoreUnreadable(place, message)
+
+    def _bring_up_to_date(self, connection: Connection, migrations: list[Migration]) -> None:
+        connection.own("begin immediate")
+        try:
+            self._create(connection)
+            self._migrate(connection, migrations)
+            connection.own("commit")
+        except BaseException:
+            if connection.raw.in_transaction:
+                connection.own("rollback")
+            raise
+
+    def _create(self, connection: Connection) -> None:
+        raw = connection.raw
+        if not raw.execute("select 1 from sqlite_master where name = 'outgrow_meta'").fetchall():
+            _run_all(raw, _META)
+            self._note(connection, "format", str(FORMAT))
+            self._note(connection, "application", self.application)
+            self._note(connection, "service", self.service)
+        known = {name for (name,) in raw.execute("select name from outgrow_meta")}
+        for name, version, ddl in self.schemas:
+            if f"schema:{name}" not in known:
+                _run_all(raw, ddl)
+                self._note(connection, f"schema:{name}", str(version))
+
+    def _note(self, connection: Connection, name: str, value: str) -> None:
+        connection.own("insert into outgrow_meta (name, value) values (?, ?)", (name, value))
+
+    def _migrate(self, connection: Connection, migrations: list[Migration]) -> None:
+        applied = connection.own("select number, name, checksum from outgrow_migrations")
+        self._check_applied({row[0]: (row[1], row[2]) for row in applied}, migrations)
+        raw = connection.raw
+        for migration in migrations[len(applied) :]:
+            with connection.ruled_by(may_migrate):
+                apply_migration(raw, migration)
+            applied_at = self.clock.now().isoformat(timespec="microseconds")
+            connection.own(
+                "insert into outgrow_migrations values (?, ?, ?, ?)",
+                (migration.number, migration.path.name, migration.checksum, applied_at),
+            )
+        # What a migration cannot say in one text it may have said in another way.
+        for name, sql in raw.execute("select name, sql from sqlite_master where sql is not null"):
+            refuse_deferred(f"{self.path}: table {name!r}", sql)
+
+    def _check_applied(
+        self, applied: dict[int, tuple[str, str]], migrations: list[Migration]
+    ) -> None:
+        for number, (name, checksum) in sorted(applied.items()):
+            if number > len(migrations):
+                message = (
+                    f"migration {name!r} was applied to it, which this version of the service "
+                    "does not have: a newer one opened it. Run that one."
+                )
+                raise StoreUnreadable(str(self.path), message)
+            migration = migrations[number - 1]
+            if migration.checksum != checksum:
+                message = (
+                    f"it was changed after it had been applied to {self.path}. "
+                    "Restore it, and put the change into a new migration."
+                )
+                raise MigrationFailed(str(migration.path), message)
+
+
+def take_lock(path: Path) -> int:
+    """
+    Take the lock beside *path*, which the system lets go when this process ends in any way.
+
+    Raises:
+        StoreInUse: Somebody has it.
+    """
+    lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        holder = os.read(lock, 32).decode(errors="replace").strip() or "unknown"
+        os.close(lock)
+        message = (
+            f"process {holder} has it open. A store has one writer; stop that process, "
+            "or give this one another folder."
+        )
+        raise StoreInUse(str(path), message) from error
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    return lock
+
+
+def _run_all(raw: sqlite3.Connection, ddl: str) -> None:
+    for _, statement in statements_of(ddl):
+        raw.execute(statement)
+
+
+def _unreadable(error: sqlite3.Error) -> str:
+    return (
+        f"it cannot be read: {error}. It is damaged, or no SQLite database. "
+        "Restore it from a backup, or move it away to begin anew."
+    )
+
+

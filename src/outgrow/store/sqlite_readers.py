@@ -1,0 +1,114 @@
+"""Readers of an SQLite file, which neither wait for the writer nor make it wait."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from time import perf_counter
+from typing import Any
+
+from outgrow.errors import StatementRefused, TransactionClosed
+from outgrow.store.database import Rows
+from outgrow.store.pace import QUICK_SECONDS, Pace
+from outgrow.store.sqlite_connection import Connection
+from outgrow.store.sqlite_units import run_timed
+from outgrow.store.threads import Threads
+from outgrow.store.transaction import Snapshot
+
+SNAPSHOTS_MAX = 64
+CONNECTIONS_KEPT = 4
+READER_THREADS = 4
+
+
+class Readers:
+    """
+    The connections that read.
+
+    Args:
+        connect: Makes another connection.
+        is_inside_unit: Whether the code that runs now is a unit of work's.
+    """
+
+    def __init__(
+        self, connect: Callable[[], Connection], is_inside_unit: Callable[[], bool], name: str
+    ) -> None:
+        self._connect = connect
+        self._is_inside_unit = is_inside_unit
+        self._idle: list[Connection] = []
+        self._places = asyncio.Semaphore(SNAPSHOTS_MAX)
+        self._threads = Threads(f"{name}-reader", READER_THREADS)
+        self._pace = Pace()
+        self.snapshots = 0
+        self.open = 0
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Snapshot]:
+        """A snapshot; there are at most `SNAPSHOTS_MAX` at once, others wait."""
+        if self._is_inside_unit():
+            message = (
+                "store.read() was called inside a transaction, where it would not see what the "
+                "transaction did. Read with tx.fetch_…(...)."
+            )
+            raise StatementRefused(message)
+        async with self._places:
+            connection = self._idle.pop() if self._idle else self._connect()
+            reading = _Reading(connection, self._threads, self._pace, self._is_inside_unit)
+            self.snapshots += 1
+            self.open += 1
+            connection.own("begin")
+            try:
+                yield Snapshot(reading)
+            finally:
+                self.open -= 1
+                reading.is_open = False
+                connection.own("commit")
+                if len(self._idle) < CONNECTIONS_KEPT:
+                    self._idle.append(connection)
+                else:
+                    connection.raw.close()
+
+    def close(self) -> None:
+        """Let go of the file; snapshots that are still open keep theirs until they end."""
+        self._threads.close()
+        for connection in self._idle:
+            connection.raw.close()
+        self._idle.clear()
+
+
+class _Reading:
+    """What one snapshot runs its statements on."""
+
+    __slots__ = ("_connection", "_is_inside_unit", "_pace", "_threads", "is_open")
+
+    def __init__(
+        self,
+        connection: Connection,
+        threads: Threads,
+        pace: Pace,
+        is_inside_unit: Callable[[], bool],
+    ) -> None:
+        self._connection = connection
+        self._threads = threads
+        self._pace = pace
+        self._is_inside_unit = is_inside_unit
+        self.is_open = True
+
+    async def fetch(self, sql: str, parameters: dict[str, Any]) -> Rows:
+        if not self.is_open or self._is_inside_unit():
+            message = (
+                "a snapshot was used after its end, or inside a transaction. It lives as long as "
+                "its 'async with store.read()'; in a transaction read with tx.fetch_…(...)."
+            )
+            raise TransactionClosed(message)
+        pace = self._pace
+        if sql not in pace.quick:
+            call = partial(run_timed, pace, self._connection.fetch, sql, parameters)
+            return await self._threads.run(call)  # type: ignore[no-any-return]
+        started = perf_counter()
+        try:
+            return self._connection.fetch(sql, parameters)
+        finally:
+            if perf_counter() - started > QUICK_SECONDS:
+                pace.was_slow(sql)

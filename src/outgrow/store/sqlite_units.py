@@ -1,0 +1,208 @@
+"""A unit of work under way on an SQLite connection."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Callable, Generator
+from functools import partial
+from time import perf_counter, thread_time
+from typing import Any
+
+from outgrow.context import current, enter, leave
+from outgrow.errors import StatementFailed, StatementInterrupted, StatementRefused, UnitError
+from outgrow.store.database import Outbox, Row, Rows, Unit
+from outgrow.store.driver import Course, Operation
+from outgrow.store.pace import QUICK_SECONDS, Pace
+from outgrow.store.rows import shorten
+from outgrow.store.sqlite_connection import Connection
+from outgrow.store.threads import Patience, Threads
+from outgrow.store.transaction import Transaction
+
+
+class Desk:
+    """
+    What all units of one store work with, one at a time.
+
+    Attributes:
+        connection: The connection that writes.
+        threads: The one thread that uses it when the loop does not.
+        pace: How quick the users' statements are.
+        own_pace: How quick outgrow's are.
+        outbox: Where recorded events and commands go.
+    """
+
+    def __init__(self, connection: Connection, threads: Threads, outbox: Outbox | None) -> None:
+        self.connection = connection
+        self.threads = threads
+        self.outbox = outbox
+        self.pace = Pace()
+        self.own_pace = Pace()
+
+    def aside(
+        self, pace: Pace, call: Callable[..., Any], sql: str, parameters: Any
+    ) -> asyncio.Future[Any]:
+        """Run a statement in the thread, and learn how quick it is."""
+        return self.threads.run(partial(run_timed, pace, call, sql, parameters))
+
+
+def run_timed(pace: Pace, call: Callable[..., Any], sql: str, parameters: Any) -> Any:
+    """Run *call* and tell *pace* how much processor time it took."""
+    started = thread_time()
+    try:
+        return call(sql, parameters)
+    finally:
+        pace.ran_aside(sql, thread_time() - started)
+
+
+class Batch:
+    """
+    The units that are committed together.
+
+    Attributes:
+        committed: Done when each of them knows what became of it.
+    """
+
+    __slots__ = ("committed", "works")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.committed = Patience(loop=loop)
+        self.works: list[Work] = []
+
+
+class Work(Course):
+    """
+    One unit of work; also what its transaction runs its statements on.
+
+    Attributes:
+        batch: What it is committed with.
+        error: Why it did not happen, once its batch is done.
+        has_lost: Whether SQLite rolled the whole batch back in the middle of this unit.
+        transaction: What the unit was handed.
+    """
+
+    __slots__ = (
+        "_args",
+        "_connection",
+        "_desk",
+        "_kwargs",
+        "_result",
+        "_unit",
+        "_variables",
+        "batch",
+        "error",
+        "has_lost",
+        "transaction",
+    )
+
+    def __init__(
+        self, desk: Desk, unit: Unit, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        self._desk = desk
+        self._connection = desk.connection
+        self._unit = unit
+        self._args = args
+        self._kwargs = kwargs
+        self._variables = contextvars.copy_context()
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget a run that was rolled back, or begin the first."""
+        super().__init__()
+        self.has_lost = False
+        self.error: BaseException | None = None
+        self.transaction = Transaction(self, self._desk.outbox)
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        """Wait for the commit; the unit's result."""
+        if not self.batch.committed.done():
+            yield from self.batch.committed
+        if self.error is not None:
+            raise self.error
+        return self._result
+
+    @property
+    def name(self) -> str:
+        """The unit's name, for messages."""
+        return getattr(self._unit, "__qualname__", repr(self._unit))
+
+    def run_elsewhere(self, step: Callable[..., Any], given: Any) -> Any:
+        """Advance the unit outside of its caller's task, with its caller's context variables."""
+        return self._variables.run(step, given)
+
+    async def effect(self) -> None:
+        """Do what the unit does."""
+        outside = current(None)
+        if outside is None:
+            return await self._effect()
+        inside = outside.__copy__()
+        inside.transaction = self.transaction
+        token = enter(inside)
+        try:
+            return await self._effect()
+        finally:
+            leave(token)
+
+    async def _effect(self) -> None:
+        transaction = self.transaction
+        self._result = await self._unit(transaction, *self._args, **self._kwargs)
+        if transaction.entries and self.poison is None:
+            assert self._desk.outbox is not None
+            await self._desk.outbox.append(transaction, transaction.entries)
+
+    async def change(self, sql: str, parameters: dict[str, Any]) -> int:
+        desk = self._desk
+        return await self._operate(desk.pace, self._connection.change, sql, parameters)  # type: ignore[no-any-return]
+
+    async def fetch(self, sql: str, parameters: dict[str, Any]) -> Rows:
+        desk = self._desk
+        return await self._operate(desk.pace, self._connection.fetch, sql, parameters)  # type: ignore[no-any-return]
+
+    async def own(self, sql: str, parameters: Row = ()) -> list[Row]:
+        desk = self._desk
+        return await self._operate(desk.own_pace, self._connection.own, sql, parameters)  # type: ignore[no-any-return]
+
+    async def undo(self) -> None:
+        self.check()
+        self._connection.own("rollback to unit")
+
+    async def _operate(
+        self, pace: Pace, call: Callable[..., Any], sql: str, parameters: Any
+    ) -> Any:
+        self.check()
+        try:
+            if sql in pace.quick:
+                started = perf_counter()
+                outcome = call(sql, parameters)
+                if perf_counter() - started > QUICK_SECONDS:
+                    pace.was_slow(sql)
+            else:
+                outcome = await Operation(partial(self._desk.aside, pace, call, sql, parameters))
+        except UnitError as error:
+            self._take(error, pace, sql)
+            raise
+        if not self._connection.raw.in_transaction:
+            raise self._lose(sql)
+        return outcome
+
+    def _take(self, error: UnitError, pace: Pace, sql: str) -> None:
+        if isinstance(error, StatementInterrupted):
+            pace.was_slow(sql)
+        if not self._connection.raw.in_transaction:
+            lost = self._lose(sql)
+            if not isinstance(error, StatementInterrupted):
+                raise lost from error
+        if isinstance(error, StatementInterrupted | StatementRefused):
+            self.poison = error
+
+    def _lose(self, sql: str) -> StatementFailed:
+        self.has_lost = True
+        message = (
+            f"{shorten(sql)}: it rolled the whole transaction back. A unit of work does not end "
+            "its own transaction: leave out 'or rollback' and raise(rollback), use 'or abort'."
+        )
+        error = StatementFailed(message, "TransactionLost")
+        self.poison = error
+        return error
+
+

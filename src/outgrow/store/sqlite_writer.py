@@ -1,0 +1,258 @@
+"""The one writer of an SQLite file: units run one after the other and are committed together."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from time import perf_counter
+from typing import Any
+
+from outgrow import crash
+from outgrow.errors import StatementFailed, StoreError, UnitError
+from outgrow.store.database import Unit
+from outgrow.store.driver import Course, drive, outlast
+from outgrow.store.pace import QUICK_SECONDS
+from outgrow.store.sqlite_units import Batch, Desk, Work, run_timed
+from outgrow.store.transaction import Transaction
+
+UNITS_PER_COMMIT_MAX = 256
+UNIT_SECONDS_WARNED = 0.05
+
+_log = logging.getLogger("outgrow.store")
+
+
+class Writer:
+    """
+    Gives the floor to one unit of work at a time.
+
+    A unit runs in its caller's task. The first one begins a transaction, each one has a savepoint,
+    and the transaction is committed at the end of the loop's turn, so that all who came in that
+    turn share one commit. Who comes while a statement or a commit runs in the thread waits for
+    the floor, and so shares the next.
+
+    Args:
+        desk: What the units work with.
+        on_commit: Called on the loop after a commit in which something was recorded or sent.
+        after_commit: Called on the loop after each commit.
+    """
+
+    def __init__(
+        self, desk: Desk, on_commit: Callable[[], object], after_commit: Callable[[], object]
+    ) -> None:
+        self._desk = desk
+        self._connection = desk.connection
+        self._on_commit = on_commit
+        self._after_commit = after_commit
+        self._loop = asyncio.get_running_loop()
+        self._is_taken = False
+        self._is_due = False
+        self._is_closed = False
+        self._batch: Batch | None = None
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._work: Work | None = None
+        self.commits = 0
+        self.units = 0
+        self.units_failed = 0
+        self.units_repeated = 0
+
+    @property
+    def waiting(self) -> int:
+        """How many tasks wait for the floor."""
+        return len(self._waiting)
+
+    def joined(self) -> Transaction | None:
+        """The transaction of the unit that runs right now, which is the one that asks."""
+        work = self._work
+        return work.transaction if work is not None and work.is_running else None
+
+    async def submit(
+        self, unit: Unit, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Awaitable[Any]:
+        """Run *unit* as soon as the floor is free; what is returned waits for its commit."""
+        while self._is_taken or self._is_closed:
+            await self._wait_for_floor()
+        self._is_taken = True
+        work = Work(self._desk, unit, args, kwargs)
+        try:
+            await self._perform(work)
+        finally:
+            self._release()
+        if work.cancelled is not None:
+            await outlast(work, work.batch.committed)
+            raise work.cancelled
+        return work
+
+    async def hold(self, course: Course, call: Callable[[], Any]) -> Any:
+        """Run *call* in the thread while no transaction is open."""
+        while self._is_taken or self._batch is not None:
+            await self._wait_for_floor()
+        self._is_taken = True
+        try:
+            return await outlast(course, self._desk.threads.run(call))
+        finally:
+            self._release()
+
+    async def close(self) -> None:
+        """Refuse new units, and wait until those that have begun are committed."""
+        while self._is_taken or self._batch is not None:
+            await self._wait_for_floor()
+        self._is_closed = True
+        self._wake()
+
+    async def _wait_for_floor(self) -> None:
+        if self._is_closed:
+            message = "the store is closed. Its service has stopped, or its 'async with' has ended."
+            raise StoreError(message)
+        turn = self._loop.create_future()
+        self._waiting.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not self._is_taken:
+                self._wake()
+            raise
+
+    def _wake(self) -> None:
+        waiting = self._waiting
+        for _ in range(min(len(waiting), UNITS_PER_COMMIT_MAX)):
+            turn = waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+
+    def _release(self) -> None:
+        self._is_taken = False
+        batch = self._batch
+        if batch is not None:
+            if len(batch.works) >= UNITS_PER_COMMIT_MAX:
+                self._commit()
+            elif not self._is_due:
+                self._is_due = True
+                self._loop.call_soon(self._commit)
+        if self._waiting and not self._is_taken:
+            self._wake()
+
+    async def _perform(self, work: Work) -> None:
+        connection = self._connection
+        batch = self._batch
+        if batch is None:
+            await self._begin(work)
+            batch = self._batch = Batch(self._loop)
+        work.batch = batch
+        self._work = work
+        started = perf_counter()
+        connection.own("savepoint unit")
+        try:
+            await drive(work, work.effect())
+            connection.own("release unit")
+        except BaseException:
+            self.units_failed += 1
+            if work.has_lost:
+                self._batch = None
+                await self._run_again(work, batch)
+            else:
+                connection.own("rollback to unit")
+                connection.own("release unit")
+            raise
+        finally:
+            self._work = None
+        batch.works.append(work)
+        if perf_counter() - started > UNIT_SECONDS_WARNED:
+            _warn(work, perf_counter() - started)
+
+    async def _begin(self, course: Course) -> None:
+        try:
+            self._connection.own("begin immediate")
+        except StatementFailed:
+            # A program that is not ours, such as a database browser, is writing.
+            await outlast(course, self._desk.threads.run(self._connection.begin_patiently))
+
+    async def _run_again(self, loser: Work, batch: Batch) -> None:
+        """Run singly, in their order, the units whose changes *loser* took along."""
+        for work in batch.works:
+            self.units_repeated += 1
+            work.begin()
+            work.batch = batch
+            try:
+                await self._run_singly(loser, work)
+            except BaseException as error:  # noqa: BLE001 - its own caller gets it
+                work.error = error
+        batch.committed.set_result(None)
+        if any(work.transaction.entries for work in batch.works):
+            self._on_commit()
+
+    async def _run_singly(self, course: Course, work: Work) -> None:
+        connection = self._connection
+        await self._begin(course)
+        self._work = work
+        connection.own("savepoint unit")
+        try:
+            await drive(work, work.effect(), work.run_elsewhere)
+            connection.own("release unit")
+            await outlast(course, self._desk.threads.run(self._commit_aside))
+        except BaseException:
+            if connection.raw.in_transaction:
+                connection.own("rollback")
+            raise
+        self.commits += 1
+        self.units += 1
+
+    def _commit(self) -> None:
+        self._is_due = False
+        batch = self._batch
+        if self._is_taken or batch is None:
+            return  # Whoever has the floor asks again.
+        if "commit" not in self._desk.own_pace.quick:
+            self._is_taken = True
+            future = self._desk.threads.run(self._commit_aside)
+            future.add_done_callback(lambda done: self._committed(batch, done.exception()))
+            return
+        error: BaseException | None = None
+        started = perf_counter()
+        crash.at("store.before_commit")
+        try:
+            self._connection.own("commit")
+        except UnitError as failure:
+            error = failure
+        if perf_counter() - started > QUICK_SECONDS:
+            self._desk.own_pace.was_slow("commit")
+        self._committed(batch, error)
+
+    def _commit_aside(self) -> None:
+        crash.at("store.before_commit")
+        run_timed(self._desk.own_pace, self._connection.own, "commit", ())
+
+    def _committed(self, batch: Batch, error: BaseException | None) -> None:
+        self._batch = None
+        self._is_taken = False
+        if error is None:
+            crash.at("store.after_commit")
+            self.commits += 1
+            self.units += len(batch.works)
+        else:
+            self._fail(batch, error)
+        batch.committed.set_result(None)
+        if self._waiting:
+            self._wake()
+        if error is None:
+            if any(work.transaction.entries for work in batch.works):
+                self._on_commit()
+            self._after_commit()
+
+    def _fail(self, batch: Batch, cause: BaseException) -> None:
+        if self._connection.raw.in_transaction:
+            self._connection.own("rollback")
+        self.units_failed += len(batch.works)
+        for work in batch.works:
+            work.error = StatementFailed(f"the commit did not succeed: {cause}", "CommitFailed")
+            work.error.__cause__ = cause
+
+
+def _warn(work: Work, seconds: float) -> None:
+    _log.warning(
+        "%s: its unit of work held the store for %.0f ms; others waited. Aim at less than %.0f ms.",
+        work.name,
+        seconds * 1000,
+        UNIT_SECONDS_WARNED * 1000,
+    )

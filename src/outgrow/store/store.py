@@ -1,0 +1,102 @@
+"""What a service owns: its rows, and the units of work that change them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+
+from outgrow.store.database import Database
+from outgrow.store.transaction import Snapshot, Transaction
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Store:
+    """
+    A service's own store; no other service can reach it.
+
+    Made by outgrow when the service starts, or by `open_store`. It lives on the event loop on
+    which it was opened, until it is closed.
+
+    Attributes:
+        application: The application that it belongs to.
+        service: The service that it belongs to.
+    """
+
+    def __init__(self, database: Database, *, application: str, service: str) -> None:
+        self._database = database
+        self.application = application
+        self.service = service
+
+    async def transact(
+        self,
+        unit: Callable[Concatenate[Transaction, P], Awaitable[R]],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R:
+        """
+        Run ``unit(tx, ...)`` as one transaction, and return its result after the commit.
+
+        It runs in the caller's task, may wait for ``tx`` and nothing else, and is committed
+        together with its neighbours. Inside of a transaction of this store it joins that one.
+
+        Raises:
+            UnitError: It was rolled back, alone. Any exception of the unit's own does the same,
+                and comes out as it is.
+
+        Cancelled:
+            Before the unit begins: it never does. After that it ends and is committed, and then
+            the caller is cancelled.
+        """
+        inside = self._database.joined()
+        if inside is not None:
+            return await unit(inside, *args, **kwargs)
+        return await (await self._database.submit(unit, args, kwargs))  # type: ignore[no-any-return]
+
+    async def submit(
+        self,
+        unit: Callable[Concatenate[Transaction, P], Awaitable[R]],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> Awaitable[R]:
+        """
+        Run ``unit(tx, ...)`` now, and return an awaitable for its commit, which has its result.
+
+        So that one task can run many units in order and have them committed together. A unit that
+        raises is rolled back alone, and what it raised comes out here.
+        """
+        return await self._database.submit(unit, args, kwargs)
+
+    def read(self) -> AbstractAsyncContextManager[Snapshot]:
+        """
+        ``async with store.read() as snapshot``: read the rows as they are now.
+
+        What was committed before is seen; what is committed meanwhile is not. Reading neither
+        waits for units of work nor makes them wait.
+
+        Raises:
+            StatementRefused: A transaction of this store is open here; read with it.
+        """
+        return self._database.snapshot()
+
+    def joined(self) -> Transaction | None:
+        """The transaction of this store that the code which runs now is inside of, if any."""
+        return self._database.joined()
+
+    def statistics(self) -> dict[str, float]:
+        """Counts since the opening, and limits; by names that end in their unit."""
+        return self._database.statistics()
+
+    async def close(self) -> None:
+        """Commit what has begun, and let the file go."""
+        await self._database.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()

@@ -1,0 +1,147 @@
+"""What a unit of work and a reader hold in their hands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from outgrow.errors import NoSuchRow, StatementRefused
+from outgrow.store.database import Outbox, Reading, Row, Session
+from outgrow.store.rows import adapt, shorten, to_list
+
+T = TypeVar("T")
+
+
+class Snapshot:
+    """
+    The rows as they were when its first statement ran; what is committed later is not seen.
+
+    SQL takes ``:name`` parameters. A row comes back as the type that is asked for: a record, whose
+    fields are found by the names of the columns, or a single value for a single column.
+    """
+
+    __slots__ = ("_reading",)
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+
+    async def fetch_all(self, kind: type[T], sql: str, /, **parameters: Any) -> list[T]:
+        """
+        All rows that *sql* gives, in its order.
+
+        Raises:
+            StatementFailed: The database refused *sql*, or a row does not fit *kind*.
+        """
+        return to_list(kind, sql, await self._reading.fetch(sql, adapt(sql, parameters)))
+
+    async def fetch_optional(self, kind: type[T], sql: str, /, **parameters: Any) -> T | None:
+        """The only row that *sql* gives, or None if there is none; further ones are ignored."""
+        columns, rows = await self._reading.fetch(sql, adapt(sql, parameters))
+        return to_list(kind, sql, (columns, rows[:1]))[0] if rows else None
+
+    async def fetch_one(self, kind: type[T], sql: str, /, **parameters: Any) -> T:
+        """
+        The row that *sql* gives; further ones are ignored.
+
+        Raises:
+            NoSuchRow: There is none.
+        """
+        columns, rows = await self._reading.fetch(sql, adapt(sql, parameters))
+        if not rows:
+            message = (
+                f"{shorten(sql)}: no row. "
+                "If that may be, ask with fetch_optional(...), which answers None."
+            )
+            raise NoSuchRow(message)
+        return to_list(kind, sql, (columns, rows[:1]))[0]
+
+
+class Transaction(Snapshot):
+    """
+    One unit of work: all that is done through it is committed together, or nothing of it.
+
+    It belongs to the call that it was handed to. Between its operations nothing else may be
+    awaited, because others wait meanwhile. A unit may be run a second time, if a neighbour in the
+    same commit took the whole commit with it; so it acts through its transaction only.
+
+    Attributes:
+        entries: What was recorded and sent so far, as entries of the outbox.
+    """
+
+    __slots__ = ("_outbox", "_session", "entries")
+
+    def __init__(self, session: Session, outbox: Outbox | None) -> None:
+        self._reading = session
+        self._session = session
+        self._outbox = outbox
+        self.entries: list[Any] = []
+
+    async def execute(self, sql: str, /, **parameters: Any) -> int:
+        """
+        Run *sql*, and tell how many rows it changed.
+
+        Raises:
+            StatementFailed: The database did not accept it; what it began is taken back, and the
+                unit may go on.
+
+            StatementRefused: It could harm other units or reach another file; the unit is lost.
+
+            StatementInterrupted: It took longer than a statement may; the unit is lost.
+        """
+        return await self._session.change(sql, adapt(sql, parameters))
+
+    async def record(self, event: Any) -> None:
+        """
+        Record *event* in this transaction, beside the data that it speaks of.
+
+        Nothing is sent here. After the commit the event is delivered to each handler at least
+        once, and for each key in the order recorded. If the transaction rolls back, the event
+        never happened.
+
+        Raises:
+            NotTheOwner: The event belongs to another service.
+
+            EventTooLarge: The encoded event is over the limit.
+        """
+        self._session.check()
+        self.entries.append(self._need_outbox().event(event))
+
+    async def send(self, method: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+        """
+        Call *method* with these arguments after the commit, under a key of its own.
+
+        It is repeated until it has answered, so it has its effect once. Its reply is not seen.
+
+        Raises:
+            EventTooLarge: The encoded arguments are over the limit.
+        """
+        self._session.check()
+        self.entries.append(self._need_outbox().command(method, args, kwargs))
+
+    async def own(self, sql: str, parameters: Row = ()) -> list[Row]:
+        """
+        Run a statement of outgrow's own, with ``?`` parameters; its tables are open to it.
+
+        For the rooms above the store, not for services.
+        """
+        return await self._session.own(sql, parameters)
+
+    async def undo(self) -> None:
+        """
+        Take back all that this unit did and recorded so far, and go on from there.
+
+        For the rooms above the store, not for services.
+        """
+        await self._session.undo()
+        self.entries.clear()
+
+    def _need_outbox(self) -> Outbox:
+        if self._outbox is None:
+            message = (
+                "this store was opened without an outbox, so nothing can be recorded or sent. "
+                "A service that outgrow starts has one; in a test, open the store with one."
+            )
+            raise StatementRefused(message)
+        return self._outbox
+
+
