@@ -34,11 +34,9 @@ async def demo(base_url: str, seconds: float, console: Console) -> int:
             client = Client(session, base_url)
             replay = Replay(client, plan(purchases))
             async with running(client, Path(state)):
-                console.print(_welcome(base_url))
+                console.print(_welcome(base_url), soft_wrap=True)
                 await replay.fill_shelves(deliveries(purchases))
-                await _watch(replay, _is_over(seconds), console)
-                console.print("Waiting until everybody has heard of everything.")
-                totals = await replay.settle()
+                totals = await _watch(replay, _is_over(seconds), console)
     findings = disagreements(replay.account, totals)
     for finding in findings[:20]:
         console.print(f"does not agree: {finding}", style="red", markup=False)
@@ -59,25 +57,28 @@ def _is_over(seconds: float) -> Callable[[], bool]:
     return lambda: seconds > 0 and perf_counter() > end
 
 
-async def _watch(replay: Replay, is_over: Callable[[], bool], console: Console) -> None:
-    """Replay, and show meanwhile how far it is."""
+async def _watch(replay: Replay, is_over: Callable[[], bool], console: Console) -> Totals:
+    """Replay until the shop has settled, and show meanwhile how far it is."""
 
     async def show(live: Live) -> None:
         while True:
             live.update(_progress(replay.account, await read_totals(replay.client)))
             await replay.client.wait(REFRESH_SECONDS)
 
-    with Live(console=console, auto_refresh=True) as live:
+    with Live(console=console) as live:
         async with asyncio.TaskGroup() as group:
             progress = group.create_task(show(live))
             await replay.run(is_over)
+            totals = await replay.settle()
             progress.cancel()
+        live.update(_progress(replay.account, totals))
+    return totals
 
 
 def _progress(account: Account, totals: Totals) -> Table:
-    table = Table(box=None)
+    table = Table(box=None, header_style="bold", padding=(0, 1))
     row = {
-        "customers": account.registered,
+        "users": account.registered,
         "orders": account.sent,
         "repeated": account.repeated,
         "confirmed": totals.orders["confirmed"],

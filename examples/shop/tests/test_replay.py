@@ -4,7 +4,7 @@ from collections import Counter
 
 from demo.account import Account, Totals, disagreements
 from demo.client import Reply
-from demo.purchases import CATALOGUE, Trap, deliveries, plan, read_purchases
+from demo.purchases import CATALOGUE, Repeat, Trap, deliveries, plan, read_purchases
 
 
 def test_every_purchase_is_ordered_once_for_what_was_paid() -> None:
@@ -36,7 +36,7 @@ def test_a_plan_is_the_same_every_time_and_has_all_kinds_in_it() -> None:
     assert {order.trap for order in orders} == {None, *Trap}
     assert len({order.key for order in orders}) == len(orders)
     repeats = Counter(order.repeat for order in orders)
-    assert 0.03 < 1 - repeats["never"] / len(orders) < 0.07
+    assert 0.03 < 1 - repeats[Repeat.NEVER] / len(orders) < 0.07
 
 
 def test_a_reply_is_the_same_whatever_id_the_request_had() -> None:

@@ -122,19 +122,9 @@ class OrdersService(Orders):
         """Cancel what the card does not cover."""
         await self._cancel(tx, event.order_id, "because your card was refused")
 
-    @on(UserRegistered, since="beginning")
-    async def copy_user(self, tx: Transaction, event: UserRegistered) -> None:
-        """Keep the name, unless a newer one was heard of first."""
-        await tx.execute(
-            "insert into users (user_id, name) values (:user_id, :name)"
-            " on conflict (user_id) do nothing",
-            user_id=event.user_id,
-            name=event.name,
-        )
-
-    @on(UserRenamed, since="beginning")
-    async def copy_name(self, tx: Transaction, event: UserRenamed) -> None:
-        """Keep the newer name."""
+    @on(UserRegistered, UserRenamed, since="beginning")
+    async def copy_name(self, tx: Transaction, event: UserRegistered | UserRenamed) -> None:
+        """Keep the name that a user has now."""
         await tx.execute(
             "insert into users (user_id, name) values (:user_id, :name)"
             " on conflict (user_id) do update set name = excluded.name",
