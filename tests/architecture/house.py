@@ -61,9 +61,10 @@ def _from_import(source: Path, here: str, node: ast.ImportFrom) -> Iterator[Impo
 
 def _reached(source: Path, module: str, name: str) -> str:
     """`from package import file` reaches the file, and not the package's door."""
-    folder = source.joinpath(*module.split(".")[1:])
+    package, *parts = module.split(".")
+    folder = source.joinpath(*parts)
     is_file = (folder / f"{name}.py").exists() or (folder / name / "__init__.py").exists()
-    return f"{module}.{name}" if module.split(".")[0] == "outgrow" and is_file else module
+    return f"{module}.{name}" if package == "outgrow" and is_file else module
 
 
 def plant(folder: Path, texts: dict[str, str]) -> Path:

@@ -109,9 +109,7 @@ def test_a_good_house_has_no_violations(tmp_path: Path) -> None:
         ("store/rows.py", "import sqlalchemy", "which has no home"),
     ],
 )
-def test_a_way_around_a_door_is_found(
-    tmp_path: Path, here: str, line: str, expected: str
-) -> None:
+def test_a_way_around_a_door_is_found(tmp_path: Path, here: str, line: str, expected: str) -> None:
     found = list(violations(_house(tmp_path, here, line)))
 
     assert len(found) == 1

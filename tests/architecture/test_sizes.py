@@ -35,7 +35,9 @@ def violations(source: Path) -> Iterator[str]:
 
 def _rooms(source: Path) -> Iterator[str]:
     rooms = Counter(
-        Path(here).parent.as_posix() for here, _ in files(source) if not here.endswith("__init__.py")
+        Path(here).parent.as_posix()
+        for here, _ in files(source)
+        if not here.endswith("__init__.py")
     )
     for room, count in rooms.items():
         if count > ROOM_FILES:
