@@ -20,18 +20,18 @@ Unit = Callable[..., Awaitable[Any]]
 class Reading(Protocol):
     """What a snapshot runs its statements on."""
 
-    async def fetch(self, sql: str, parameters: dict[str, Any]) -> Rows:
+    def fetch(self, sql: str, parameters: dict[str, Any]) -> Awaitable[Rows]:
         """Run a statement of the user's and take all its rows."""
+
+    def own(self, sql: str, parameters: Row) -> Awaitable[list[Row]]:
+        """Run a statement of outgrow's, which is not guarded."""
 
 
 class Session(Reading, Protocol):
     """What a transaction runs its statements on; all of them wait for nothing but the database."""
 
-    async def change(self, sql: str, parameters: dict[str, Any]) -> int:
+    def change(self, sql: str, parameters: dict[str, Any]) -> Awaitable[int]:
         """Run a statement of the user's; how many rows it changed."""
-
-    async def own(self, sql: str, parameters: Row) -> list[Row]:
-        """Run a statement of outgrow's, which is not guarded."""
 
     async def undo(self) -> None:
         """Take back what the unit of work did so far."""

@@ -58,9 +58,7 @@ def read_migrations(folder: Path | None) -> list[Migration]:
             raise MigrationFailed(str(path), message)
         data = path.read_bytes()
         checksum = hashlib.sha256(data).hexdigest()
-        migrations.append(
-            Migration(number=number, path=path, sql=data.decode(), checksum=checksum)
-        )
+        migrations.append(Migration(number=number, path=path, sql=data.decode(), checksum=checksum))
     return migrations
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import Concatenate, ParamSpec, Self, TypeVar
 
+from outgrow.clock import Clock
 from outgrow.store.database import Database
 from outgrow.store.transaction import Snapshot, Transaction
 
@@ -23,10 +24,12 @@ class Store:
     Attributes:
         application: The application that it belongs to.
         service: The service that it belongs to.
+        clock: The application's.
     """
 
-    def __init__(self, database: Database, *, application: str, service: str) -> None:
+    def __init__(self, database: Database, *, application: str, service: str, clock: Clock) -> None:
         self._database = database
+        self.clock = clock
         self.application = application
         self.service = service
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from outgrow.errors import NoSuchRow, StatementRefused
@@ -55,6 +55,14 @@ class Snapshot:
             raise NoSuchRow(message)
         return to_list(kind, sql, (columns, rows[:1]))[0]
 
+    def own(self, sql: str, parameters: Row = ()) -> Awaitable[list[Row]]:
+        """
+        Run a statement of outgrow's own, with ``?`` parameters; its tables are open to it.
+
+        For the rooms above the store, not for services.
+        """
+        return self._reading.own(sql, parameters)
+
 
 class Transaction(Snapshot):
     """
@@ -76,7 +84,7 @@ class Transaction(Snapshot):
         self._outbox = outbox
         self.entries: list[Any] = []
 
-    async def execute(self, sql: str, /, **parameters: Any) -> int:
+    def execute(self, sql: str, /, **parameters: Any) -> Awaitable[int]:
         """
         Run *sql*, and tell how many rows it changed.
 
@@ -88,7 +96,7 @@ class Transaction(Snapshot):
 
             StatementInterrupted: It took longer than a statement may; the unit is lost.
         """
-        return await self._session.change(sql, adapt(sql, parameters))
+        return self._session.change(sql, adapt(sql, parameters))
 
     async def record(self, event: Any) -> None:
         """
@@ -118,14 +126,6 @@ class Transaction(Snapshot):
         self._session.check()
         self.entries.append(self._need_outbox().command(method, args, kwargs))
 
-    async def own(self, sql: str, parameters: Row = ()) -> list[Row]:
-        """
-        Run a statement of outgrow's own, with ``?`` parameters; its tables are open to it.
-
-        For the rooms above the store, not for services.
-        """
-        return await self._session.own(sql, parameters)
-
     async def undo(self) -> None:
         """
         Take back all that this unit did and recorded so far, and go on from there.
@@ -143,5 +143,3 @@ class Transaction(Snapshot):
             )
             raise StatementRefused(message)
         return self._outbox
-
-

@@ -24,7 +24,7 @@ from outgrow.store.migrations import (
     refuse_deferred,
     statements_of,
 )
-from outgrow.store.sqlite_connection import Connection, may_change, may_migrate
+from outgrow.store.sqlite.connection import Connection, may_change, may_migrate
 
 FORMAT = 1
 CHECKED_BYTES_MAX = 64 * 1024 * 1024
@@ -228,5 +228,3 @@ def _unreadable(error: sqlite3.Error) -> str:
         f"it cannot be read: {error}. It is damaged, or no SQLite database. "
         "Restore it from a backup, or move it away to begin anew."
     )
-
-

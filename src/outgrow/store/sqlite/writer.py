@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -14,11 +15,14 @@ from outgrow.errors import StatementFailed, StoreError, UnitError
 from outgrow.store.database import Unit
 from outgrow.store.driver import Course, drive, outlast
 from outgrow.store.pace import QUICK_SECONDS
-from outgrow.store.sqlite_units import Batch, Desk, Work, run_timed
+from outgrow.store.sqlite.units import Batch, Desk, Work, run_timed
 from outgrow.store.transaction import Transaction
 
 UNITS_PER_COMMIT_MAX = 256
 UNIT_SECONDS_WARNED = 0.05
+COMMITS_PER_CHECKPOINT = 64
+COMMITS_PER_CHECKPOINT_MAX = 1024
+LOG_PAGES_AIMED_AT = 1000
 
 _log = logging.getLogger("outgrow.store")
 
@@ -35,16 +39,12 @@ class Writer:
     Args:
         desk: What the units work with.
         on_commit: Called on the loop after a commit in which something was recorded or sent.
-        after_commit: Called on the loop after each commit.
     """
 
-    def __init__(
-        self, desk: Desk, on_commit: Callable[[], object], after_commit: Callable[[], object]
-    ) -> None:
+    def __init__(self, desk: Desk, on_commit: Callable[[], object]) -> None:
         self._desk = desk
         self._connection = desk.connection
         self._on_commit = on_commit
-        self._after_commit = after_commit
         self._loop = asyncio.get_running_loop()
         self._is_taken = False
         self._is_due = False
@@ -52,10 +52,14 @@ class Writer:
         self._batch: Batch | None = None
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._work: Work | None = None
+        self._commits_to_checkpoint = COMMITS_PER_CHECKPOINT
+        self._commits_before = 0
         self.commits = 0
         self.units = 0
         self.units_failed = 0
         self.units_repeated = 0
+        self.checkpoints = 0
+        self.log_pages = 0
 
     @property
     def waiting(self) -> int:
@@ -74,8 +78,14 @@ class Writer:
         while self._is_taken or self._is_closed:
             await self._wait_for_floor()
         self._is_taken = True
-        work = Work(self._desk, unit, args, kwargs)
+        batch = self._batch
+        if batch is None:
+            batch = Batch(self._loop)
+        work = Work(self._desk, batch, unit, args, kwargs)
         try:
+            if self._batch is None:
+                await self._begin(work)
+                self._batch = batch
             await self._perform(work)
         finally:
             self._release()
@@ -83,16 +93,6 @@ class Writer:
             await outlast(work, work.batch.committed)
             raise work.cancelled
         return work
-
-    async def hold(self, course: Course, call: Callable[[], Any]) -> Any:
-        """Run *call* in the thread while no transaction is open."""
-        while self._is_taken or self._batch is not None:
-            await self._wait_for_floor()
-        self._is_taken = True
-        try:
-            return await outlast(course, self._desk.threads.run(call))
-        finally:
-            self._release()
 
     async def close(self) -> None:
         """Refuse new units, and wait until those that have begun are committed."""
@@ -135,31 +135,27 @@ class Writer:
 
     async def _perform(self, work: Work) -> None:
         connection = self._connection
-        batch = self._batch
-        if batch is None:
-            await self._begin(work)
-            batch = self._batch = Batch(self._loop)
-        work.batch = batch
         self._work = work
         started = perf_counter()
-        connection.own("savepoint unit")
+        connection.savepoint()
         try:
             await drive(work, work.effect())
-            connection.own("release unit")
+            connection.release()
         except BaseException:
             self.units_failed += 1
             if work.has_lost:
                 self._batch = None
-                await self._run_again(work, batch)
+                await self._run_again(work)
             else:
-                connection.own("rollback to unit")
-                connection.own("release unit")
+                connection.take_back()
+                connection.release()
             raise
         finally:
             self._work = None
-        batch.works.append(work)
-        if perf_counter() - started > UNIT_SECONDS_WARNED:
-            _warn(work, perf_counter() - started)
+        work.batch.works.append(work)
+        seconds = perf_counter() - started
+        if seconds > UNIT_SECONDS_WARNED:
+            _warn(work, seconds)
 
     async def _begin(self, course: Course) -> None:
         try:
@@ -168,28 +164,27 @@ class Writer:
             # A program that is not ours, such as a database browser, is writing.
             await outlast(course, self._desk.threads.run(self._connection.begin_patiently))
 
-    async def _run_again(self, loser: Work, batch: Batch) -> None:
+    async def _run_again(self, loser: Work) -> None:
         """Run singly, in their order, the units whose changes *loser* took along."""
+        batch = loser.batch
         for work in batch.works:
             self.units_repeated += 1
-            work.begin()
-            work.batch = batch
+            work.begin(batch)
             try:
                 await self._run_singly(loser, work)
             except BaseException as error:  # noqa: BLE001 - its own caller gets it
                 work.error = error
         batch.committed.set_result(None)
-        if any(work.transaction.entries for work in batch.works):
-            self._on_commit()
+        self._tell(batch)
 
     async def _run_singly(self, course: Course, work: Work) -> None:
         connection = self._connection
         await self._begin(course)
         self._work = work
-        connection.own("savepoint unit")
+        connection.savepoint()
         try:
             await drive(work, work.effect(), work.run_elsewhere)
-            connection.own("release unit")
+            connection.release()
             await outlast(course, self._desk.threads.run(self._commit_aside))
         except BaseException:
             if connection.raw.in_transaction:
@@ -226,19 +221,50 @@ class Writer:
     def _committed(self, batch: Batch, error: BaseException | None) -> None:
         self._batch = None
         self._is_taken = False
-        if error is None:
+        if error is not None:
+            self._fail(batch, error)
+        else:
             crash.at("store.after_commit")
             self.commits += 1
             self.units += len(batch.works)
-        else:
-            self._fail(batch, error)
+            self._commits_to_checkpoint -= 1
+            if self._commits_to_checkpoint <= 0:
+                self._checkpoint()
         batch.committed.set_result(None)
-        if self._waiting:
+        if self._waiting and not self._is_taken:
             self._wake()
         if error is None:
-            if any(work.transaction.entries for work in batch.works):
+            self._tell(batch)
+
+    def _tell(self, batch: Batch) -> None:
+        for work in batch.works:
+            if work.transaction.entries:
                 self._on_commit()
-            self._after_commit()
+                return
+
+    def _checkpoint(self) -> None:
+        """
+        Move the log into the file, in the thread.
+
+        The floor is held, because the log begins anew only if it was moved as a whole; and a log
+        that grows costs twice as much a commit, since the file system must note its new size.
+        """
+        self._is_taken = True
+        future = self._desk.threads.run(
+            partial(self._connection.own, "pragma wal_checkpoint(passive)")
+        )
+        future.add_done_callback(self._checkpointed)
+
+    def _checkpointed(self, done: asyncio.Future[Any]) -> None:
+        self._commits_to_checkpoint = COMMITS_PER_CHECKPOINT
+        if done.exception() is None:
+            self.checkpoints += 1
+            self.log_pages = done.result()[0][1]
+            commits = self.commits - self._commits_before
+            aim = commits * LOG_PAGES_AIMED_AT // max(self.log_pages, 1)
+            self._commits_to_checkpoint = max(1, min(aim, COMMITS_PER_CHECKPOINT_MAX))
+        self._commits_before = self.commits
+        self._release()
 
     def _fail(self, batch: Batch, cause: BaseException) -> None:
         if self._connection.raw.in_transaction:

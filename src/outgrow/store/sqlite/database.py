@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
 from outgrow.clock import Clock
 from outgrow.store.database import Outbox, Unit
-from outgrow.store.driver import Course
-from outgrow.store.sqlite_connection import STATEMENT_SECONDS_MAX, Connection, may_read
-from outgrow.store.sqlite_opening import Opening, Schema
-from outgrow.store.sqlite_readers import SNAPSHOTS_MAX, Readers
-from outgrow.store.sqlite_units import Desk
-from outgrow.store.sqlite_writer import UNIT_SECONDS_WARNED, UNITS_PER_COMMIT_MAX, Writer
+from outgrow.store.sqlite.connection import STATEMENT_SECONDS_MAX, Connection, may_read
+from outgrow.store.sqlite.opening import Opening, Schema
+from outgrow.store.sqlite.readers import SNAPSHOTS_MAX, Readers
+from outgrow.store.sqlite.units import Desk
+from outgrow.store.sqlite.writer import UNIT_SECONDS_WARNED, UNITS_PER_COMMIT_MAX, Writer
 from outgrow.store.store import Store
 from outgrow.store.threads import Threads
 from outgrow.store.transaction import Snapshot, Transaction
-
-COMMITS_PER_CHECKPOINT = 512
-ROWS_PER_CHECKPOINT = 4096
-LOG_PAGES_MAX = 16_384
 
 
 async def open_store(
@@ -77,7 +71,7 @@ async def open_store(
         threads.close()
         raise
     database = SqliteDatabase(opening, connection, Desk(connection, threads, outbox), on_commit)
-    return Store(database, application=application, service=service)
+    return Store(database, application=application, service=service, clock=clock)
 
 
 class SqliteDatabase:
@@ -93,20 +87,14 @@ class SqliteDatabase:
         self._opening = opening
         self._connection = connection
         self._desk = desk
-        self._writer = Writer(desk, on_commit, self._after_commit)
+        self._writer = Writer(desk, on_commit)
         self._readers = Readers(
             self._connect, lambda: self._writer.joined() is not None, opening.service
         )
-        self._checkpointer = Threads(f"outgrow-checkpoint-{opening.service}", 1)
-        self._checkpoint: asyncio.Future[Any] | None = None
-        self._commits_seen = 0
-        self._rows_seen = 0
-        self._log_pages = 0
-        self._checkpoints = 0
 
     def submit(
         self, unit: Unit, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Awaitable[Awaitable[Any]]:
+    ) -> Coroutine[Any, Any, Awaitable[Any]]:
         return self._writer.submit(unit, args, kwargs)
 
     def joined(self) -> Transaction | None:
@@ -130,52 +118,21 @@ class SqliteDatabase:
             "snapshots": self._readers.snapshots,
             "snapshots_open": self._readers.open,
             "snapshots_open_max": SNAPSHOTS_MAX,
-            "checkpoints": self._checkpoints,
-            "log_pages": self._log_pages,
+            "checkpoints": writer.checkpoints,
+            "log_pages": writer.log_pages,
         }
 
     async def close(self) -> None:
         if self._opening.lock < 0:
             return
-        course = Course()
         await self._writer.close()
-        if self._checkpoint is not None:
-            await self._checkpoint
         self._readers.close()
         self._desk.threads.close()
-        self._checkpointer.close()
         self._connection.raw.close()
         os.close(self._opening.lock)
         self._opening.lock = -1
-        if course.cancelled is not None:
-            raise course.cancelled
 
     def _connect(self) -> Connection:
         connection = Connection(self._opening.path, may_read)
         connection.prepare()
         return connection
-
-    def _after_commit(self) -> None:
-        """Move the log into the file now and then, in a thread and without stopping anybody."""
-        commits = self._writer.commits - self._commits_seen
-        rows = self._connection.raw.total_changes - self._rows_seen
-        is_due = commits >= COMMITS_PER_CHECKPOINT or rows >= ROWS_PER_CHECKPOINT
-        if is_due and self._checkpoint is None:
-            self._commits_seen += commits
-            self._rows_seen += rows
-            self._checkpoint = self._checkpointer.run(self._move_log)
-            self._checkpoint.add_done_callback(self._checkpointed)
-
-    def _move_log(self) -> int:
-        connection = Connection(self._opening.path, may_read)
-        try:
-            connection.prepare()
-            return int(connection.own("pragma wal_checkpoint(passive)")[0][1])
-        finally:
-            connection.raw.close()
-
-    def _checkpointed(self, done: asyncio.Future[int]) -> None:
-        self._checkpoint = None
-        if done.exception() is None:
-            self._checkpoints += 1
-            self._log_pages = done.result()

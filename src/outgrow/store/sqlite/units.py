@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import Callable, Generator
+from collections.abc import Awaitable, Callable, Generator
+from copy import copy
 from functools import partial
 from time import perf_counter, thread_time
 from typing import Any
@@ -15,7 +16,7 @@ from outgrow.store.database import Outbox, Row, Rows, Unit
 from outgrow.store.driver import Course, Operation
 from outgrow.store.pace import QUICK_SECONDS, Pace
 from outgrow.store.rows import shorten
-from outgrow.store.sqlite_connection import Connection
+from outgrow.store.sqlite.connection import Connection
 from outgrow.store.threads import Patience, Threads
 from outgrow.store.transaction import Transaction
 
@@ -96,7 +97,12 @@ class Work(Course):
     )
 
     def __init__(
-        self, desk: Desk, unit: Unit, args: tuple[Any, ...], kwargs: dict[str, Any]
+        self,
+        desk: Desk,
+        batch: Batch,
+        unit: Unit,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
     ) -> None:
         self._desk = desk
         self._connection = desk.connection
@@ -104,11 +110,14 @@ class Work(Course):
         self._args = args
         self._kwargs = kwargs
         self._variables = contextvars.copy_context()
-        self.begin()
+        self.begin(batch)
 
-    def begin(self) -> None:
+    def begin(self, batch: Batch) -> None:
         """Forget a run that was rolled back, or begin the first."""
-        super().__init__()
+        self.batch = batch
+        self.is_running = False
+        self.poison: UnitError | None = None
+        self.cancelled: asyncio.CancelledError | None = None
         self.has_lost = False
         self.error: BaseException | None = None
         self.transaction = Transaction(self, self._desk.outbox)
@@ -134,12 +143,13 @@ class Work(Course):
         """Do what the unit does."""
         outside = current(None)
         if outside is None:
-            return await self._effect()
-        inside = outside.__copy__()
+            await self._effect()
+            return
+        inside = copy(outside)
         inside.transaction = self.transaction
         token = enter(inside)
         try:
-            return await self._effect()
+            await self._effect()
         finally:
             leave(token)
 
@@ -150,38 +160,35 @@ class Work(Course):
             assert self._desk.outbox is not None
             await self._desk.outbox.append(transaction, transaction.entries)
 
-    async def change(self, sql: str, parameters: dict[str, Any]) -> int:
-        desk = self._desk
-        return await self._operate(desk.pace, self._connection.change, sql, parameters)  # type: ignore[no-any-return]
+    def change(self, sql: str, parameters: dict[str, Any]) -> Awaitable[int]:
+        return self._operate(self._desk.pace, self._connection.change, sql, parameters)
 
-    async def fetch(self, sql: str, parameters: dict[str, Any]) -> Rows:
-        desk = self._desk
-        return await self._operate(desk.pace, self._connection.fetch, sql, parameters)  # type: ignore[no-any-return]
+    def fetch(self, sql: str, parameters: dict[str, Any]) -> Awaitable[Rows]:
+        return self._operate(self._desk.pace, self._connection.fetch, sql, parameters)
 
-    async def own(self, sql: str, parameters: Row = ()) -> list[Row]:
-        desk = self._desk
-        return await self._operate(desk.own_pace, self._connection.own, sql, parameters)  # type: ignore[no-any-return]
+    def own(self, sql: str, parameters: Row = ()) -> Awaitable[list[Row]]:
+        return self._operate(self._desk.own_pace, self._connection.own, sql, parameters)
 
     async def undo(self) -> None:
         self.check()
-        self._connection.own("rollback to unit")
+        self._connection.take_back()
 
     async def _operate(
-        self, pace: Pace, call: Callable[..., Any], sql: str, parameters: Any
+        self, pace: Pace, call: Callable[[str, Any], Any], sql: str, parameters: Any
     ) -> Any:
         self.check()
+        connection = self._connection
         try:
             if sql in pace.quick:
-                started = perf_counter()
                 outcome = call(sql, parameters)
-                if perf_counter() - started > QUICK_SECONDS:
+                if perf_counter() - connection.started > QUICK_SECONDS:
                     pace.was_slow(sql)
             else:
                 outcome = await Operation(partial(self._desk.aside, pace, call, sql, parameters))
         except UnitError as error:
             self._take(error, pace, sql)
             raise
-        if not self._connection.raw.in_transaction:
+        if not connection.raw.in_transaction:
             raise self._lose(sql)
         return outcome
 
@@ -204,5 +211,3 @@ class Work(Course):
         error = StatementFailed(message, "TransactionLost")
         self.poison = error
         return error
-
-

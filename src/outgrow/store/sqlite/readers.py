@@ -10,10 +10,10 @@ from time import perf_counter
 from typing import Any
 
 from outgrow.errors import StatementRefused, TransactionClosed
-from outgrow.store.database import Rows
+from outgrow.store.database import Row, Rows
 from outgrow.store.pace import QUICK_SECONDS, Pace
-from outgrow.store.sqlite_connection import Connection
-from outgrow.store.sqlite_units import run_timed
+from outgrow.store.sqlite.connection import Connection
+from outgrow.store.sqlite.units import run_timed
 from outgrow.store.threads import Threads
 from outgrow.store.transaction import Snapshot
 
@@ -96,6 +96,12 @@ class _Reading:
         self.is_open = True
 
     async def fetch(self, sql: str, parameters: dict[str, Any]) -> Rows:
+        return await self._run(self._connection.fetch, sql, parameters)  # type: ignore[no-any-return]
+
+    async def own(self, sql: str, parameters: Row) -> list[Row]:
+        return await self._run(self._connection.own, sql, parameters)  # type: ignore[no-any-return]
+
+    async def _run(self, run: Callable[..., Any], sql: str, parameters: Any) -> Any:
         if not self.is_open or self._is_inside_unit():
             message = (
                 "a snapshot was used after its end, or inside a transaction. It lives as long as "
@@ -104,11 +110,9 @@ class _Reading:
             raise TransactionClosed(message)
         pace = self._pace
         if sql not in pace.quick:
-            call = partial(run_timed, pace, self._connection.fetch, sql, parameters)
-            return await self._threads.run(call)  # type: ignore[no-any-return]
-        started = perf_counter()
+            return await self._threads.run(partial(run_timed, pace, run, sql, parameters))
         try:
-            return self._connection.fetch(sql, parameters)
+            return run(sql, parameters)
         finally:
-            if perf_counter() - started > QUICK_SECONDS:
+            if perf_counter() - self._connection.started > QUICK_SECONDS:
                 pace.was_slow(sql)

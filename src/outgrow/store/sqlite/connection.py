@@ -1,4 +1,4 @@
-"""One connection to an SQLite file: guarded statements, a limit on their time, readable failures."""
+"""One connection to an SQLite file: guarded statements, limited in time, readable failures."""
 
 from __future__ import annotations
 
@@ -18,6 +18,10 @@ INSTRUCTIONS_PER_LOOK = 20_000
 STATEMENTS_CACHED_MAX = 512
 LOCK_WAIT_SECONDS = 5.0
 MARK = "/*outgrow*/ "
+
+_SAVEPOINT = f"{MARK}savepoint unit"
+_RELEASE = f"{MARK}release unit"
+_TAKE_BACK = f"{MARK}rollback to unit"
 
 _READS = frozenset(
     {
@@ -89,6 +93,7 @@ class Connection:
 
     Attributes:
         raw: The connection of the standard library.
+        started: When its last statement began.
     """
 
     def __init__(self, path: Path, rule: Callable[[int, str | None], bool]) -> None:
@@ -103,7 +108,8 @@ class Connection:
         self._guard = Guard()
         self._cursor = self.raw.cursor()
         self._marked: dict[str, str] = {}
-        self._stop_at = float("inf")
+        self._seconds_max = float("inf")
+        self.started = 0.0
 
     def prepare(self) -> None:
         """Set what holds for as long as the connection lives."""
@@ -119,28 +125,37 @@ class Connection:
         """Run a statement of the user's; how many rows it changed."""
         cursor = self._run(sql, parameters)
         if cursor.description is not None:
-            cursor.fetchall()
+            self._take_all(sql)
         return max(cursor.rowcount, 0)
 
     def fetch(self, sql: str, parameters: dict[str, Any]) -> Rows:
         """Run a statement of the user's and take all its rows."""
-        cursor = self._run(sql, parameters)
-        try:
-            rows = cursor.fetchall()
-        except sqlite3.Error as error:
-            raise explain(sql, error) from error
-        return tuple([column[0] for column in cursor.description or ()]), rows
+        rows = self._take_all(sql) if self._run(sql, parameters).description else []
+        return tuple([column[0] for column in self._cursor.description or ()]), rows
 
     def own(self, sql: str, parameters: Row = ()) -> list[Row]:
         """Run a statement of outgrow's own."""
         marked = self._marked.get(sql)
         if marked is None:
             marked = self._marked[sql] = MARK + sql
-        self._stop_at = float("inf")
+        self._seconds_max = float("inf")
+        self.started = perf_counter()
         try:
             return self._cursor.execute(marked, parameters).fetchall()
         except sqlite3.Error as error:
             raise explain(sql, error) from error
+
+    def savepoint(self) -> None:
+        """Begin a unit within the transaction."""
+        self._cursor.execute(_SAVEPOINT)
+
+    def release(self) -> None:
+        """End a unit; its changes are the transaction's."""
+        self._cursor.execute(_RELEASE)
+
+    def take_back(self) -> None:
+        """Undo what the unit did so far, and go on with it."""
+        self._cursor.execute(_TAKE_BACK)
 
     @contextmanager
     def ruled_by(self, rule: Callable[[int, str | None], bool]) -> Iterator[None]:
@@ -161,10 +176,11 @@ class Connection:
 
     def _run(self, sql: str, parameters: dict[str, Any]) -> sqlite3.Cursor:
         if MARK in sql:
-            message = f"{shorten(sql)}: the comment {MARK.strip()} is kept for outgrow. Leave it out."
+            message = f"{shorten(sql)}: the comment {MARK.strip()} is outgrow's. Leave it out."
             raise StatementRefused(message)
+        self._seconds_max = STATEMENT_SECONDS_MAX
+        self.started = perf_counter()
         self._guard.rule = self._rule
-        self._stop_at = perf_counter() + STATEMENT_SECONDS_MAX
         try:
             return self._cursor.execute(sql, parameters)
         except (sqlite3.Error, sqlite3.Warning, OverflowError, ValueError) as error:
@@ -172,8 +188,14 @@ class Connection:
         finally:
             self._guard.rule = None
 
+    def _take_all(self, sql: str) -> list[Row]:
+        try:
+            return self._cursor.fetchall()
+        except (sqlite3.Error, OverflowError, ValueError) as error:
+            raise explain(sql, error) from error
+
     def _is_over_time(self) -> bool:
-        return perf_counter() > self._stop_at
+        return perf_counter() - self.started > self._seconds_max
 
 
 def explain(sql: str, error: Exception) -> UnitError:
