@@ -1,0 +1,25 @@
+"""
+The front door for the outside world: public routes, and what they lead to.
+
+Floor: house.
+Uses: contracts, calls.
+Offers: an ASGI application made from contracts, and a listener that serves one.
+"""
+
+from outgrow.gateway.edge import Edge, Readiness, anonymous
+from outgrow.gateway.endpoints import Authenticate
+from outgrow.gateway.exchange import Headers
+from outgrow.gateway.limits import Limits
+from outgrow.gateway.listening import Listener
+from outgrow.gateway.openapi import openapi_document
+
+__all__ = [
+    "Authenticate",
+    "Edge",
+    "Headers",
+    "Limits",
+    "Listener",
+    "Readiness",
+    "anonymous",
+    "openapi_document",
+]

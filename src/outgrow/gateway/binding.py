@@ -1,0 +1,214 @@
+"""From a request to the arguments of a method."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import itertools
+import math
+import operator
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from outgrow.contracts import (
+    LimitBroken,
+    Maybe,
+    Method,
+    Parameter,
+    Scalar,
+    compile_check,
+)
+from outgrow.errors import ArgumentsRefused
+from outgrow.gateway.diagnosis import Diagnosis
+from outgrow.gateway.unknown_fields import KnownFields
+
+BODILESS = ("GET", "DELETE")
+"""The verbs whose parameters all stand in the URL."""
+
+QUERY_PARAMETERS_MAX = 100
+
+
+class Binder:
+    """
+    Reads the arguments of one method from the path, the query string and the body.
+
+    Parameters named in the path are read from it. The others are read from the query string where
+    the verb has no body, and else from the body, always a JSON object by the parameters' names.
+    """
+
+    def __init__(self, method: Method, findings_max: int) -> None:
+        assert method.http is not None
+        self._method = method
+        self._findings_max = findings_max
+        self._path_names = method.http.path_parameters
+        by_name = {parameter.name: parameter for parameter in method.parameters}
+        self._path = [by_name[name] for name in self._path_names]
+        rest = [p for p in method.parameters if p.name not in self._path_names]
+        self.takes_body = method.http.verb not in BODILESS
+        self._query = [] if self.takes_body else rest
+        self._body = rest if self.takes_body else []
+        in_url = self._path + self._query
+        self._url_type = _struct(method, "Url", in_url) if in_url else None
+        self._decode_body = msgspec.json.Decoder(_struct(method, "Body", rest)).decode
+        known = KnownFields()
+        self._known = [
+            (p.name, is_known) for p in self._body if (is_known := known.check(p.shape)) is not None
+        ]
+        names = [p.name for p in in_url + self._body]
+        self._arrange = _arrangement([names.index(p.name) for p in method.parameters])
+        self._checks = [
+            (n, check)
+            for n, p in enumerate(method.parameters)
+            if (check := _check(p, in_url=p in in_url)) is not None
+        ]
+
+    def bind(self, path_values: tuple[str, ...], query: bytes, body: bytes) -> tuple[Any, ...]:
+        """
+        The arguments in the order of the method's parameters.
+
+        Args:
+            path_values: The values of the path's parameters, decoded.
+            query: The query string as it was sent.
+            body: The whole body; empty if there is none.
+
+        Raises:
+            ArgumentsRefused: All that is wrong with them.
+        """
+        try:
+            values = self._read_url(path_values, query)
+            if self.takes_body:
+                values += self._read_body(body)
+            arguments = self._arrange(values) if self._arrange else values
+            for n, check in self._checks:
+                check(arguments[n])
+        except (ValueError, RecursionError) as error:
+            # msgspec's errors, broken limits and wrong encodings are all ValueErrors.
+            findings = self._findings(path_values, query, body) or [_fallback(error)]
+            raise ArgumentsRefused(self._method.full_name, findings) from error
+        return arguments
+
+    def _read_url(self, path_values: tuple[str, ...], query: bytes) -> tuple[Any, ...]:
+        values = dict(zip(self._path_names, path_values, strict=True))
+        if query:
+            pairs = _pairs(query)
+            values.update(pairs)
+            if len(values) != len(path_values) + len(pairs) or self.takes_body:
+                raise ValueError
+        if self._url_type is None:
+            if values:
+                raise ValueError
+            return ()
+        return msgspec.structs.astuple(msgspec.convert(values, self._url_type, strict=False))
+
+    def _read_body(self, body: bytes) -> tuple[Any, ...]:
+        decoded = self._decode_body(body or b"{}")
+        if self._known and body:
+            raw = msgspec.json.decode(body)
+            if not all(known(raw[name]) for name, known in self._known if name in raw):
+                raise ValueError
+        return msgspec.structs.astuple(decoded)
+
+    def _findings(
+        self, path_values: tuple[str, ...], query: bytes, body: bytes
+    ) -> list[tuple[str, str]]:
+        found = itertools.chain(
+            self._path_findings(path_values),
+            self._query_findings(query),
+            self._body_findings(body) if self.takes_body else (),
+        )
+        return list(itertools.islice(found, self._findings_max))
+
+    def _path_findings(self, path_values: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+        diagnosis = Diagnosis(is_text=True)
+        for parameter, value in zip(self._path, path_values, strict=True):
+            yield from diagnosis.value(value, parameter.shape, f"path.{parameter.name}")
+
+    def _query_findings(self, query: bytes) -> Iterator[tuple[str, str]]:
+        try:
+            pairs = _pairs(query)
+        except UnicodeDecodeError:
+            yield "query", "is not percent-encoded UTF-8"
+            return
+        except ValueError:
+            yield "query", f"has more than {QUERY_PARAMETERS_MAX} parameters"
+            return
+        if self.takes_body and pairs:
+            yield "query", "is not read here; all but the path's parameters stand in the body"
+            return
+        names = [name for name, _ in pairs]
+        for name in sorted({name for name in names if names.count(name) > 1}):
+            yield f"query.{name}", f"is given {names.count(name)} times; give it once"
+        fields = tuple(p.field for p in self._query)
+        known = frozenset(p.name for p in self._query)
+        yield from Diagnosis(is_text=True).fields(dict(pairs), fields, known, "query")
+
+    def _body_findings(self, body: bytes) -> Iterator[tuple[str, str]]:
+        try:
+            raw = msgspec.json.decode(body or b"{}")
+        except RecursionError:
+            yield "body", "is nested too deeply"
+            return
+        except ValueError as error:
+            yield "body", f"is no JSON: {error}"
+            return
+        fields = tuple(p.field for p in self._body)
+        known = frozenset(p.name for p in self._body)
+        yield from Diagnosis(is_text=False).fields(raw, fields, known, "body")
+
+
+def _struct(method: Method, part: str, parameters: list[Parameter]) -> type[msgspec.Struct]:
+    """A record of *parameters* that refuses others."""
+    fields: list[Any] = []
+    for p in parameters:
+        if p.default is msgspec.NODEFAULT:
+            fields.append((p.name, p.hint))
+        elif isinstance(p.default, list | dict):
+            default = msgspec.field(default_factory=functools.partial(copy.deepcopy, p.default))
+            fields.append((p.name, p.hint, default))
+        else:
+            fields.append((p.name, p.hint, p.default))
+    name = f"{method.name}_{part}"
+    return msgspec.defstruct(name, fields, kw_only=True, forbid_unknown_fields=True)
+
+
+def _arrangement(indices: list[int]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]] | None:
+    """What brings values into the parameters' order, or None if they are in it already."""
+    if indices == sorted(indices):
+        return None
+    return operator.itemgetter(*indices)
+
+
+def _check(parameter: Parameter, *, in_url: bool) -> Callable[[Any], None] | None:
+    """The check of the parameter's limits; JSON has no infinite numbers, but a URL may."""
+    limits = compile_check(parameter.shape)
+    shape = parameter.shape.item if isinstance(parameter.shape, Maybe) else parameter.shape
+    if not in_url or shape != Scalar("float", getattr(shape, "limits", ())):
+        return limits
+
+    def check_finite(value: float | None) -> None:
+        if value is not None and not math.isfinite(value):
+            raise ValueError
+        if limits is not None:
+            limits(value)
+
+    return check_finite
+
+
+def _pairs(query: bytes) -> list[tuple[str, str]]:
+    return parse_qsl(
+        query.decode(),
+        keep_blank_values=True,
+        errors="strict",
+        max_num_fields=QUERY_PARAMETERS_MAX,
+    )
+
+
+def _fallback(error: Exception) -> tuple[str, str]:
+    """The finding that the compiled decoding made, where the diagnosis found none."""
+    if isinstance(error, LimitBroken):
+        return error.place or "arguments", error.problem
+    text, _, place = str(error).partition(" - at `$")
+    return "body" + place.rstrip("`"), text or "does not fit"

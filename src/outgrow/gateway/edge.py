@@ -1,0 +1,217 @@
+"""The front door as an ASGI application."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+
+from outgrow.calls import Invoke
+from outgrow.clock import Clock
+from outgrow.context import Caller
+from outgrow.contracts import (
+    ContractModel,
+    Method,
+    Problem,
+    place_of,
+    problem_schema_fields,
+)
+from outgrow.errors import CallError, CallFailed, Finding, InvalidContract
+from outgrow.gateway.endpoints import Authenticate, MethodEndpoint
+from outgrow.gateway.exchange import Headers, Receive, Reply, Request, Scope, Send
+from outgrow.gateway.failures import (
+    MEMBERS,
+    failure_reply,
+    fault_reply,
+    problem_reply,
+    refusal_reply,
+)
+from outgrow.gateway.limits import Limits
+from outgrow.gateway.pages import pages
+from outgrow.gateway.refusals import ClientGone, Refusal
+from outgrow.gateway.routes import Route, Router
+
+Readiness = Callable[[], Awaitable[dict[str, str]]]
+
+CLIENT_GONE = 499
+"""The status in the log of a request whose client went away; nobody sees it but the log."""
+
+DISCARDED_BYTES_MAX = 64 * 1024 * 1024
+DISCARDED_SECONDS_MAX = 5.0
+
+_log = logging.getLogger("outgrow.gateway")
+
+
+def anonymous(_headers: Headers) -> Caller:
+    """Everyone is anonymous and may do what needs no permission."""
+    return Caller()
+
+
+async def always_ready() -> dict[str, str]:
+    """Nothing is waited for."""
+    return {}
+
+
+class Edge:
+    """
+    Answers HTTP for the methods that contracts bind to it. Lives as long as its application.
+
+    An ASGI application: served by a `Listener`, or mounted in another one. It reaches services
+    only through the transport that *bind* belongs to.
+
+    Args:
+        application: The application's name.
+        models: The contracts whose methods may be reached.
+        bind: What executes a method, as a transport's `bind`.
+        clock: The application's clock.
+        readiness: What is not ready yet and why, by name; nothing if all is.
+        authenticate: The caller that a request's headers, by lower-case name, stand for.
+        limits: How much may be asked at once.
+
+    Raises:
+        InvalidContract: Contracts that cannot be reached together, all findings at once.
+    """
+
+    def __init__(
+        self,
+        application: str,
+        models: Iterable[ContractModel],
+        bind: Callable[[Method], Invoke],
+        clock: Clock,
+        *,
+        readiness: Readiness = always_ready,
+        authenticate: Authenticate = anonymous,
+        limits: Limits | None = None,
+    ) -> None:
+        self._clock = clock
+        self._limits = limits or Limits()
+        self._router = Router()
+        methods = [m for model in models for m in model.methods.values() if m.http is not None]
+        for route in pages(application, methods, readiness, self._limits):
+            self._router.add(route)
+        findings = [finding for m in methods for finding in _problem_findings(m)]
+        for method in methods:
+            assert method.http is not None
+            endpoint = MethodEndpoint(method, bind(method), clock, authenticate, self._limits)
+            binding = method.http
+            route = Route(binding.verb, binding.path, endpoint, method.full_name, method.place)
+            taken = self._router.add(route)
+            if taken is not None:
+                findings.append(_taken_finding(route, taken))
+        InvalidContract.raise_if_any(findings)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await _other_protocol(scope, receive, send)
+            return
+        started = self._clock.monotonic()
+        request = Request(scope, receive, self._limits)
+        try:
+            reply = await self._answer(request)
+            await _send(request, reply, send)
+            status = reply.status
+        except ClientGone:
+            status = CLIENT_GONE
+        if _log.isEnabledFor(logging.INFO):
+            self._write_log(request, status, self._clock.monotonic() - started)
+
+    async def _answer(self, request: Request) -> Reply:
+        try:
+            request.check_head()
+            if request.verb == "OPTIONS":
+                allowed = ", ".join(self._router.verbs(request)).encode()
+                return Reply(204, headers=((b"allow", allowed),))
+            route = self._router.find(request)
+            request.route = route.path
+            return await route.endpoint.answer(request)
+        except Refusal as refusal:
+            return refusal_reply(request, refusal)
+        except Problem as problem:
+            return problem_reply(request, problem)
+        except CallError as error:
+            if isinstance(error, CallFailed):
+                _log.error("%s", error, exc_info=error, extra=_ids(request))
+            return failure_reply(request, error)
+        except ClientGone:
+            raise
+        except Exception:  # noqa: BLE001 - a named border: a fault ends one request, not the edge
+            _log.exception("%s %s failed", request.verb, request.raw_path, extra=_ids(request))
+            return fault_reply(request)
+
+    def _write_log(self, request: Request, status: int, seconds: float) -> None:
+        milliseconds = round(seconds * 1000, 3)
+        _log.info(
+            "%s %s %d in %.1f ms",
+            request.verb,
+            request.raw_path,
+            status,
+            milliseconds,
+            extra={
+                "method": request.verb,
+                "path": request.raw_path,
+                "route": request.route,
+                "status": status,
+                "milliseconds": milliseconds,
+                **_ids(request),
+            },
+        )
+
+
+def _ids(request: Request) -> dict[str, str]:
+    return {
+        "correlation_id": request.correlation_id,
+        "trace_id": f"{request.trace_id:032x}",
+    }
+
+
+async def _send(request: Request, reply: Reply, send: Send) -> None:
+    headers = [
+        (b"x-correlation-id", request.correlation_id.encode("ascii")),
+        (b"traceparent", b"00-%032x-%016x-01" % (request.trace_id, request.span_id)),
+        *reply.headers,
+    ]
+    if reply.status != 204:
+        headers.append((b"content-type", reply.content_type))
+        headers.append((b"content-length", b"%d" % len(reply.body)))
+    if request.has_unread_body:
+        headers.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    body = b"" if request.verb == "HEAD" else reply.body
+    if request.has_unread_body:
+        # A connection that is closed on a client still sending is reset, and the answer is lost.
+        await send({"type": "http.response.body", "body": body, "more_body": True})
+        await request.discard_body(DISCARDED_BYTES_MAX, DISCARDED_SECONDS_MAX)
+        body = b""
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _other_protocol(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer what is no HTTP request: a server's start and stop, and web sockets."""
+    if scope["type"] == "lifespan":
+        while True:
+            kind = (await receive())["type"]
+            await send({"type": f"{kind}.complete"})
+            if kind == "lifespan.shutdown":
+                return
+    await send({"type": "websocket.close", "code": 1003})
+
+
+def _taken_finding(route: Route, taken: Route) -> Finding:
+    where = f" ({taken.place})" if taken.place else ""
+    return Finding(
+        place=route.place,
+        message=f"{route.owner} and {taken.owner}{where} are both bound to "
+        f"{route.verb} {route.path}.",
+        remedy="A verb and path lead to one method: give one of them another path.",
+        slug="http-binding-taken",
+    )
+
+
+def _problem_findings(method: Method) -> Iterable[Finding]:
+    for problem in method.problems.values():
+        for name in sorted(MEMBERS & {field.name for field in problem_schema_fields(problem)}):
+            yield Finding(
+                place=place_of(problem),
+                message=f"problem {problem.__name__} of {method.full_name} has a field {name!r}.",
+                remedy="Over HTTP every problem has a member of that name already. Choose another.",
+                slug="problem-field-http",
+            )

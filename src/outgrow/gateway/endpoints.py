@@ -1,0 +1,172 @@
+"""What answers a request for a method of a contract."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from outgrow.calls import Invoke
+from outgrow.clock import Clock
+from outgrow.context import Caller, Context, new_id
+from outgrow.contracts import Method, Nothing
+from outgrow.errors import CallerNotAllowed
+from outgrow.gateway.binding import Binder
+from outgrow.gateway.exchange import Headers, Reply, Request
+from outgrow.gateway.limits import Limits
+from outgrow.gateway.refusals import ClientGone, Refusal
+
+Authenticate = Callable[[Headers], Caller]
+
+WATCH_AFTER_SECONDS = 0.02
+"""A call that takes longer is watched: if its client goes away, it is cancelled."""
+
+_KEY = re.compile(rb"[\x21-\x7e]{1,255}")
+_JSON = re.compile(
+    rb"application/(?:[a-z0-9.+-]+\+)?json *(?:; *charset *= *\"?utf-8\"?)? *", re.IGNORECASE
+)
+
+
+class MethodEndpoint:
+    """Answers the requests for one method. Lives as long as its edge."""
+
+    def __init__(
+        self,
+        method: Method,
+        invoke: Invoke,
+        clock: Clock,
+        authenticate: Authenticate,
+        limits: Limits,
+    ) -> None:
+        self._method = method
+        self._invoke = invoke
+        self._clock = clock
+        self._authenticate = authenticate
+        self._binder = Binder(method, limits.findings_max)
+        self._encode = msgspec.json.Encoder().encode
+        self._has_reply = not isinstance(method.reply, Nothing)
+        seconds = limits.deadline_seconds_default
+        self._deadline_seconds = min(method.deadline_seconds or seconds, seconds)
+
+    async def answer(self, request: Request) -> Reply:
+        """
+        Call the method and answer with its reply.
+
+        Raises:
+            Problem: It was the reply.
+            CallError: The call failed, or its arguments do not fit.
+            Refusal: The request cannot be a call of the method.
+            ClientGone: The client went away, on which the call was cancelled.
+        """
+        method = self._method
+        caller = self._authenticate(request.headers)
+        if method.allow is not None and not caller.may(method.allow):
+            raise CallerNotAllowed(method.full_name, method.allow, str(caller))
+        key = self._key(request) if method.kind == "command" else None
+        body = await self._body(request)
+        arguments = self._binder.bind(request.path_values, request.query, body)
+        context = Context(
+            caller=caller,
+            correlation_id=request.correlation_id,
+            trace_id=request.trace_id,
+            span_id=request.span_id,
+            deadline=self._clock.monotonic() + self._deadline_seconds,
+            method=method.full_name,
+            key=key,
+        )
+        value = await self._call(request, context, arguments)
+        echo = request.headers.get(b"idempotency-key") if method.is_keyed else None
+        headers = ((b"idempotency-key", echo),) if echo is not None else ()
+        if not self._has_reply:
+            return Reply(204, headers=headers)
+        return Reply(200, self._encode(value), headers=headers)
+
+    def _key(self, request: Request) -> str:
+        key = request.headers.get(b"idempotency-key")
+        if key is None:
+            return new_id()
+        if not _KEY.fullmatch(key):
+            raise Refusal(
+                400,
+                "KeyUnreadable",
+                "The Idempotency-Key has 1 to 255 visible ASCII characters and no spaces.",
+            )
+        return key.decode("ascii")
+
+    async def _body(self, request: Request) -> bytes:
+        if not request.has_unread_body:
+            return b""
+        if not self._binder.takes_body:
+            raise Refusal(
+                400,
+                "BodyUnexpected",
+                f"{request.verb} is sent without a body. Its parameters stand in the URL.",
+            )
+        media_type = request.headers.get(b"content-type", b"")
+        encoding = request.headers.get(b"content-encoding", b"identity")
+        if not _JSON.fullmatch(media_type) or encoding.lower() != b"identity":
+            sent = media_type if encoding.lower() == b"identity" else encoding + b" encoding"
+            raise Refusal(
+                415,
+                "MediaTypeUnsupported",
+                f"The body is sent as {sent.decode('latin-1')[:100] or 'nothing in particular'}. "
+                "Send JSON in UTF-8, uncompressed, with content-type: application/json.",
+                headers=((b"accept", b"application/json"), (b"accept-encoding", b"identity")),
+            )
+        return await request.body()
+
+    async def _call(self, request: Request, context: Context, arguments: tuple[Any, ...]) -> Any:
+        """Call the method, and cancel it if the client goes away meanwhile."""
+        watch = _ClientWatch(request)
+        try:
+            try:
+                return await self._invoke(context, *arguments)
+            finally:
+                await watch.stop()
+        except asyncio.CancelledError:
+            if watch.took_back():
+                raise ClientGone from None
+            raise
+
+
+class _ClientWatch:
+    """
+    Cancels the task that made it when the client goes away. Lives as long as one call.
+
+    Not a TaskGroup: most calls are over before the watch begins, and should pay for a timer only.
+    """
+
+    __slots__ = ("_caller", "_is_gone", "_loop", "_request", "_task", "_timer")
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._is_gone = False
+        self._caller = asyncio.current_task()
+        self._task: asyncio.Task[None] | None = None
+        self._loop = asyncio.get_running_loop()
+        self._timer = self._loop.call_later(WATCH_AFTER_SECONDS, self._begin)
+
+    def _begin(self) -> None:
+        self._task = self._loop.create_task(self._watch())
+
+    async def _watch(self) -> None:
+        await self._request.wait_disconnect()
+        self._is_gone = True
+        if self._caller is not None:
+            self._caller.cancel()
+
+    async def stop(self) -> None:
+        """End the watch; what went wrong in it is raised here."""
+        self._timer.cancel()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+            if not self._task.cancelled():
+                self._task.result()
+
+    def took_back(self) -> bool:
+        """Whether the cancellation was this watch's alone, which is then forgotten."""
+        return self._is_gone and self._caller is not None and self._caller.uncancel() == 0

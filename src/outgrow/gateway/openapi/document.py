@@ -1,0 +1,181 @@
+"""The description of the interface: OpenAPI 3.1, made from the contracts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from outgrow.contracts import STATUSES, Maybe, Method, Nothing, Parameter, Problem, problem_type
+from outgrow.gateway.binding import BODILESS
+from outgrow.gateway.failures import PROBLEMS_PATH, title_of
+from outgrow.gateway.limits import Limits
+from outgrow.gateway.openapi.schemas import Schemas, with_default
+
+Json = dict[str, Any]
+
+_PHRASES = {
+    400: "The request does not fit.",
+    401: "The caller is not known.",
+    403: "The caller lacks a permission.",
+    404: "It does not exist.",
+    409: "It does not fit to what there is.",
+    413: "The body is too large.",
+    415: "The body is not sent as JSON.",
+    422: "It cannot be done this way.",
+    429: "Too much is asked for at once; later is better.",
+    500: "It failed, and may have run.",
+    503: "The service cannot be reached.",
+    504: "The answer was not there in time; it may have run.",
+}
+_PROBLEM_SCHEMA: Json = {
+    "type": "object",
+    "description": "Problem details, RFC 9457. More members depend on the type.",
+    "properties": {
+        "type": {"type": "string", "format": "uri-reference"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "instance": {"type": "string", "format": "uri-reference"},
+        "correlation_id": {"type": "string", "description": "Name it when you report this."},
+        "may_have_run": {"type": "boolean", "description": "Whether something may have changed."},
+        "findings": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {"place": {"type": "string"}, "message": {"type": "string"}},
+                "required": ["place", "message"],
+            },
+        },
+    },
+    "required": ["type", "title", "status", "detail", "instance", "correlation_id"],
+}
+_HEADERS: dict[str, Json] = {
+    "CorrelationId": {
+        "name": "X-Correlation-Id",
+        "in": "header",
+        "description": "One id for all that comes out of this request; made up if it is missing.",
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:/+=@-]{1,128}$"},
+    },
+    "IdempotencyKey": {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "description": "A repeat under the same key has no second effect and gets the first reply. "
+        "Without it every request is a new command.",
+        "schema": {"type": "string", "pattern": "^[\\x21-\\x7e]{1,255}$"},
+    },
+}
+
+
+def openapi_document(application: str, methods: Iterable[Method], limits: Limits) -> Json:
+    """The OpenAPI document of the *methods*, all of which are bound to HTTP."""
+    schemas = Schemas()
+    paths: dict[str, Json] = {}
+    services: dict[str, None] = {}
+    for method in methods:
+        assert method.http is not None
+        services[method.service] = None
+        operation = _operation(method, schemas, limits)
+        paths.setdefault(method.http.path, {})[method.http.verb.lower()] = operation
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": application, "version": "1"},
+        "tags": [{"name": service} for service in services],
+        "paths": paths,
+        "components": {
+            "schemas": {"Problem": _PROBLEM_SCHEMA, **schemas.components},
+            "parameters": _HEADERS,
+        },
+    }
+
+
+def _operation(method: Method, schemas: Schemas, limits: Limits) -> Json:
+    assert method.http is not None
+    summary, _, description = method.doc.partition("\n")
+    in_path = method.http.path_parameters
+    is_bodiless = method.http.verb in BODILESS
+    rest = [p for p in method.parameters if p.name not in in_path]
+    parameters = [
+        _parameter(p, "path" if p.name in in_path else "query", schemas)
+        for p in method.parameters
+        if p.name in in_path or is_bodiless
+    ]
+    parameters.append({"$ref": "#/components/parameters/CorrelationId"})
+    if method.is_keyed:
+        parameters.append({"$ref": "#/components/parameters/IdempotencyKey"})
+    operation: Json = {
+        "operationId": method.full_name,
+        "tags": [method.service],
+        "summary": summary.strip() or title_of(method.name.replace("_", " ")),
+        "parameters": parameters,
+        "responses": _responses(method, schemas),
+    }
+    if description.strip():
+        operation["description"] = description.strip()
+    if method.allow is not None:
+        operation["x-permission"] = method.allow
+    if not is_bodiless and rest:
+        operation["requestBody"] = _request_body(rest, schemas, limits)
+    return operation
+
+
+def _parameter(parameter: Parameter, place: str, schemas: Schemas) -> Json:
+    shape = parameter.shape
+    # What is not given is left out of a URL; there is no way to write null.
+    schema = schemas.of(shape.item if isinstance(shape, Maybe) else shape)
+    return {
+        "name": parameter.name,
+        "in": place,
+        "required": place == "path" or parameter.field.is_required,
+        "schema": with_default(schema, parameter.default),
+    }
+
+
+def _request_body(parameters: list[Parameter], schemas: Schemas, limits: Limits) -> Json:
+    schema = schemas.of_fields(tuple(p.field for p in parameters))
+    return {
+        "required": bool(schema.get("required")),
+        "description": f"At most {limits.body_bytes_max} bytes. Unknown fields are refused, at "
+        "every depth.",
+        "content": {"application/json": {"schema": {**schema, "additionalProperties": False}}},
+    }
+
+
+def _responses(method: Method, schemas: Schemas) -> Json:
+    responses: Json = {"204": {"description": "Done."}}
+    if not isinstance(method.reply, Nothing):
+        content = {"application/json": {"schema": schemas.of(method.reply)}}
+        responses = {"200": {"description": "The reply.", "content": content}}
+    declared: dict[int, list[type[Problem]]] = {}
+    for problem in method.problems.values():
+        declared.setdefault(STATUSES[problem.status], []).append(problem)
+    statuses = {400, 429, 500, 503, 504, *declared}
+    statuses |= {403} if method.allow is not None else set()
+    statuses |= {422} if method.is_keyed else set()
+    if method.http is not None and method.http.verb not in BODILESS:
+        statuses |= {413, 415}
+    ours = {400, 403, 413, 415, 422, 429, 500, 503, 504}
+    for status in sorted(statuses):
+        problems = declared.get(status, [])
+        refs = [_problem_ref(problem, schemas) for problem in problems]
+        if status in ours:
+            refs.append({"$ref": "#/components/schemas/Problem"})
+        responses[str(status)] = {
+            "description": " ".join(
+                [*(f"`{problem_type(p)}`" for p in problems), _PHRASES[status]]
+            ),
+            "content": {
+                "application/problem+json": {
+                    "schema": refs[0] if len(refs) == 1 else {"anyOf": refs}
+                }
+            },
+        }
+    return responses
+
+
+def _problem_ref(problem: type[Problem], schemas: Schemas) -> Json:
+    name = problem_type(problem)
+    members = {
+        "type": {"const": PROBLEMS_PATH + name},
+        "status": {"const": STATUSES[problem.status]},
+    }
+    return schemas.problem(name, problem, members)

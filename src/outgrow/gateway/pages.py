@@ -1,0 +1,156 @@
+"""What the edge answers itself: health, the description of the interface, and its pages."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+from collections.abc import Awaitable, Callable, Iterable
+from html import escape
+from pathlib import Path
+
+import msgspec
+
+from outgrow.contracts import Method
+from outgrow.gateway.exchange import Reply, Request
+from outgrow.gateway.limits import Limits
+from outgrow.gateway.openapi import openapi_document
+from outgrow.gateway.refusals import Refusal
+from outgrow.gateway.routes import Route
+
+ASSETS = {
+    "swagger-ui.css": b"text/css; charset=utf-8",
+    "swagger-ui-bundle.js": b"text/javascript; charset=utf-8",
+    "favicon-32x32.png": b"image/png",
+}
+_POLICY = (
+    b"default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+    b"img-src 'self' data:; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
+    b"form-action 'none'"
+)
+_SECURITY = (
+    (b"content-security-policy", _POLICY),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+)
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<link rel="icon" href="docs/favicon-32x32.png">
+<link rel="stylesheet" href="docs/swagger-ui.css">
+</head>
+<body>
+<div id="page"></div>
+<script src="docs/swagger-ui-bundle.js"></script>
+<script src="docs/start.js"></script>
+</body>
+</html>
+"""
+# No link into the network: Swagger UI would otherwise ask a validator there.
+_START = b"""SwaggerUIBundle({
+  url: "openapi.json", dom_id: "#page", deepLinking: true, validatorUrl: null,
+  displayRequestDuration: true, tryItOutEnabled: true,
+});
+"""
+
+
+class Page:
+    """Answers with what a function makes, anew for each request."""
+
+    def __init__(self, make: Callable[[], Awaitable[Reply]]) -> None:
+        self._make = make
+
+    async def answer(self, request: Request) -> Reply:  # noqa: ARG002 - every page is for all
+        """The page, whoever asks."""
+        return await self._make()
+
+
+def pages(
+    application: str,
+    methods: Iterable[Method],
+    readiness: Callable[[], Awaitable[dict[str, str]]],
+    limits: Limits,
+) -> list[Route]:
+    """The routes of the edge's own pages."""
+    found = {
+        "/health/live": Page(_live),
+        "/health/ready": Page(_Ready(readiness).make),
+        "/openapi.json": Page(_Description(application, list(methods), limits).make),
+        "/docs": Page(_constant(_PAGE.format(title=escape(application)).encode(), b"text/html")),
+        "/docs/start.js": Page(_constant(_START, b"text/javascript")),
+    }
+    for name, content_type in ASSETS.items():
+        found[f"/docs/{name}"] = Page(_Asset(name, content_type).make)
+    return [Route("GET", path, page, "outgrow") for path, page in found.items()]
+
+
+async def _live() -> Reply:
+    return Reply(200, b'{"status":"live"}', headers=((b"cache-control", b"no-store"),))
+
+
+class _Ready:
+    """Says whether all is ready, and else what is not."""
+
+    def __init__(self, readiness: Callable[[], Awaitable[dict[str, str]]]) -> None:
+        self._readiness = readiness
+
+    async def make(self) -> Reply:
+        not_ready = await self._readiness()
+        if not_ready:
+            names = ", ".join(sorted(not_ready))
+            raise Refusal(503, "NotReady", f"Not ready yet: {names}.", not_ready=not_ready)
+        return Reply(200, b'{"status":"ready"}', headers=((b"cache-control", b"no-store"),))
+
+
+class _Description:
+    """The OpenAPI document, made when it is first asked for."""
+
+    def __init__(self, application: str, methods: list[Method], limits: Limits) -> None:
+        self._parts = (application, methods, limits)
+        self._reply: Reply | None = None
+
+    async def make(self) -> Reply:
+        if self._reply is None:
+            document = openapi_document(*self._parts)
+            self._reply = Reply(200, msgspec.json.encode(document))
+        return self._reply
+
+
+class _Asset:
+    """A file of Swagger UI, read from its wheel when it is first asked for."""
+
+    def __init__(self, name: str, content_type: bytes) -> None:
+        self._name = name
+        self._content_type = content_type
+        self._reply: Reply | None = None
+
+    async def make(self) -> Reply:
+        if self._reply is None:
+            body = await asyncio.to_thread(self._read)
+            headers = (*_SECURITY, (b"cache-control", b"max-age=3600"))
+            self._reply = Reply(200, body, self._content_type, headers)
+        return self._reply
+
+    def _read(self) -> bytes:
+        try:
+            bundle = importlib.import_module("swagger_ui_bundle")
+        except ModuleNotFoundError as error:
+            raise Refusal(
+                501,
+                "DocsNotInstalled",
+                "The /docs page needs the 'docs' extra: pip install 'outgrow[docs]'. "
+                "The description itself is at /openapi.json.",
+            ) from error
+        folder: Path = bundle.swagger_ui_path
+        return (folder / self._name).read_bytes()
+
+
+def _constant(body: bytes, content_type: bytes) -> Callable[[], Awaitable[Reply]]:
+    reply = Reply(200, body, content_type + b"; charset=utf-8", _SECURITY)
+
+    async def make() -> Reply:
+        return reply
+
+    return make
