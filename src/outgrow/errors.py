@@ -19,6 +19,7 @@ OutgrowError
 │     ├─ StatementRefused · StatementFailed · StatementInterrupted
 │     ├─ TransactionClosed · WaitedInTransaction
 ├─ JournalError          EventTooLarge · EventUnreadable · NotTheOwner
+├─ ListenRefused         an address could not be listened on
 ├─ ControlError          a running process could not be asked, or could not answer
 └─ InternalError         outgrow is wrong; please report
 
@@ -320,6 +321,21 @@ class NotTheOwner(JournalError):
 
 class ControlError(OutgrowError):
     """A running process could not be asked, or could not do what it was asked."""
+
+
+class ListenRefused(OutgrowError):
+    """
+    An address could not be listened on; nothing was started.
+
+    Attributes:
+        place: Where the address is configured.
+        address: ``host:port``, or the path of a Unix socket.
+    """
+
+    def __init__(self, place: str, address: str, message: str, remedy: str) -> None:
+        self.place = place
+        self.address = address
+        super().__init__(f"{place}: {address} {message}. {remedy}".rstrip())
 
 
 class InternalError(OutgrowError):
