@@ -88,7 +88,7 @@ def _test(version: str, python: Path) -> Run:
 def _page(revision: str, runs: list[Run]) -> str:
     parts = [
         "# Evidence\n\nWhat `make test-all` said; written by it, not by hand.\n",
-        f"Revision `{revision}`, {platform.system()} {platform.machine()}, {os.cpu_count()} CPUs.\n",
+        f"Revision `{revision}`, {platform.system()} {platform.machine()}, {os.cpu_count()} CPU.\n",
     ]
     for run in runs:
         report = re.sub(re.escape(str(ROOT)), ".", run.report).strip()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
 
 import msgspec
 
+from outgrow.contracts.checks import compile_fields_check
 from outgrow.contracts.places import caller_place, service_name
 from outgrow.contracts.shapes import Field, fields_of, resolve_hints
 from outgrow.errors import Finding, InvalidContract
@@ -40,11 +41,11 @@ class Problem(Exception):
     status: ClassVar[str]
 
     def __init_subclass__(cls, *, status: str = "failed_precondition") -> None:
-        findings = []
+        findings, place = [], caller_place(1)
         if status not in STATUSES:
             findings.append(
                 Finding(
-                    place=caller_place(1),
+                    place=place,
                     message=f"problem {cls.__name__} has the status {status!r}.",
                     remedy=f"A problem has one of: {', '.join(sorted(STATUSES))}.",
                     slug="problem-status",
@@ -53,7 +54,7 @@ class Problem(Exception):
         names = inspect.get_annotations(cls)
         findings += [
             Finding(
-                place=caller_place(1),
+                place=place,
                 message=f"problem {cls.__name__} has a field named {name!r}.",
                 remedy="Exceptions use that name themselves; choose another.",
                 slug="problem-field",
@@ -66,7 +67,11 @@ class Problem(Exception):
     if not TYPE_CHECKING:
 
         def __init__(self, **fields: Any) -> None:
-            record = msgspec.convert(fields, type=_struct_of(type(self)), strict=True)
+            struct = _struct_of(type(self))
+            unknown = sorted(fields.keys() - set(struct.__struct_fields__))
+            if unknown:
+                raise TypeError(f"{type(self).__name__} has no field {unknown[0]!r}")
+            record = msgspec.convert(fields, type=struct, strict=True)
             for name in record.__struct_fields__:
                 setattr(self, name, getattr(record, name))
             super().__init__(self._message())
@@ -117,12 +122,20 @@ def _rebuild(cls: type[Problem], fields: dict[str, Any]) -> Problem:
 def _struct_of(cls: type[Problem]) -> type[msgspec.Struct]:
     """The record of the problem's fields, made at first use: an exception cannot be a struct."""
     if "__outgrow_struct__" not in cls.__dict__:
-        defaults = {name: getattr(cls, name) for name in vars(cls) if not name.startswith("_")}
-        hints = resolve_hints(cls)
-        fields: list[Any] = [
-            (name, hint, defaults[name]) if name in defaults else (name, hint)
-            for name, hint in hints.items()
-            if name != "status"
-        ]
-        cls.__outgrow_struct__ = msgspec.defstruct(cls.__name__, fields, frozen=True, kw_only=True)  # type: ignore[attr-defined]
+        cls.__outgrow_struct__ = _make_struct(cls)  # type: ignore[attr-defined]
     return cls.__outgrow_struct__  # type: ignore[attr-defined,no-any-return]
+
+
+def _make_struct(cls: type[Problem]) -> type[msgspec.Struct]:
+    defaults = {name: getattr(cls, name) for name in vars(cls) if not name.startswith("_")}
+    fields: list[Any] = [
+        (name, hint, defaults[name]) if name in defaults else (name, hint)
+        for name, hint in resolve_hints(cls).items()
+        if name != "status"
+    ]
+    struct = msgspec.defstruct(cls.__name__, fields, frozen=True, kw_only=True)
+    check = compile_fields_check(fields_of(struct))
+    if check is None:
+        return struct
+    namespace = {"__post_init__": check}
+    return msgspec.defstruct(cls.__name__, fields, frozen=True, kw_only=True, namespace=namespace)

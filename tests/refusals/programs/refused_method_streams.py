@@ -1,0 +1,10 @@
+# expected: Streams of replies are not supported yet.
+from collections.abc import AsyncIterator
+
+from outgrow.contracts import Contract, query
+
+
+class Stock(Contract):
+    @query()
+    async def watch(self, item_id: str) -> AsyncIterator[int]:
+        yield 1
