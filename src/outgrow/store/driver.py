@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import types
 from collections.abc import Awaitable, Callable, Coroutine, Generator
@@ -148,11 +149,8 @@ def _refusal(
 def _abandon(course: Course, coroutine: Coroutine[Any, Any, Any]) -> None:
     """End a unit that swallows refusals and waits again, perhaps for ever."""
     assert course.poison is not None
-    try:
+    with contextlib.suppress(RuntimeError):  # It even waits when told to end; it is left so.
         coroutine.close()
-    except RuntimeError:
-        # It even waits when it is told to end. It is left as it is.
-        pass
     raise course.poison
 
 

@@ -12,7 +12,8 @@ from outgrow.errors import MigrationFailed
 
 _NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
 _NOISE = re.compile(
-    r"""--[^\n]* | /\*.*?(?:\*/|\Z) | '(?:[^']|'')*' | "(?:[^"]|"")*" | `(?:[^`]|``)*` | \[[^\]]*\]""",
+    r"""--[^\n]* | /\*.*?(?:\*/|\Z) | '(?:[^']|'')*'
+    | "(?:[^"]|"")*" | `(?:[^`]|``)*` | \[[^\]]*\]""",
     re.VERBOSE | re.DOTALL,
 )
 _DEFERRED = re.compile(r"(not\s+)?deferrable\s+initially\s+deferred", re.IGNORECASE)

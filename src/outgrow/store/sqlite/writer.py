@@ -87,10 +87,14 @@ class Writer:
                 await self._begin(work)
                 self._batch = batch
             await self._perform(work)
+        except Exception as error:
+            if work.cancelled is not None:
+                raise work.cancelled from error
+            raise
         finally:
             self._release()
         if work.cancelled is not None:
-            await outlast(work, work.batch.committed)
+            await outlast(work, batch.committed)
             raise work.cancelled
         return work
 

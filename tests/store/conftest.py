@@ -1,0 +1,51 @@
+"""A store of one table, opened as a service's would be."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from outgrow.clock import SystemClock
+from outgrow.store import Store, open_store
+
+TABLES = """
+create table item (name text primary key, n integer not null default 0) strict;
+create table outer_item (id integer primary key, name text not null unique);
+create trigger no_thirteen before insert on item when new.n = 13
+begin
+    select raise(rollback, 'thirteen');
+end;
+"""
+
+Open = Callable[..., Awaitable[Store]]
+
+
+@pytest.fixture
+async def open_at(tmp_path: Path) -> AsyncIterator[Open]:
+    """Opens the store of service "s"; whatever is still open at the end is closed."""
+    folder = tmp_path / "migrations"
+    folder.mkdir()
+    (folder / "0001_tables.sql").write_text(TABLES)
+    opened = []
+
+    async def open_it(**options: Any) -> Store:
+        options = {
+            "application": "shop",
+            "service": "s",
+            "clock": SystemClock(),
+            "migrations": folder,
+            "schemas": [("probe", 1, "create table outgrow_probe (n integer);")],
+        } | options
+        store = await open_store(options.pop("path", tmp_path / "s.sqlite3"), **options)
+        opened.append(store)
+        return store
+
+    yield open_it
+    for store in opened:
+        await store.close()
+
+
+@pytest.fixture
+async def store(open_at: Open) -> Store:
+    return await open_at()
