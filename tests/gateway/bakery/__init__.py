@@ -1,0 +1,1 @@
+"""A small application for the edge to stand in front of."""
