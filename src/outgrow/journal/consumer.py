@@ -1,0 +1,233 @@
+"""What all consumers of a journal have in common: a position, lines that wait, and a loop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from outgrow import crash
+from outgrow.clock import Timer
+from outgrow.journal.messages import Batch
+from outgrow.journal.waiting import Line, Waiting
+from outgrow.store import Store, Transaction
+
+POLL_SECONDS: Final = 1.0
+"""How often a consumer looks at its source without having been woken."""
+
+SAVE_SECONDS: Final = 1.0
+"""How old the saved cursor may be, while the consumer is at work or idle."""
+
+RECOVER_SECONDS: Final = 1.0
+"""The pause after the consumer's own store failed."""
+
+RETRIES_PER_TURN: Final = 64
+
+_LOAD = "select position from outgrow_cursor where consumer = ? and source = ?"
+_START = (
+    "insert into outgrow_cursor (consumer, source, position) values (?, ?, ?) "
+    "on conflict (consumer, source) do nothing"
+)
+_SAVE = "update outgrow_cursor set position = ? where consumer = ? and source = ?"
+
+_log = logging.getLogger("outgrow.journal")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsumerStatistics:
+    """
+    How a consumer is doing.
+
+    Attributes:
+        consumer: ``service.method`` of a handler, or ``service -> service`` of sent commands.
+        source: The service whose journal it reads.
+        position: Up to where it has read.
+        lag: How many positions its source is ahead.
+        handled: Messages handled since the start of the process.
+        attempts_failed: Attempts that failed since the start of the process.
+        waiting: Messages that wait for a retry, or behind one that does.
+        parked: Keys that wait for an operator; at most 100.
+        parked_count: How many keys wait for an operator.
+    """
+
+    consumer: str
+    source: str
+    position: int
+    lag: int
+    handled: int
+    attempts_failed: int
+    waiting: int
+    parked: tuple[str, ...]
+    parked_count: int
+
+
+class Consumer(ABC):
+    """
+    Takes what one source recorded, in order, and keeps in its own store how far it has come.
+
+    Lives as long as its process runs the service. One task runs it; nothing else advances it.
+
+    The cursor is a hint of where to look again after a restart, saved late; what was handled is
+    known from elsewhere. So a message may be read twice, and none is passed over.
+
+    Args:
+        name: The consumer's name in its store; another name is another consumer.
+        source: The service whose journal it reads.
+        store: The consumer's own.
+        on_idle: Called whenever nothing is left to do for now.
+    """
+
+    def __init__(self, name: str, source: str, store: Store, on_idle: Callable[[], object]) -> None:
+        self.name = name
+        self.source = source
+        self.position = 0
+        self.is_idle = False
+        self.handled = 0
+        self.attempts_failed = 0
+        self.waiting = Waiting(name, source, store.clock)
+        self._store = store
+        self._clock = store.clock
+        self._on_idle = on_idle
+        self._woken = asyncio.Event()
+        self._is_stopping = False
+        self._is_loaded = False
+        self._saved = 0
+        self._saved_at = self._clock.monotonic()
+
+    async def open(self, start: int) -> None:
+        """
+        Load where it stands; a new consumer begins at *start*, and that is durable on return.
+
+        Must be done before the source records what the consumer must not miss.
+        """
+        await self._store.transact(_start, (self.name, self.source, start))
+        await self._load()
+
+    async def run(self) -> None:
+        """Consume until `stop` is called; then what has begun is finished and the cursor saved."""
+        while not self._is_stopping:
+            self._woken.clear()
+            try:
+                if not self._is_loaded:
+                    await self._load()
+                is_done = await self._turn()
+            except Exception:  # noqa: BLE001 - the relay is a border: what it cannot do now it tries again later
+                _log.exception("%s: reading %s was interrupted", self.name, self.source)
+                self._is_loaded = False
+                await self._wait_until(self._clock.monotonic() + RECOVER_SECONDS)
+                continue
+            if is_done:
+                self.is_idle = not self._woken.is_set()
+                self._on_idle()
+                await self._wait_until(self._next_look())
+                self.is_idle = False
+        if self._is_loaded:
+            await self._save_cursor()
+
+    def wake(self) -> None:
+        """There may be something to do."""
+        self.is_idle = False
+        self._woken.set()
+
+    def stop(self) -> None:
+        """Let `run` end after what it is doing now."""
+        self._is_stopping = True
+        self._woken.set()
+
+    async def replay(self, key: str) -> int:
+        """
+        Try again what waits under *key*, as if it were new; how many messages that are.
+
+        A message that was handled is never handled again.
+        """
+        line = self.waiting.lines.get(key)
+        if line is None:
+            return 0
+        await self._store.transact(self.waiting.write_replayed, key)
+        if self.waiting.lines.get(key) is line:
+            self.waiting.replayed(line)
+        self.wake()
+        return line.count
+
+    def statistics(self, end: int) -> ConsumerStatistics:
+        """How it is doing, if *end* is the last position of its source."""
+        parked = [line.key for line in self.waiting.lines.values() if line.is_parked]
+        return ConsumerStatistics(
+            consumer=self.name,
+            source=self.source,
+            position=self.position,
+            lag=max(end - self.position, 0),
+            handled=self.handled,
+            attempts_failed=self.attempts_failed,
+            waiting=sum(line.count for line in self.waiting.lines.values()),
+            parked=tuple(sorted(parked)[:100]),
+            parked_count=len(parked),
+        )
+
+    @abstractmethod
+    async def _fetch(self) -> Batch:
+        """What comes next behind the position."""
+
+    @abstractmethod
+    async def _deliver(self, batch: Batch) -> None:
+        """Handle *batch*, or let it wait; all of it is committed on return."""
+
+    @abstractmethod
+    async def _retry(self, lines: list[Line]) -> None:
+        """Try the first message of each of *lines* again."""
+
+    async def _load(self) -> None:
+        """Learn from the store where it stands."""
+        async with self._store.read() as snapshot:
+            ((self.position,),) = await snapshot.own(_LOAD, (self.name, self.source))
+            await self.waiting.load(snapshot)
+        self._saved = self.position
+        self._is_loaded = True
+
+    async def _turn(self) -> bool:
+        """Do some of what there is to do; whether that was all."""
+        await self._retry(self.waiting.take_due(RETRIES_PER_TURN))
+        batch = await self._fetch()
+        crash.at("journal.after_fetch")
+        if batch.messages:
+            await self._deliver(batch)
+        self.position = batch.position
+        if self._clock.monotonic() >= self._saved_at + SAVE_SECONDS:
+            await self._save_cursor()
+        return batch.is_last and not self._is_due()
+
+    def _is_due(self) -> bool:
+        due = self.waiting.next_due
+        return due is not None and due <= self._clock.monotonic()
+
+    async def _save_cursor(self) -> None:
+        self._saved_at = self._clock.monotonic()
+        if self._saved == self.position:
+            return
+        crash.at("journal.before_cursor")
+        await self._store.transact(_save, (self.position, self.name, self.source))
+        self._saved = self.position
+
+    def _next_look(self) -> float:
+        """When to look again without being woken, by the monotonic clock."""
+        look = self._clock.monotonic() + POLL_SECONDS
+        due = self.waiting.next_due
+        return look if due is None else min(look, due)
+
+    async def _wait_until(self, when: float) -> None:
+        timer: Timer = self._clock.call_at(when, self._woken.set)
+        try:
+            await self._woken.wait()
+        finally:
+            timer.cancel()
+
+
+async def _start(tx: Transaction, row: tuple[object, ...]) -> None:
+    await tx.own(_START, row)
+
+
+async def _save(tx: Transaction, row: tuple[object, ...]) -> None:
+    await tx.own(_SAVE, row)

@@ -1,0 +1,225 @@
+"""All that the services of a process must still hear of, or be told."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any, Final
+
+from outgrow.clock import Clock
+from outgrow.contracts import place_of
+from outgrow.errors import ControlError, Finding, InvalidService
+from outgrow.journal.consumer import Consumer, ConsumerStatistics
+from outgrow.journal.handlers import handlers_of
+from outgrow.journal.inbox import Inbox
+from outgrow.journal.messages import Source
+from outgrow.journal.outbox import Outbox
+from outgrow.journal.reading import Journal
+from outgrow.journal.sender import Call, Sender
+from outgrow.journal.subscription import Subscription
+from outgrow.store import Store
+
+PRUNE_SECONDS: Final = 1.0
+"""How often each inbox is looked at for what may be forgotten."""
+
+_log = logging.getLogger("outgrow.journal")
+
+
+class _Post:
+    """What a service with a store sends out from here."""
+
+    def __init__(self, store: Store, outbox: Outbox, call: Call) -> None:
+        self.store = store
+        self.outbox = outbox
+        self.call = call
+        self.journal = Journal(store, outbox)
+        self.inbox = Inbox(store)
+        self.senders: set[str] = set()
+
+
+class Delivery:
+    """
+    Runs the consumers of a process's services. Lives as long as its application.
+
+    In the order of its life: `host` each service that has a store, `subscribe` each service's
+    object, `open`, then let calls in and `run`; `stop` at the end.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._posts: dict[str, _Post] = {}
+        self._sources: dict[str, Source] = {}
+        self._consumers: list[Consumer] = []
+        self._starts: list[tuple[Subscription, bool]] = []
+        self._group: asyncio.TaskGroup | None = None
+        self._adding = asyncio.Lock()
+        self._moved = asyncio.Event()
+        self._attention = asyncio.Event()
+        self._is_stopping = False
+
+    def host(self, store: Store, outbox: Outbox, call: Call) -> Inbox:
+        """
+        Host a service: its journal is a source, and what it sends goes out from here.
+
+        Args:
+            store: The service's.
+            outbox: What the store was opened with.
+            call: How sent commands reach their services.
+
+        Returns:
+            What the service remembers of its plain commands; pruned from here.
+        """
+        post = self._posts[store.service] = _Post(store, outbox, call)
+        self._sources[store.service] = post.journal
+        outbox.watch(lambda: self._look_for_destinations(post))
+        return post.inbox
+
+    def subscribe(self, service: str, implementation: Any) -> None:
+        """
+        Let the handlers of *implementation*, the object that keeps the hosted *service*, listen.
+
+        Raises:
+            InvalidService: It listens and has no store, or to a service that is not there.
+        """
+        findings = []
+        for handler in handlers_of(type(implementation)):
+            name, handle = f"{service}.{handler.method}", getattr(implementation, handler.method)
+            post = self._posts.get(service)
+            for source, events in handler.events_by_source().items():
+                if post is None or source not in self._sources:
+                    findings.append(_cannot_listen(name, handle, source, has_store=bool(post)))
+                    continue
+                subscription = Subscription(
+                    name,
+                    self._sources[source],
+                    post.store,
+                    handle=handle,
+                    events=events,
+                    on_idle=self._moved.set,
+                )
+                self._consumers.append(subscription)
+                self._starts.append((subscription, handler.since == "now"))
+        InvalidService.raise_if_any(findings)
+
+    async def open(self) -> None:
+        """
+        Learn where each consumer stands, and settle durably where new ones begin.
+
+        Nothing may be recorded before this has returned: a new handler would miss it.
+        """
+        for subscription, from_now in self._starts:
+            source = self._sources[subscription.source]
+            await subscription.open(await source.end() if from_now else 0)
+        for post in self._posts.values():
+            post.outbox.destinations |= set(await post.journal.destinations())
+        await self._add_senders()
+
+    async def run(self) -> None:
+        """Deliver until `stop` is called; then what has begun is finished."""
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            for consumer in self._consumers:
+                group.create_task(consumer.run())
+            await self._keep_house()
+            for consumer in self._consumers:
+                consumer.stop()
+
+    def stop(self) -> None:
+        """Let `run` end. What is not delivered now is delivered after the next start."""
+        self._is_stopping = True
+        self._attention.set()
+
+    async def settle(self) -> float | None:
+        """
+        Wait until each consumer is at the end of its source and nothing is under way.
+
+        Returns:
+            Seconds until the earliest retry is due, None if there is none: move the clock.
+        """
+        while True:
+            self._moved.clear()
+            await self._add_senders()
+            ends = {name: await source.end() for name, source in self._sources.items()}
+            busy = [c for c in self._consumers if not c.is_idle or c.position < ends[c.source]]
+            if not busy:
+                break
+            for consumer in busy:
+                consumer.wake()
+            await self._moved.wait()
+        dues = [due for c in self._consumers if (due := c.waiting.next_due) is not None]
+        return max(min(dues) - self._clock.monotonic(), 0.0) if dues else None
+
+    async def statistics(self) -> list[ConsumerStatistics]:
+        """How each consumer is doing."""
+        ends = {name: await source.end() for name, source in self._sources.items()}
+        return [consumer.statistics(ends[consumer.source]) for consumer in self._consumers]
+
+    async def replay(self, consumer: str, key: str) -> int:
+        """
+        Try again what waits for *consumer* under *key*; how many messages that are.
+
+        Args:
+            consumer: ``service.method`` of a handler, or ``service -> service`` of sent commands.
+            key: The events' key; the id of what has none.
+
+        Raises:
+            ControlError: There is no such consumer here.
+        """
+        found = [known for known in self._consumers if known.name == consumer]
+        if not found:
+            names = ", ".join(sorted({known.name for known in self._consumers})) or "none"
+            raise ControlError(f"{consumer!r} is no consumer of this process. There are: {names}.")
+        return sum([await known.replay(key) for known in found])
+
+    def _look_for_destinations(self, post: _Post) -> None:
+        if post.outbox.destinations != post.senders:
+            self._attention.set()
+
+    async def _add_senders(self) -> None:
+        async with self._adding:
+            for post in self._posts.values():
+                for destination in sorted(post.outbox.destinations - post.senders):
+                    await self._add_sender(post, destination)
+
+    async def _add_sender(self, post: _Post, destination: str) -> None:
+        sender = Sender(post.journal, destination, post.store, post.call, self._moved.set)
+        await sender.open(0)
+        post.senders.add(destination)
+        self._consumers.append(sender)
+        if self._group is not None and not self._is_stopping:
+            self._group.create_task(sender.run())
+
+    async def _keep_house(self) -> None:
+        while not self._is_stopping:
+            self._attention.clear()
+            try:
+                await self._add_senders()
+                for post in self._posts.values():
+                    await post.inbox.prune()
+            except Exception:  # noqa: BLE001 - the relay is a border: it tries again later
+                _log.exception("keeping the journal's house was interrupted")
+            timer = self._clock.call_at(
+                self._clock.monotonic() + PRUNE_SECONDS, self._attention.set
+            )
+            try:
+                await self._attention.wait()
+            finally:
+                timer.cancel()
+
+
+def _cannot_listen(name: str, handle: Any, source: str, *, has_store: bool) -> Finding:
+    if not has_store:
+        return Finding(
+            place=place_of(handle),
+            message=f"{name} listens, and its service has no store.",
+            remedy="That an event was handled is noted in the service's own store. "
+            "Give the service a field: store: Store.",
+            slug="handler-without-store",
+        )
+    return Finding(
+        place=place_of(handle),
+        message=f"{name} listens to {source!r}, which records nothing here.",
+        remedy="A service that records events is among the application's services, and has a field "
+        "store: Store.",
+        slug="handler-without-source",
+    )

@@ -1,0 +1,278 @@
+"""Which commands a service has replied to, and what it replied."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any, Final
+
+import msgspec
+
+from outgrow import crash
+from outgrow.calls import MISSING
+from outgrow.clock import Clock
+from outgrow.context import Caller, Context
+from outgrow.contracts import Method, Problem, decode_problem, encode_problem, problem_type
+from outgrow.errors import (
+    EventUnreadable,
+    KeyReused,
+    TransactionClosed,
+    WaitedInTransaction,
+)
+from outgrow.journal.messages import time_text
+from outgrow.store import Store, Transaction
+
+KEEP_SECONDS: Final = 24 * 60 * 60
+"""How long a reply is remembered at least, unless there are more than `ROWS_MAX`."""
+
+ROWS_MAX: Final = 1_000_000
+"""How many replies a service remembers; beyond, the oldest are forgotten early."""
+
+PRUNE_ROWS: Final = 256
+"""How many are forgotten in one unit of work, so that nobody waits for it."""
+
+_FIND = (
+    "select arguments_hash, state, reply from outgrow_inbox "
+    "where method = ? and caller = ? and key = ?"
+)
+_INSERT = (
+    "insert into outgrow_inbox (method, caller, key, arguments_hash, state, reply, expires_at) "
+    "values (?, ?, ?, ?, ?, ?, ?) on conflict (method, caller, key) do nothing returning position"
+)
+_OLDEST = (
+    "select position, expires_at, (select max(position) from outgrow_inbox) "
+    "from outgrow_inbox order by position limit 1"
+)
+_PRUNE = (
+    "delete from outgrow_inbox where position < ? and (position < ? or expires_at <= ?) "
+    "returning position"
+)
+
+
+class Replies:
+    """
+    The replies of one method as text and back.
+
+    Attributes:
+        problems: The problems that are among its replies; anything else that it raises is not
+            remembered.
+    """
+
+    def __init__(self, name: str, hint: Any, problems: dict[str, type[Problem]]) -> None:
+        self.problems = tuple(problems.values())
+        self._name = name
+        self._types = problems
+        self._encode = msgspec.json.Encoder().encode
+        self._decoder: Callable[[str], Any] | None = None
+        self._hint = hint
+
+    def encode(self, outcome: Any) -> tuple[str, str]:
+        """State and text of a value or a problem."""
+        if isinstance(outcome, self.problems):
+            fields = msgspec.Raw(encode_problem(outcome))
+            kept = {"type": problem_type(type(outcome)), "fields": fields}
+            return "problem", self._encode(kept).decode()
+        return "reply", self._encode(outcome).decode()
+
+    def decode(self, state: str, text: str) -> Any:
+        """
+        The value or the problem, which is returned and not raised.
+
+        Raises:
+            EventUnreadable: It was kept by an older version, and does not fit the method any more.
+        """
+        try:
+            if state == "reply":
+                if self._decoder is None:
+                    self._decoder = msgspec.json.Decoder(self._hint).decode
+                return self._decoder(text)
+            kept = msgspec.json.decode(text, type=_KeptProblem)
+            return decode_problem(self._types[kept.type], bytes(kept.fields))
+        except (msgspec.DecodeError, KeyError) as error:
+            raise EventUnreadable(
+                f"{self._name}: the reply that is kept for a repeat does not fit the method any "
+                f"more: {error}. Keep what a method replies readable for a day after a change."
+            ) from error
+
+
+class _KeptProblem(msgspec.Struct):
+    type: str
+    fields: msgspec.Raw
+
+
+class Keyed(msgspec.Struct, frozen=True):
+    """
+    One command under one key: whom a row of the inbox belongs to.
+
+    Attributes:
+        method: ``service.method``.
+        caller: Kind and subject of the caller; another caller's key is another key.
+        key: What the caller gave, or what was derived from it.
+        arguments_hash: Tells a repeat from another command under the same key.
+    """
+
+    method: str
+    caller: str
+    key: str
+    arguments_hash: str
+
+    @classmethod
+    def of(cls, method: str, caller: Caller, key: str, arguments_hash: bytes) -> Keyed:
+        """The command *method* of *caller* under *key*."""
+        return cls(method, f"{caller.kind}:{caller.subject}", key, arguments_hash.hex())
+
+
+async def run_once(
+    store: Store,
+    keyed: Keyed,
+    replies: Replies,
+    unit: Callable[[Transaction], Awaitable[Any]],
+) -> Any:
+    """
+    Run *unit* and remember its reply, in one transaction; or answer what is remembered.
+
+    The effect comes first and the key last, so that a first run asks nothing. If the key is there
+    already, the effect is undone.
+
+    Raises:
+        Problem: It is the reply.
+        KeyReused: The key was used with other arguments.
+        Exception: What else *unit* raised; nothing is remembered then.
+    """
+
+    async def once(tx: Transaction) -> Any:
+        try:
+            outcome = await unit(tx)
+        except (WaitedInTransaction, TransactionClosed):
+            raise  # The unit is lost; there is no going on in it.
+        except Exception as error:
+            # What a repeat runs into may well be the effect of the first run.
+            await tx.undo()
+            remembered = await _find(tx, keyed, replies)
+            if remembered is not MISSING:
+                return remembered
+            if not isinstance(error, replies.problems):
+                raise
+            outcome = error
+        crash.at("inbox.before_key")
+        if await _insert(store.clock, tx, keyed, replies, outcome):
+            return outcome
+        await tx.undo()
+        return await _find(tx, keyed, replies)
+
+    outcome = await store.transact(once)
+    if isinstance(outcome, Problem):
+        raise outcome
+    return outcome
+
+
+class Inbox:
+    """
+    What a service remembers of its plain commands, and the forgetting of what is old.
+
+    Lives as long as the service's store.
+    """
+
+    def __init__(
+        self, store: Store, *, rows_max: int = ROWS_MAX, keep_seconds: float = KEEP_SECONDS
+    ) -> None:
+        self._store = store
+        self._rows_max = rows_max
+        self._keep_seconds = keep_seconds
+        self._replies: dict[str, Replies] = {}
+
+    async def recall(self, method: Method, context: Context, arguments_hash: bytes) -> Any:
+        """
+        The reply to the context's key, or `MISSING`.
+
+        Raises:
+            Problem: It was the reply.
+            KeyReused: The key came with other arguments.
+        """
+        keyed = _keyed(method, context, arguments_hash)
+        async with self._store.read() as snapshot:
+            rows = await snapshot.own(_FIND, (keyed.method, keyed.caller, keyed.key))
+        outcome = _answer(rows, keyed, self._replies_of(method))
+        if isinstance(outcome, Problem):
+            raise outcome
+        return outcome
+
+    async def remember(
+        self, method: Method, context: Context, arguments_hash: bytes, outcome: Any
+    ) -> None:
+        """Keep *outcome*, a value or a problem, unless a reply is already kept: the first wins."""
+        keyed = _keyed(method, context, arguments_hash)
+        replies = self._replies_of(method)
+        clock = self._store.clock
+
+        async def keep(tx: Transaction) -> None:
+            await _insert(clock, tx, keyed, replies, outcome, self._keep_seconds)
+
+        await self._store.transact(keep)
+
+    async def prune(self) -> int:
+        """
+        Forget what has expired, and the oldest of what is over the limit; how many were forgotten.
+
+        Takes many small units of work, between which others get their turn.
+        """
+        forgotten = 0
+        while count := await self._prune_some():
+            forgotten += count
+        return forgotten
+
+    async def _prune_some(self) -> int:
+        async with self._store.read() as snapshot:
+            rows = await snapshot.own(_OLDEST)
+        if not rows:
+            return 0
+        (first, expires_at, last) = rows[0]
+        surplus_below = last - self._rows_max + 1
+        now = time_text(self._store.clock.now())
+        if first >= surplus_below and expires_at > now:
+            return 0
+        return len(await self._store.transact(_prune, (first + PRUNE_ROWS, surplus_below, now)))
+
+    def _replies_of(self, method: Method) -> Replies:
+        replies = self._replies.get(method.full_name)
+        if replies is None:
+            replies = Replies(method.full_name, method.reply_hint, method.problems)
+            self._replies[method.full_name] = replies
+        return replies
+
+
+async def _prune(tx: Transaction, parameters: tuple[Any, ...]) -> list[Any]:
+    return await tx.own(_PRUNE, parameters)
+
+
+def _keyed(method: Method, context: Context, arguments_hash: bytes) -> Keyed:
+    assert context.key is not None
+    return Keyed.of(method.full_name, context.caller, context.key, arguments_hash)
+
+
+async def _insert(
+    clock: Clock,
+    tx: Transaction,
+    keyed: Keyed,
+    replies: Replies,
+    outcome: Any,
+    keep_seconds: float = KEEP_SECONDS,
+) -> bool:
+    state, text = replies.encode(outcome)
+    expires_at = time_text(clock.now() + timedelta(seconds=keep_seconds))
+    row = (keyed.method, keyed.caller, keyed.key, keyed.arguments_hash, state, text, expires_at)
+    return bool(await tx.own(_INSERT, row))
+
+
+async def _find(tx: Transaction, keyed: Keyed, replies: Replies) -> Any:
+    rows = await tx.own(_FIND, (keyed.method, keyed.caller, keyed.key))
+    return _answer(rows, keyed, replies)
+
+
+def _answer(rows: list[Any], keyed: Keyed, replies: Replies) -> Any:
+    if not rows:
+        return MISSING
+    arguments_hash, state, text = rows[0]
+    if arguments_hash != keyed.arguments_hash:
+        raise KeyReused(keyed.method, keyed.key)
+    return replies.decode(state, text)

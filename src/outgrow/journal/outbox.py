@@ -1,0 +1,160 @@
+"""What a unit of work says to others: recorded with its data, told after its commit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+
+from outgrow.calls import bind_arguments, encode_arguments, method_of
+from outgrow.clock import Clock
+from outgrow.context import (
+    SYSTEM,
+    Caller,
+    Context,
+    current,
+    new_id,
+    new_span_id,
+    new_trace_id,
+)
+from outgrow.contracts import Event, event_key, event_type, service_name
+from outgrow.errors import CallRefused, EventTooLarge, NotTheOwner
+from outgrow.journal.messages import partition_of, time_text
+from outgrow.store import Transaction
+
+BODY_BYTES_MAX: Final = 256 * 1024
+"""The most that an event or the arguments of a sent command may take as JSON."""
+
+_INSERT = (
+    "insert into outgrow_journal (id, kind, type, schema, destination, key, partition, cause, "
+    "correlation_id, trace, caller, tenant, recorded_at, body) "
+    "values (?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+Entry = tuple[Any, ...]
+"""A row of the journal that is yet to be written, encoded when it was said."""
+
+
+class Outbox:
+    """
+    Writes a service's journal. Belongs to the service's store, and lives as long.
+
+    What is said is encoded at once, so that changing it afterwards changes nothing, and what cannot
+    be recorded is refused at the line that says it.
+
+    Attributes:
+        destinations: The services that commands were sent to since the start.
+    """
+
+    def __init__(self, service: str, clock: Clock) -> None:
+        self._service = service
+        self._clock = clock
+        self._encode = msgspec.json.Encoder(order="deterministic").encode
+        self._types: dict[type[Event], str] = {}
+        self._callers: dict[Caller, str] = {}
+        self.destinations: set[str] = set()
+        self._watchers: list[Callable[[], object]] = []
+
+    def event(self, event: Event) -> Entry:
+        """
+        The journal row for *event*.
+
+        Raises:
+            NotTheOwner: Another service's contract defines the event.
+            EventTooLarge: Its fields are over 256 KiB as JSON.
+        """
+        name = self._types.get(type(event)) or self._own_type(type(event))
+        return self._entry("event", name, None, event_key(event), self._encode(event))
+
+    def command(
+        self, bound: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Entry:
+        """
+        The journal row for calling *bound*, a client's method, after the commit.
+
+        Raises:
+            CallRefused: The method promises nothing about repeats, or changes nothing.
+            EventTooLarge: The arguments are over 256 KiB as JSON.
+            TypeError: It is no method of a client, or the arguments do not fit it.
+        """
+        method = method_of(bound)
+        if not method.is_keyed:
+            raise CallRefused(
+                method.full_name,
+                "it cannot be sent, because a sent command may arrive twice and only an idempotent "
+                "command has one effect then. Call it outside of the transaction.",
+            )
+        self.destinations.add(method.service)
+        body = encode_arguments(method, bind_arguments(method, args, kwargs))
+        return self._entry("command", method.full_name, method.service, None, body)
+
+    async def append(self, tx: Transaction, entries: list[Entry]) -> None:
+        """Write *entries* as the last thing that the unit of *tx* does."""
+        for entry in entries:
+            await tx.own(_INSERT, entry)
+
+    def watch(self, wake: Callable[[], object]) -> None:
+        """Call *wake* after each commit in which something was said."""
+        self._watchers.append(wake)
+
+    def committed(self) -> None:
+        """Tell those who watch; the store calls it after such a commit."""
+        for wake in self._watchers:
+            wake()
+
+    def _own_type(self, event: type[Event]) -> str:
+        owner = service_name(event.__module__)
+        if owner != self._service:
+            raise NotTheOwner(
+                f"{event.__module__}.{event.__qualname__}: service {self._service!r} recorded an "
+                f"event of {owner!r}. Only the service whose contract defines an event records it: "
+                f"ask {owner!r} by a command, or define an event of {self._service!r}."
+            )
+        self._types[event] = event_type(event)
+        return self._types[event]
+
+    def _entry(
+        self, kind: str, name: str, destination: str | None, key: str | None, body: bytes
+    ) -> Entry:
+        if len(body) > BODY_BYTES_MAX:
+            raise EventTooLarge(
+                f"{name}: {len(body)} bytes as JSON are more than an event or a sent command may "
+                f"have, which is {BODY_BYTES_MAX}. Keep what is large in the store, and say its id."
+            )
+        context = current(None) or _nobody()
+        message_id = new_id()
+        return (
+            message_id,
+            kind,
+            name,
+            destination,
+            key,
+            partition_of(message_id if key is None else key),
+            context.key,
+            context.correlation_id,
+            context.traceparent,
+            self._caller_text(context.caller),
+            context.caller.tenant,
+            time_text(self._clock.now()),
+            body.decode(),
+        )
+
+    def _caller_text(self, caller: Caller) -> str:
+        text = self._callers.get(caller)
+        if text is None:
+            if len(self._callers) >= 256:
+                self._callers.clear()
+            text = self._callers[caller] = self._encode(caller).decode()
+        return text
+
+
+def _nobody() -> Context:
+    """The context of a unit that was run outside of any call: by the application itself."""
+    return Context(
+        caller=SYSTEM,
+        correlation_id=new_id(),
+        trace_id=new_trace_id(),
+        span_id=new_span_id(),
+        deadline=0.0,
+    )

@@ -1,0 +1,91 @@
+"""A service's journal, as its readers see it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Final
+
+from outgrow.journal.messages import Batch, Message
+from outgrow.journal.outbox import Outbox
+from outgrow.store import Store
+
+SCANNED_ROWS_MAX: Final = 10_000
+"""How far one reading looks, so that a handler of rare events does not hold up others."""
+
+_COLUMNS = (
+    "position, id, kind, type, schema, destination, key, partition, cause, "
+    "correlation_id, trace, caller, tenant, recorded_at, body"
+)
+"""The journal's columns in the order of the fields of `Message`."""
+
+_END = "select coalesce(max(position), 0) from outgrow_journal"
+_COMMANDS = (
+    f"select {_COLUMNS} from outgrow_journal "  # noqa: S608 - our own columns
+    "where kind = 'command' and destination = ? and position > ? order by position limit ?"
+)
+_DESTINATIONS = (
+    "with recursive found (destination) as ("
+    "select min(destination) from outgrow_journal where kind = 'command' union all "
+    "select (select min(destination) from outgrow_journal "
+    "where kind = 'command' and destination > found.destination) "
+    "from found where found.destination is not null) "
+    "select destination from found where destination is not null"
+)
+
+
+class Journal:
+    """
+    The journal of a service of this process, as its readers see it: what is committed.
+
+    Has one writer, so positions become visible in their order and what was read once is final.
+    """
+
+    def __init__(self, store: Store, outbox: Outbox) -> None:
+        self._store = store
+        self._outbox = outbox
+        self.service = store.service
+
+    async def end(self) -> int:
+        """The position of the last message; 0 if there is none."""
+        async with self._store.read() as snapshot:
+            ((end,),) = await snapshot.own(_END)
+        return int(end)
+
+    async def events(self, after: int, types: Collection[str], limit: int) -> Batch:
+        """The next events of *types* behind *after*; at most *limit*. Perhaps none: look on."""
+        marks = ", ".join("?" * len(types))
+        select = (
+            f"select {_COLUMNS} from outgrow_journal "  # noqa: S608 - marks only
+            f"where position > ? and position <= ? and kind = 'event' and type in ({marks}) "
+            "order by position limit ?"
+        )
+        async with self._store.read() as snapshot:
+            ((end,),) = await snapshot.own(_END)
+            up_to = min(end, after + SCANNED_ROWS_MAX)
+            if up_to <= after:
+                return Batch([], after, is_last=True)
+            rows = await snapshot.own(select, (after, up_to, *types, limit))
+        messages = [Message(*row) for row in rows]
+        if len(messages) == limit:
+            up_to = messages[-1].position
+        return Batch(messages, up_to, is_last=up_to == end)
+
+    async def commands(self, after: int, destination: str, limit: int) -> Batch:
+        """The next commands to *destination* behind *after*; at most *limit*."""
+        async with self._store.read() as snapshot:
+            ((end,),) = await snapshot.own(_END)
+            if end <= after:
+                return Batch([], after, is_last=True)
+            rows = await snapshot.own(_COMMANDS, (destination, after, limit))
+        messages = [Message(*row) for row in rows]
+        up_to = messages[-1].position if len(messages) == limit else end
+        return Batch(messages, up_to, is_last=up_to == end)
+
+    async def destinations(self) -> list[str]:
+        """The services that commands were ever sent to."""
+        async with self._store.read() as snapshot:
+            return [row[0] for row in await snapshot.own(_DESTINATIONS)]
+
+    def watch(self, wake: Callable[[], object]) -> None:
+        """Call *wake* after each commit that recorded something."""
+        self._outbox.watch(wake)

@@ -1,0 +1,165 @@
+"""Commands that were recorded for another service: called after the commit, under one key."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any, Final
+
+from outgrow import crash
+from outgrow.context import Context
+from outgrow.contracts import Problem
+from outgrow.errors import Overloaded, ServiceUnreachable
+from outgrow.journal.consumer import Consumer
+from outgrow.journal.inbox import KEEP_SECONDS
+from outgrow.journal.messages import Batch, Contexts, Message, time_of
+from outgrow.journal.reading import Journal
+from outgrow.journal.waiting import Line, Verdict, judge
+from outgrow.store import Store, Transaction
+
+IN_FLIGHT_MAX: Final = 64
+"""How many commands to one service are under way at once."""
+
+_SAVE = "update outgrow_cursor set position = ? where consumer = ? and source = ? and position < ?"
+
+Call = Callable[[str, Context, bytes], Awaitable[Any]]
+"""
+Call a method by name: ``await call("mail.write", context, body)``.
+
+The context is the callee's, and the body is what `encode_arguments` made. Raises what a client
+would.
+"""
+
+
+_TOO_OLD = (
+    "It has waited longer than the other side remembers keys, so if an earlier attempt arrived "
+    "there, another would take effect again. Look there, then replay it or leave it."
+)
+
+_log = logging.getLogger("outgrow.journal")
+
+
+class Sender(Consumer):
+    """
+    What one service sends to one other.
+
+    The id of the row is the key of the call, so a call that is repeated after a crash has no
+    second effect. A problem is an answer, and final. Commands have no order among each other.
+
+    Args:
+        journal: The sending service's own.
+        destination: The service that is called.
+        call: How.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        destination: str,
+        store: Store,
+        call: Call,
+        on_idle: Callable[[], object],
+    ) -> None:
+        super().__init__(f"{store.service} -> {destination}", store.service, store, on_idle)
+        self._journal = journal
+        self._destination = destination
+        self._call = call
+        self._contexts = Contexts(self._clock)
+        journal.watch(self.wake)
+
+    async def _fetch(self) -> Batch:
+        return await self._journal.commands(self.position, self._destination, IN_FLIGHT_MAX)
+
+    async def _deliver(self, batch: Batch) -> None:
+        fresh = [m for m in batch.messages if m.line not in self.waiting.lines]
+        failed = await self._call_all([(message, 1) for message in fresh])
+        crash.at("journal.after_send")
+        # All of the batch has been called or is set aside here, so the cursor may move with it.
+        await self._store.transact(self._conclude, batch.position, failed)
+        for message, verdict in failed:
+            self.waiting.added(message, verdict)
+        self._saved = batch.position
+
+    async def _conclude(
+        self, tx: Transaction, position: int, failed: list[tuple[Message, Verdict]]
+    ) -> None:
+        await tx.own(_SAVE, (position, self.name, self.source, position))
+        for message, verdict in failed:
+            await self.waiting.write_added(tx, message, verdict)
+
+    async def _retry(self, lines: list[Line]) -> None:
+        if not lines:
+            return
+        async with self._store.read() as snapshot:
+            heads = [await self.waiting.head(snapshot, line) for line in lines]
+        expired_before = self._clock.now() - timedelta(seconds=KEEP_SECONDS)
+        calls, failed = [], []
+        for message, line in zip(heads, lines, strict=True):
+            if time_of(message.recorded_at) > expired_before or line.is_forced:
+                calls.append((message, line.attempts + 1))
+            else:
+                failed.append((message, Verdict(line.attempts, None, _TOO_OLD)))
+        failed += await self._call_all(calls)
+        await self._store.transact(self._conclude_retries, heads, failed)
+        verdicts = {message.position: verdict for message, verdict in failed}
+        for message, line in zip(heads, lines, strict=True):
+            verdict = verdicts.get(message.position)
+            if verdict is None:
+                self.waiting.removed(line)
+            else:
+                self.waiting.failed(line, verdict)
+
+    async def _conclude_retries(
+        self, tx: Transaction, heads: list[Message], failed: list[tuple[Message, Verdict]]
+    ) -> None:
+        verdicts = {message.position: verdict for message, verdict in failed}
+        for message in heads:
+            verdict = verdicts.get(message.position)
+            if verdict is None:
+                await self.waiting.write_removed(tx, message)
+            else:
+                await self.waiting.write_failed(tx, message, verdict)
+
+    async def _call_all(self, calls: list[tuple[Message, int]]) -> list[tuple[Message, Verdict]]:
+        """Call all of *calls* at once, each with the number of its attempt; which have failed."""
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._call_one(*call)) for call in calls]
+        verdicts = [task.result() for task in tasks]
+        return [
+            (message, verdict)
+            for (message, _), verdict in zip(calls, verdicts, strict=True)
+            if verdict is not None
+        ]
+
+    async def _call_one(self, message: Message, attempt: int) -> Verdict | None:
+        """Why the call failed, or None if it was answered."""
+        context = self._contexts.make(message, message.type, message.id, self._store.service)
+        try:
+            await self._call(message.type, context, message.body.encode())
+        except Problem as problem:
+            _log.warning(
+                "%s: %s (id %s) was answered with the problem %s: %s. Nobody waits for the answer.",
+                self.name,
+                message.type,
+                message.id,
+                type(problem).__qualname__,
+                problem,
+            )
+        except Exception as error:  # noqa: BLE001 - the border to the callee
+            self.attempts_failed += 1
+            is_patient = isinstance(error, ServiceUnreachable | Overloaded)
+            verdict = judge(error, attempt, is_patient=is_patient)
+            _log.warning(
+                "%s: attempt %d at %s (id %s) did not succeed: %s; it %s",
+                self.name,
+                attempt,
+                message.type,
+                message.id,
+                verdict.error,
+                "is parked" if verdict.pause_seconds is None else "will be tried again",
+            )
+            return verdict
+        self.handled += 1
+        return None

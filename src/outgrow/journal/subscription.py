@@ -1,0 +1,195 @@
+"""A handler that listens to one service: each event has its effect once, in order of its key."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import msgspec
+
+from outgrow import crash
+from outgrow.context import enter, leave
+from outgrow.contracts import Event
+from outgrow.errors import EventUnreadable
+from outgrow.journal.consumer import Consumer
+from outgrow.journal.messages import Batch, Contexts, Message, Source
+from outgrow.journal.waiting import Line, OutOfStep, Verdict, judge
+from outgrow.store import Store, Transaction
+
+EVENTS_PER_TURN: Final = 128
+"""How many events are handled before others of the process get their turn."""
+
+_LOAD = "select partition, position from outgrow_highwater where consumer = ? and source = ?"
+_FIRST = (
+    "insert into outgrow_highwater (consumer, source, partition, position) values (?, ?, ?, ?) "
+    "on conflict (consumer, source, partition) do nothing returning position"
+)
+_NEXT = (
+    "update outgrow_highwater set position = ? "
+    "where consumer = ? and source = ? and partition = ? and position = ? returning position"
+)
+
+Handle = Callable[[Transaction, Any], Awaitable[None]]
+
+_log = logging.getLogger("outgrow.journal")
+
+
+class Subscription(Consumer):
+    """
+    One handler's share of one source.
+
+    An event is one unit of work in the handler's store: the effect, and the position of the event
+    as the highwater of its partition. The unit demands that the highwater is still that of the
+    event before it. So an event at or below the highwater was handled and is passed over, and none
+    can be handled before its forerunner, whatever happens to the commits in between.
+
+    Args:
+        handle: The handler: a method of the service.
+        events: What it listens to, by their names on the wire.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        source: Source,
+        store: Store,
+        *,
+        handle: Handle,
+        events: dict[str, type[Event]],
+        on_idle: Callable[[], object],
+    ) -> None:
+        super().__init__(name, source.service, store, on_idle)
+        self._journal = source
+        self._handle = handle
+        self._decoders = {name: msgspec.json.Decoder(event) for name, event in events.items()}
+        self._contexts = Contexts(self._clock)
+        self._highwater: dict[int, int] = {}
+        source.watch(self.wake)
+
+    async def _load(self) -> None:
+        await super()._load()
+        async with self._store.read() as snapshot:
+            self._highwater = dict(await snapshot.own(_LOAD, (self.name, self.source)))
+
+    async def _fetch(self) -> Batch:
+        return await self._journal.events(self.position, self._decoders, EVENTS_PER_TURN)
+
+    async def _deliver(self, batch: Batch) -> None:
+        commits = []
+        try:
+            for message in batch.messages:
+                if message.position > self._highwater.get(message.partition, 0):
+                    commits.append(await self._take(message))  # noqa: PERF401 - kept if one raises
+        finally:
+            failures = [failure for commit in commits if (failure := await _failure(commit))]
+        if failures:
+            raise failures[0]
+
+    async def _take(self, message: Message) -> Awaitable[None]:
+        """Run the unit of *message*; what comes back waits for its commit."""
+        previous = self._highwater.get(message.partition, 0)
+        if message.line in self.waiting.lines:
+            commit = await self._store.submit(self._set_aside, message, previous, None)
+            self.waiting.added(message, None)
+        else:
+            try:
+                commit = await self._attempt(message, previous)
+                self.handled += 1
+            except OutOfStep:
+                raise
+            except Exception as error:  # noqa: BLE001 - the border to the handler
+                verdict = self._judge(message, error, 1)
+                commit = await self._store.submit(self._set_aside, message, previous, verdict)
+                self.waiting.added(message, verdict)
+        self._highwater[message.partition] = message.position
+        return commit
+
+    async def _retry(self, lines: list[Line]) -> None:
+        for line in lines:
+            async with self._store.read() as snapshot:
+                message = await self.waiting.head(snapshot, line)
+            try:
+                await (await self._attempt(message, None))
+            except OutOfStep:
+                raise
+            except Exception as error:  # noqa: BLE001 - the border to the handler
+                verdict = self._judge(message, error, line.attempts + 1)
+                await self._store.transact(self.waiting.write_failed, message, verdict)
+                self.waiting.failed(line, verdict)
+            else:
+                self.handled += 1
+                self.waiting.removed(line)
+
+    async def _attempt(self, message: Message, previous: int | None) -> Awaitable[None]:
+        """Run the handler's unit under a context of its own."""
+        key = f"{message.id}/{self.name}"
+        token = enter(self._contexts.make(message, self.name, key))
+        try:
+            return await self._store.submit(self._effect, message, previous)
+        finally:
+            leave(token)
+
+    async def _effect(self, tx: Transaction, message: Message, previous: int | None) -> None:
+        """The unit of an event; without *previous* it has waited, and waits no more."""
+        if previous is None:
+            await self.waiting.write_removed(tx, message)
+        else:
+            await self._advance(tx, message, previous)
+        crash.at("journal.before_effect")
+        await self._handle(tx, self._decode(message))
+        crash.at("journal.after_effect")
+
+    async def _set_aside(
+        self, tx: Transaction, message: Message, previous: int, verdict: Verdict | None
+    ) -> None:
+        """The unit of an event that waits."""
+        await self._advance(tx, message, previous)
+        await self.waiting.write_added(tx, message, verdict)
+        crash.at("journal.after_set_aside")
+
+    async def _advance(self, tx: Transaction, message: Message, previous: int) -> None:
+        """Make *message* the highwater of its partition, if that is what comes after *previous*."""
+        of = (self.name, self.source, message.partition)
+        if previous:
+            rows = await tx.own(_NEXT, (message.position, *of, previous))
+        else:
+            rows = await tx.own(_FIRST, (*of, message.position))
+        if not rows:
+            raise OutOfStep(f"{of}: position {message.position} does not follow {previous}")
+
+    def _decode(self, message: Message) -> Any:
+        try:
+            return self._decoders[message.type].decode(message.body)
+        except (msgspec.DecodeError, KeyError) as error:
+            raise EventUnreadable(
+                f"{message.type} at position {message.position} of {self.source} does not fit its "
+                f"class any more: {error}. New fields of an event need a default."
+            ) from error
+
+    def _judge(self, message: Message, error: Exception, attempts: int) -> Verdict:
+        self.attempts_failed += 1
+        verdict = judge(error, attempts)
+        what = "is parked" if verdict.pause_seconds is None else "will be tried again"
+        _log.warning(
+            "%s: attempt %d at %s (key %r, position %d of %s) raised %s; it %s",
+            self.name,
+            attempts,
+            message.type,
+            message.line,
+            message.position,
+            self.source,
+            verdict.error,
+            what,
+            exc_info=error,
+        )
+        return verdict
+
+
+async def _failure(commit: Awaitable[None]) -> Exception | None:
+    """Why the commit did not happen, if it did not."""
+    try:
+        await commit
+    except Exception as error:  # noqa: BLE001 - raised by whoever asked, once all are known
+        return error
+    return None

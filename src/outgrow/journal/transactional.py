@@ -1,0 +1,168 @@
+"""Methods that run in one transaction of their service's store."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Coroutine
+from types import CoroutineType
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import msgspec
+
+from outgrow.calls import bind_arguments, encode_arguments, hash_arguments
+from outgrow.context import Context, current
+from outgrow.contracts import Method, contracts_of, place_of, read_contract, resolve_hints
+from outgrow.errors import Finding, InvalidService
+from outgrow.journal.inbox import Keyed, Replies, run_once
+from outgrow.store import Store, Transaction
+
+P = ParamSpec("P")
+R = TypeVar("R")
+S = TypeVar("S")
+
+_CLAIMED = "\n"
+"""Stands among the ordinals of a context whose own key is taken; no method has such a name."""
+
+
+def transactional(
+    fn: Callable[Concatenate[S, Transaction, P], Coroutine[Any, Any, R]],
+) -> Callable[Concatenate[S, P], CoroutineType[Any, Any, R]]:
+    """
+    Run a method in one transaction: ``async def charge(self, tx, order_id, cents)``.
+
+    Its effect, the events and sends that it records, and under a key the reply are one commit. A
+    repeat under the same key has no effect and gets the first reply; a problem that the contract
+    declares is a reply too, and what the method did until then is undone. Anything else that it
+    raises is not remembered, and nothing of it is kept.
+
+    The method may wait for its transaction and for nothing else. Called from inside another
+    transactional method of the same service, it joins that one's transaction. It commits even if
+    its caller gives up once it has begun.
+
+    Raises:
+        InvalidService: It is no ``async def`` whose second parameter can take the transaction.
+    """
+    signature = _signature_for_callers(fn)
+    plans: dict[type, _Plan] = {}
+
+    @functools.wraps(fn)
+    async def run(self: Any, *args: Any, **kwargs: Any) -> Any:
+        plan = plans.get(type(self))
+        if plan is None:
+            plan = plans[type(self)] = _Plan(type(self), fn, run, signature)
+        store = _store_of(self)
+
+        async def unit(tx: Transaction) -> Any:
+            return await fn(self, tx, *args, **kwargs)
+
+        context = current(None)
+        if context is None or context.key is None or context.transaction is not None:
+            return await store.transact(unit)
+        if not plan.is_keyed:
+            return await store.transact(unit)
+        keyed = plan.keyed(context, store.service, args, kwargs)
+        return await run_once(store, keyed, plan.replies, unit)
+
+    run.__signature__ = signature  # type: ignore[attr-defined]
+    run.__outgrow_keyed__ = True  # type: ignore[attr-defined]
+    return run  # type: ignore[return-value]
+
+
+class _Plan:
+    """What is known of a transactional method in one class of services."""
+
+    def __init__(
+        self, service: type, fn: Callable[..., Any], run: Any, signature: inspect.Signature
+    ) -> None:
+        self._name = fn.__name__
+        self._signature = signature
+        self._method = _method_of(service, fn.__name__)
+        # A class below may override the method by a plain one that calls it: then the key belongs
+        # to the plain one, whose reply is remembered by the reception.
+        self._is_named = getattr(service, fn.__name__, None) is run
+        self.is_keyed = self._method is None or self._method.is_keyed
+        if self._method is not None:
+            self.replies = Replies(
+                self._method.full_name, self._method.reply_hint, self._method.problems
+            )
+        else:
+            hint = resolve_hints(fn).get("return", Any)
+            self.replies = Replies(f"{service.__qualname__}.{fn.__name__}", hint, {})
+        self._encode = msgspec.json.Encoder(order="sorted").encode
+
+    def keyed(
+        self, context: Context, service: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Keyed:
+        """The inbox's name for this execution."""
+        name = f"{service}.{self._name}"
+        arguments = self._arguments(args, kwargs)
+        key = context.key if self._is_named and _claim(context, name) else None
+        if key is None:
+            key = context.derive_key(name, arguments)
+        return Keyed.of(name, context.caller, key, hash_arguments(arguments))
+
+    def _arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
+        if self._method is not None:
+            if kwargs or len(args) != len(self._method.parameters):
+                args = bind_arguments(self._method, args, kwargs)
+            return encode_arguments(self._method, args)
+        bound = self._signature.bind(None, *args, **kwargs)
+        bound.apply_defaults()
+        return self._encode(list(bound.arguments.values())[1:])
+
+
+def _claim(context: Context, name: str) -> bool:
+    """Whether the context's own key is for *name* and still free; it is taken then."""
+    if context.method != name:
+        return False
+    if context.ordinals is None:
+        context.ordinals = {}
+    if _CLAIMED in context.ordinals:
+        return False
+    context.ordinals[_CLAIMED] = 1
+    return True
+
+
+def _method_of(service: type, name: str) -> Method | None:
+    for contract in contracts_of(service):
+        method = read_contract(contract).methods.get(name)
+        if method is not None:
+            return method
+    return None
+
+
+def _store_of(service: Any) -> Store:
+    stores = [value for value in vars(service).values() if isinstance(value, Store)]
+    if len(stores) == 1:
+        return stores[0]
+    cls = type(service)
+    finding = Finding(
+        place=place_of(cls),
+        message=f"{cls.__qualname__} has a transactional method and {len(stores)} stores.",
+        remedy="A service owns one store. Give it a field: store: Store.",
+        slug="service-store",
+    )
+    raise InvalidService([finding])
+
+
+def _signature_for_callers(fn: Any) -> inspect.Signature:
+    signature = inspect.signature(fn)
+    parameters = list(signature.parameters.values())
+    takes_transaction = len(parameters) >= 2 and all(
+        p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters[:2]
+    )
+    if not inspect.iscoroutinefunction(fn) or not takes_transaction:
+        finding = Finding(
+            place=place_of(fn),
+            message=f"{fn.__qualname__} cannot be given a transaction.",
+            remedy=f"Write async def {fn.__name__}(self, tx: Transaction, ...).",
+            slug="transactional-signature",
+        )
+        raise InvalidService([finding])
+    return signature.replace(parameters=[parameters[0], *parameters[2:]])
+
+
+def is_transactional(method: Any) -> bool:
+    """Whether *method* was marked `transactional`."""
+    return getattr(method, "__outgrow_keyed__", False) is True

@@ -1,0 +1,130 @@
+"""A service that takes orders, and tells of it."""
+
+from typing import Any
+
+from outgrow.contracts import Contract, Event, Problem, Record, command, query
+from outgrow.errors import StatementFailed
+from outgrow.journal import on, transactional
+from outgrow.store import Store, Transaction
+
+MIGRATION = """
+create table orders (number integer primary key, order_id text not null, cents integer not null)
+    strict;
+create table unique_orders (order_id text primary key) strict;
+create table seen (number integer primary key, text text not null) strict;
+"""
+
+
+class Receipt(Record):
+    order_id: str
+    number: int
+
+
+class OrderPlaced(Event, key="order_id"):
+    order_id: str
+    cents: int
+
+
+class OrderCancelled(Event, key="order_id"):
+    order_id: str
+
+
+class Noted(Event, key=None):
+    text: str
+
+
+class TooExpensive(Problem):
+    """{cents} are too much."""
+
+    cents: int
+
+
+class Undeclared(Problem):
+    """Nobody said that this may happen."""
+
+
+class Orders(Contract):
+    @command(raises=[TooExpensive])
+    async def place(self, order_id: str, cents: int = 1) -> Receipt: ...
+
+    @command()
+    async def place_unique(self, order_id: str) -> Receipt: ...
+
+    @command()
+    async def place_two(self, order_id: str) -> list[int]: ...
+
+    @command(repeat="unsafe")
+    async def append(self, order_id: str) -> int: ...
+
+    @query()
+    async def count(self) -> int: ...
+
+
+class OrdersService(Orders):
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.runs = 0
+        self.failures = 0
+
+    @transactional
+    async def place(self, tx: Transaction, order_id: str, cents: int = 1) -> Receipt:
+        self.runs += 1
+        number = await self._insert(tx, order_id, cents)
+        await tx.record(OrderPlaced(order_id=order_id, cents=cents))
+        if cents > 1000:
+            raise TooExpensive(cents=cents)
+        if cents < 0:
+            raise Undeclared
+        if self.failures:
+            self.failures -= 1
+            raise RuntimeError("not now")
+        return Receipt(order_id=order_id, number=number)
+
+    @transactional
+    async def place_unique(self, tx: Transaction, order_id: str) -> Receipt:
+        self.runs += 1
+        await tx.execute("insert into unique_orders values (:order_id)", order_id=order_id)
+        return Receipt(order_id=order_id, number=self.runs)
+
+    async def place_two(self, order_id: str) -> list[int]:
+        first = await self._place_one(order_id, 1)
+        second = await self._place_one(order_id, cents=1)
+        if self.failures:
+            self.failures -= 1
+            raise RuntimeError("between")
+        third = await self.place(order_id)
+        return [first, second, third.number]
+
+    @transactional
+    async def _place_one(self, tx: Transaction, order_id: str, cents: int) -> int:
+        receipt = await self.place(order_id, cents)  # joins
+        await tx.execute("update orders set cents = 7 where number = :n", n=receipt.number)
+        return receipt.number
+
+    @transactional
+    async def append(self, tx: Transaction, order_id: str) -> int:
+        return await self._insert(tx, order_id, 1)
+
+    @transactional
+    async def place_wrongly(self, tx: Transaction, order_id: str) -> None:
+        await self._insert(tx, order_id, 1)
+        await tx.execute("insert into nowhere values (1)")
+
+    async def count(self) -> int:
+        async with self.store.read() as snapshot:
+            return await snapshot.fetch_one(int, "select count(*) from orders")
+
+    @on(OrderPlaced)
+    async def see_own(self, tx: Transaction, event: OrderPlaced) -> None:
+        await tx.execute("insert into seen (text) values (:text)", text=event.order_id)
+
+    async def _insert(self, tx: Transaction, order_id: str, cents: int) -> int:
+        await tx.execute(
+            "insert into orders (order_id, cents) values (:order_id, :cents)",
+            order_id=order_id,
+            cents=cents,
+        )
+        return await tx.fetch_one(int, "select max(number) from orders")
+
+
+__all__ = ["Any", "StatementFailed"]
