@@ -78,9 +78,8 @@ class DefinitionError(OutgrowError):
     def __init__(self, findings: list[Finding]) -> None:
         self.findings = findings
         count = "1 finding" if len(findings) == 1 else f"{len(findings)} findings"
-        slugs = ", ".join(f"outgrow explain {slug}" for slug in sorted({f.slug for f in findings}))
         text = "\n".join(str(finding) for finding in findings)
-        super().__init__(f"{text}\n\n{count}. More: {slugs}")
+        super().__init__(f"{text}\n\n{count}.")
 
     @classmethod
     def raise_if_any(cls, findings: list[Finding]) -> None:

@@ -2,10 +2,18 @@
 What this process tells about itself.
 
 Floor: wires.
-Uses: the ground.
+Uses: contracts.
 Offers: meters of calls, and structured logs that carry correlation and trace ids.
 """
 
+from outgrow.telemetry.logs import JsonFormatter, TerminalFormatter, configure_logs
 from outgrow.telemetry.meters import Meter, Meters, MeterStatistics
 
-__all__ = ["Meter", "MeterStatistics", "Meters"]
+__all__ = [
+    "JsonFormatter",
+    "Meter",
+    "MeterStatistics",
+    "Meters",
+    "TerminalFormatter",
+    "configure_logs",
+]

@@ -19,14 +19,17 @@ _KNOWN: dict[str, dict[str, type]] = {
 _SECTIONS = (*_KNOWN, "settings")
 
 
-def read_topology(file: Path) -> Plan:
+def read_topology(file: Path, *, http: str | None = None) -> Plan:
     """
     The plan that *file* holds.
+
+    Args:
+        http: Where to answer HTTP instead of where the file says, if anywhere.
 
     Raises:
         InvalidTopology: All that is wrong with it, with file and line.
     """
-    return _Reader(file).read()
+    return _Reader(file).read(http)
 
 
 class _Reader:
@@ -37,12 +40,12 @@ class _Reader:
         self.findings: list[Finding] = []
         self.lines: list[str] = []
 
-    def read(self) -> Plan:
+    def read(self, http_instead: str | None) -> Plan:
         document = self._document()
         self._check_keys(document)
         application = self._name(document)
         services = self._services(document)
-        http = self._address(document.get("gateway", {}).get("http"))
+        http = self._address(http_instead or document["gateway"].get("http"))
         settings = self._settings(document.get("settings", {}), services)
         InvalidTopology.raise_if_any(self.findings)
         return Plan(

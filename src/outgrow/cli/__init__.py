@@ -1,0 +1,14 @@
+"""
+The terminal: one file per command, which parses, calls a room, and prints.
+
+Floor: doors.
+Uses: everything but testing.
+Offers: the program ``outgrow``.
+
+Exit codes: 0 done; 1 something failed while it ran; 2 the program, its topology or the command
+line is wrong, and nothing was started.
+"""
+
+from outgrow.cli.application import main
+
+__all__ = ["main"]

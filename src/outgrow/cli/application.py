@@ -1,0 +1,38 @@
+"""The program ``outgrow``: its commands, and how errors become exit codes."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from outgrow.cli.run import run
+from outgrow.errors import DefinitionError, OutgrowError
+
+WRONG_PROGRAM = 2
+FAILED = 1
+
+application = typer.Typer(
+    help="Start as one program. Measure. Split only what has outgrown it.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+application.command()(run)
+
+
+@application.callback()
+def outgrow() -> None:
+    """Start as one program. Measure. Split only what has outgrown it."""
+
+
+def main() -> None:
+    """Run the command line, and end the process with its exit code."""
+    try:
+        application()
+    except OutgrowError as error:
+        # Soft wrapping leaves paths whole, so that a terminal can open them.
+        Console(stderr=True, soft_wrap=True).print(Text(str(error)))
+        sys.exit(WRONG_PROGRAM if isinstance(error, DefinitionError) else FAILED)

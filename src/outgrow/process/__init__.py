@@ -1,0 +1,29 @@
+"""
+Plan and contracts become running services: start, ready, drain, stop.
+
+Floor: house.
+Uses: everything below.
+Offers: the application, service classes, and the life of a process.
+"""
+
+from outgrow.process.application import Application, start, start_application
+from outgrow.process.blocking import blocking
+from outgrow.process.control import ask
+from outgrow.process.options import Hosted, Options, in_process
+from outgrow.process.running import run_process
+from outgrow.process.service import service
+from outgrow.process.stores import open_service_store
+
+__all__ = [
+    "Application",
+    "Hosted",
+    "Options",
+    "ask",
+    "blocking",
+    "in_process",
+    "open_service_store",
+    "run_process",
+    "service",
+    "start",
+    "start_application",
+]

@@ -1,0 +1,238 @@
+"""A running application: its services, wired to each other."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from outgrow.calls import Reception, decode_arguments
+from outgrow.context import ALL_PERMISSIONS, SYSTEM, Caller, Context
+from outgrow.contracts import ContractModel, is_contract
+from outgrow.errors import ServiceUnreachable
+from outgrow.gateway import Edge, Headers
+from outgrow.journal import Delivery, Inbox
+from outgrow.process.loading import load_services
+from outgrow.process.options import Hosted, Options
+from outgrow.process.stores import open_service_store
+from outgrow.process.wiring import Clients, build_service, fill_all_settings
+from outgrow.store import Store
+from outgrow.telemetry import Meters
+from outgrow.topology import Plan, read_topology
+
+T = TypeVar("T")
+
+STATE_FOLDER = ".outgrow"
+DRAIN_SECONDS_MAX = 10.0
+OPEN_SECONDS_MAX = 30.0
+
+logger = logging.getLogger("outgrow.process")
+
+
+class Application:
+    """
+    An application that runs in this program: all its services, in one process.
+
+    Made by `start`; lives until the end of its ``async with``.
+
+    Attributes:
+        name: What ``[app] name`` says.
+        asgi: Its HTTP interface, to serve or to mount. Answers while the application runs.
+    """
+
+    asgi: Edge
+
+    def __init__(self, plan: Plan, options: Options) -> None:
+        self.name = plan.application
+        self.plan = plan
+        self.options = options
+        self.clock = options.clock
+        self.state: Path = options.state or plan.folder / STATE_FOLDER
+        self.services = load_services(plan)
+        self.models: list[ContractModel] = [m for s in self.services for m in s.contracts]
+        self.meters = Meters()
+        self._settings = fill_all_settings(plan, self.services)
+        self._reception = Reception(self.clock, self.meters)
+        self._clients = Clients(self.models, self.clock)
+        self._methods = {m.full_name: m for model in self.models for m in model.methods.values()}
+        self._delivery = Delivery(self.clock)
+        self._stores: dict[str, Store] = {}
+        self._waiting: dict[str, str] = {"application": "it is starting"}
+
+    def client(self, contract: Callable[..., T], *, caller: Caller = SYSTEM) -> T:
+        """
+        A client of *contract*, to call the application from the program around it.
+
+        Args:
+            contract: A contract that one of its services keeps.
+            caller: Who calls, where no execution is going on that knows it; by default the system
+                itself, which may do everything.
+
+        Raises:
+            LookupError: No service of the application keeps the contract.
+        """
+        if not is_contract(contract) or not self._clients.knows(contract):  # type: ignore[arg-type]
+            known = ", ".join(sorted(model.name for model in self.models))
+            name = getattr(contract, "__name__", repr(contract))
+            message = f"{name} is kept by no service of {self.name!r}. Kept are: {known}."
+            raise LookupError(message)
+        return self._clients.make(contract, caller=caller)  # type: ignore[arg-type,return-value]
+
+    async def settle(self) -> float | None:
+        """
+        Wait until nothing is left to do: no call under way, all events delivered.
+
+        Returns:
+            Seconds until the earliest retry of what failed; None if nothing waits for one.
+        """
+        await self._reception.wait_idle()
+        return await self._delivery.settle()
+
+    async def readiness(self) -> dict[str, str]:
+        """Why it takes no requests, by what is not ready; empty if it does."""
+        return dict(self._waiting)
+
+    async def statistics(self) -> dict[str, Any]:
+        """What was counted since the start, and the limits: calls, stores, consumers."""
+        return {
+            "calls": self.meters.statistics(),
+            "in_flight": self._reception.in_flight,
+            "stores": {name: store.statistics() for name, store in self._stores.items()},
+            "consumers": await self._delivery.statistics(),
+        }
+
+    def set_draining(self) -> None:
+        """Say to whoever asks that no new requests should come."""
+        self._waiting["application"] = "it is stopping"
+
+    @asynccontextmanager
+    async def run(self) -> AsyncIterator[None]:
+        """Open everything, run until the block ends, finish what is under way, close everything."""
+        async with AsyncExitStack() as stack:
+            inboxes = await self._open_stores(stack)
+            services = self._build(inboxes)
+            hosted = Hosted(
+                application=self.name,
+                models=self.models,
+                reception=self._reception,
+                clock=self.clock,
+            )
+            transport = await stack.enter_async_context(self.options.transport(hosted))
+            self._clients.connect(transport.bind)
+            self.asgi = Edge(
+                self.name,
+                self.models,
+                self._clients.bind,
+                self.clock,
+                readiness=self.readiness,
+                authenticate=self._authenticate,
+            )
+            await self._delivery.open()
+            await self._open_services(stack, services)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._delivery.run())
+                self._waiting.clear()
+                try:
+                    yield
+                finally:
+                    self.set_draining()
+                    self._delivery.stop()
+                    await self._finish_calls()
+
+    async def _open_stores(self, stack: AsyncExitStack) -> dict[str, Inbox]:
+        """One store for each service that asks for one, closed last."""
+        inboxes = {}
+        packages = {s.name: s.package for s in self.services if s.store is not None}
+        for name, package in packages.items():
+            store, outbox = await open_service_store(
+                stack,
+                self.state / "store",
+                application=self.name,
+                service=name,
+                package=package,
+                clock=self.clock,
+            )
+            self._stores[name] = store
+            inboxes[name] = self._delivery.host(store, outbox, self._call_sent)
+        return inboxes
+
+    def _build(self, inboxes: dict[str, Inbox]) -> list[Any]:
+        """The services, admitted to the reception and listening."""
+        built = []
+        for model in self.services:
+            service = build_service(
+                model, self._clients, self._stores.get(model.name), self._settings
+            )
+            for contract in model.contracts:
+                self._reception.admit(contract, service, inboxes.get(model.name))
+            self._delivery.subscribe(model.name, service)
+            built.append(service)
+        return built
+
+    async def _open_services(self, stack: AsyncExitStack, services: list[Any]) -> None:
+        """Await each service's ``open``, in the plan's order, and its ``close`` in the reverse."""
+        for service in services:
+            close = getattr(service, "close", None)
+            if close is not None:
+                stack.push_async_callback(close)
+            opening = getattr(service, "open", None)
+            if opening is not None:
+                async with asyncio.timeout(OPEN_SECONDS_MAX):
+                    await opening()
+
+    async def _finish_calls(self) -> None:
+        try:
+            async with asyncio.timeout(DRAIN_SECONDS_MAX):
+                await self._reception.wait_idle()
+        except TimeoutError:
+            logger.warning("calls did not end", extra={"in_flight": self._reception.in_flight})
+
+    async def _call_sent(self, name: str, context: Context, body: bytes) -> Any:
+        """Deliver a command that a service sent."""
+        method = self._methods.get(name)
+        if method is None:
+            message = "no service of this application has such a method"
+            raise ServiceUnreachable(name, message, may_have_run=False)
+        return await self._clients.bind(method)(context, *decode_arguments(method, body))
+
+    def _authenticate(self, _: Headers) -> Caller:
+        """Everyone is anonymous; with ``--open``, with all permissions."""
+        return Caller(permissions=ALL_PERMISSIONS if self.options.is_open else frozenset())
+
+
+@asynccontextmanager
+async def start_application(plan: Plan, options: Options) -> AsyncIterator[Application]:
+    """
+    The running application of *plan*; stopped at the end of the block.
+
+    Raises:
+        DefinitionError: The program is wrong; nothing was started.
+        StoreRefused: A store could not be opened.
+    """
+    application = Application(plan, options)
+    async with application.run():
+        yield application
+
+
+@asynccontextmanager
+async def start(
+    file: str | Path = "outgrow.toml", *, state: str | Path | None = None, is_open: bool = False
+) -> AsyncIterator[Application]:
+    """
+    Run an application inside this program: ``async with outgrow.start() as app``.
+
+    Args:
+        file: The topology file.
+        state: The folder of its stores; ``.outgrow`` beside the file if None.
+        is_open: Whether everyone who comes by HTTP is let in, with all permissions.
+
+    Raises:
+        DefinitionError: The program is wrong; nothing was started.
+        StoreRefused: A store could not be opened.
+    """
+    options = Options(is_open=is_open, state=Path(state) if state else None)
+    async with start_application(read_topology(Path(file)), options) as application:
+        yield application

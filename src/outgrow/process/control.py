@@ -1,0 +1,117 @@
+"""
+The control channel: how the command line and tests reach a running process.
+
+Every process serves ``outgrow.control.v1`` as HTTP with JSON on a Unix socket that only its own
+user may open: ``curl --unix-socket .outgrow/run/main.sock http://outgrow/outgrow.control.v1/health``.
+"""
+
+from __future__ import annotations
+
+import http.client
+import logging
+import socket
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from outgrow.errors import ControlError, OutgrowError
+
+PREFIX = "/outgrow.control.v1/"
+BODY_BYTES_MAX = 1 << 20
+ANSWER_SECONDS_MAX = 60.0
+
+Verb = Callable[[dict[str, Any]], Awaitable[Any]]
+logger = logging.getLogger("outgrow.process")
+
+
+class ControlChannel:
+    """
+    The ASGI application behind the socket. Lives as long as its process.
+
+    Args:
+        verbs: What can be asked, by name. Each is given the JSON object of the request's body.
+    """
+
+    def __init__(self, verbs: dict[str, Verb]) -> None:
+        self._verbs = verbs
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            return
+        status, answer = await self._answer(scope["path"], await _body(receive))
+        body = msgspec.json.encode(answer, enc_hook=str)
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    async def _answer(self, path: str, body: bytes) -> tuple[int, Any]:
+        verb = self._verbs.get(path.removeprefix(PREFIX)) if path.startswith(PREFIX) else None
+        if verb is None:
+            known = ", ".join(PREFIX + name for name in sorted(self._verbs))
+            return 404, {"message": f"{path}: nothing is found there. Known: {known}."}
+        if len(body) > BODY_BYTES_MAX:
+            return 413, {"message": f"the request is over {BODY_BYTES_MAX} bytes."}
+        try:
+            arguments = msgspec.json.decode(body or b"{}", type=dict[str, Any])
+            return 200, await verb(arguments)
+        except (msgspec.DecodeError, OutgrowError, KeyError, TypeError, ValueError) as error:
+            return 400, {"message": f"{type(error).__name__}: {error}"}
+        except Exception as error:
+            logger.exception("the control channel could not answer", extra={"verb": path})
+            return 500, {"message": f"{type(error).__name__}: {error}"}
+
+
+async def _body(receive: Any) -> bytes:
+    body = b""
+    while len(body) <= BODY_BYTES_MAX:
+        message = await receive()
+        body += message.get("body", b"")
+        if not message.get("more_body"):
+            break
+    return body
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    """HTTP over a Unix socket."""
+
+    def __init__(self, path: Path, seconds: float) -> None:
+        super().__init__("outgrow", timeout=seconds)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
+
+
+def ask(path: Path, verb: str, *, seconds: float = ANSWER_SECONDS_MAX, **arguments: Any) -> Any:
+    """
+    Ask the process behind the socket at *path*; blocks the thread until it answers.
+
+    Args:
+        verb: Such as ``health`` or ``statistics``.
+        seconds: How long to wait for the answer.
+        arguments: The fields of the request.
+
+    Raises:
+        ControlError: Nobody answers there, or it could not do what it was asked.
+    """
+    connection = _UnixConnection(path, seconds)
+    try:
+        connection.request("POST", PREFIX + verb, msgspec.json.encode(arguments))
+        response = connection.getresponse()
+        answer = msgspec.json.decode(response.read())
+    except (OSError, http.client.HTTPException, msgspec.DecodeError) as error:
+        message = (
+            f"{path}: no process answers there: {error!r}. Is it running? Start it with "
+            "'outgrow run' in the folder of outgrow.toml."
+        )
+        raise ControlError(message) from error
+    finally:
+        connection.close()
+    if response.status != http.HTTPStatus.OK:
+        message = f"{path}: {verb} was refused: {answer['message']}"
+        raise ControlError(message)
+    return answer

@@ -1,0 +1,134 @@
+"""The life of one process: start, ready, drain, stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib.util
+import logging
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+from outgrow.errors import Finding, InvalidTopology
+from outgrow.gateway import Listener
+from outgrow.process.application import Application, start_application
+from outgrow.process.control import ControlChannel
+from outgrow.process.options import Options
+from outgrow.process.verbs import control_verbs
+from outgrow.topology import Plan
+
+PROCESS_NAME = "main"
+DRAIN_SECONDS_MAX = 10.0
+SOCKET_PATH_BYTES_MAX = 107
+
+logger = logging.getLogger("outgrow.process")
+
+
+def run_process(plan: Plan, options: Options) -> None:
+    """
+    Run the application of *plan* until the process is told to end (Ctrl-C or SIGTERM).
+
+    What is under way then is finished, for at most 10 s; a second signal does not wait for it.
+
+    Raises:
+        DefinitionError: The program is wrong; nothing was started.
+        StoreRefused: A store could not be opened.
+        ListenRefused: The address is taken.
+    """
+    _check_open(plan, options)
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_run(plan, options))
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    if importlib.util.find_spec("uvloop") is None:
+        return None
+    import uvloop  # noqa: PLC0415 - an extra
+
+    return uvloop.new_event_loop  # type: ignore[no-any-return]
+
+
+def _check_open(plan: Plan, options: Options) -> None:
+    if options.is_open and plan.http is not None and not plan.http.is_loopback:
+        finding = Finding(
+            place=str(plan.file),
+            message=f"--open lets everyone in, and {plan.http} can be reached from other machines.",
+            remedy="With --open, answer on this machine only: http = \"127.0.0.1:8080\".",
+            slug="open-not-loopback",
+        )
+        raise InvalidTopology([finding])
+
+
+async def _run(plan: Plan, options: Options) -> None:
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, _tell, told)
+    async with (
+        start_application(plan, options) as application,
+        _control(application),
+        _edge(application),
+    ):
+        logger.info("ready", extra={"application": plan.application, "pid": os.getpid()})
+        await told.wait()
+        logger.info("draining", extra={"seconds_max": DRAIN_SECONDS_MAX})
+        application.set_draining()
+    logger.info("stopped")
+
+
+def _tell(told: asyncio.Event) -> None:
+    """Begin to stop; whoever asks twice does not want to wait."""
+    if told.is_set():
+        os._exit(130)
+    told.set()
+
+
+@contextlib.asynccontextmanager
+async def _edge(application: Application) -> AsyncIterator[None]:
+    """Answer HTTP where the plan says; requests that are under way at the end are finished."""
+    address = application.plan.http
+    if address is None:
+        yield
+        return
+    setting = f"{application.plan.file} [gateway] http"
+    listener = Listener(application.asgi, str(address), application.clock, setting=setting)
+    await listener.start()
+    logger.info("answering at %s, with its documentation at %s/docs", listener.url, listener.url)
+    if application.options.is_open:
+        logger.warning("--open: everyone is anonymous and has all permissions")
+    try:
+        yield
+    finally:
+        cut = await listener.drain(DRAIN_SECONDS_MAX)
+        if cut:
+            logger.warning("%d requests were cut off", cut)
+
+
+@contextlib.asynccontextmanager
+async def _control(application: Application) -> AsyncIterator[None]:
+    """Serve the control channel on a Unix socket below the state folder."""
+    path = _socket_path(application.state)
+    verbs = control_verbs(application)
+    listener = Listener(ControlChannel(verbs), path, application.clock, setting="--state")
+    await listener.start()
+    try:
+        yield
+    finally:
+        await listener.stop()
+
+
+def _socket_path(state: Path) -> Path:
+    path = (state / "run" / f"{PROCESS_NAME}.sock").resolve()
+    if len(os.fsencode(path)) > SOCKET_PATH_BYTES_MAX:
+        finding = Finding(
+            place=str(state),
+            message=f"the control channel's path {path} is longer than the "
+            f"{SOCKET_PATH_BYTES_MAX} bytes that a Unix socket may have.",
+            remedy="Keep the state in a folder with a shorter path: --state DIR.",
+            slug="socket-path",
+        )
+        raise InvalidTopology([finding])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path

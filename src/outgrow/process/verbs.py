@@ -1,0 +1,96 @@
+"""What can be asked of a running process by its control channel."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import msgspec
+
+from outgrow import crash
+from outgrow.clock import ManualClock
+from outgrow.errors import ControlError
+from outgrow.process.application import Application
+from outgrow.process.control import Verb
+
+
+def control_verbs(application: Application) -> dict[str, Verb]:
+    """The verbs of *application*; those that disturb it only in test mode."""
+    questions = _Questions(application)
+    verbs: dict[str, Verb] = {
+        "health": questions.health,
+        "placement": questions.placement,
+        "contracts": questions.contracts,
+        "statistics": questions.statistics,
+        "settle": questions.settle,
+    }
+    if application.options.is_test:
+        verbs |= {"clock": questions.clock, "crash": questions.crash}
+    return verbs
+
+
+class _Questions:
+    """Answers the verbs; each takes the request's fields and returns plain data."""
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+
+    async def health(self, _: dict[str, Any]) -> Any:
+        """Whether it takes requests, and if not, why."""
+        waiting = await self._application.readiness()
+        return {"is_ready": not waiting, "waiting": waiting}
+
+    async def placement(self, _: dict[str, Any]) -> Any:
+        """What runs here."""
+        plan = self._application.plan
+        return {
+            "application": plan.application,
+            "process": "main",
+            "pid": os.getpid(),
+            "services": plan.services,
+            "state": str(self._application.state),
+        }
+
+    async def contracts(self, _: dict[str, Any]) -> Any:
+        """The contracts that are kept here, and their methods."""
+        return [
+            {
+                "contract": model.name,
+                "service": model.service,
+                "wire_name": model.wire_name(self._application.name),
+                "methods": {
+                    method.name: {
+                        "kind": method.kind,
+                        "repeat": method.repeat,
+                        "http": method.http and f"{method.http.verb} {method.http.path}",
+                        "allow": method.allow,
+                        "problems": sorted(method.problems),
+                    }
+                    for method in model.methods.values()
+                },
+                "events": [event.type for event in model.events],
+            }
+            for model in self._application.models
+        ]
+
+    async def statistics(self, _: dict[str, Any]) -> Any:
+        """What was counted since the start, and the limits."""
+        return msgspec.to_builtins(await self._application.statistics(), enc_hook=str)
+
+    async def settle(self, _: dict[str, Any]) -> Any:
+        """Wait until nothing is left to do; tells how long the next retry waits, if one does."""
+        return {"wait_seconds": await self._application.settle()}
+
+    async def clock(self, fields: dict[str, Any]) -> Any:
+        """Move a clock that stands still: ``{"advance_seconds": 1.5}``."""
+        clock = self._application.clock
+        if not isinstance(clock, ManualClock):
+            message = "the clock of this process runs by itself and cannot be moved"
+            raise ControlError(message)
+        clock.advance(float(fields["advance_seconds"]))
+        return {"now": clock.now()}
+
+    async def crash(self, fields: dict[str, Any]) -> Any:
+        """Die at a named point: ``{"point": "store.before_commit", "nth": 3}``."""
+        crash.arm(str(fields["point"]), int(fields.get("nth", 1)))
+        return {"armed": fields["point"]}

@@ -1,0 +1,75 @@
+"""
+The pytest plugin: one test, several worlds.
+
+A test that asks for the fixture ``world`` runs once in each world that ``--world`` names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from outgrow.testing.world import WORLDS, World, start_world
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--world`` and the setting ``outgrow_file``."""
+    group = parser.getgroup("outgrow")
+    group.addoption(
+        "--world",
+        default="all",
+        help=f"which worlds to run tests in: all, or some of {', '.join(WORLDS)}, by commas",
+    )
+    parser.addini("outgrow_file", "the topology file of the tested application", "string", "")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse a world that does not exist before any test runs."""
+    _chosen(config)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that asks for a world once in each."""
+    if "world_name" in metafunc.fixturenames:
+        metafunc.parametrize("world_name", _chosen(metafunc.config), scope="session")
+
+
+def _chosen(config: pytest.Config) -> list[str]:
+    asked = config.getoption("--world")
+    names = list(WORLDS) if asked == "all" else asked.split(",")
+    unknown = sorted(set(names) - set(WORLDS))
+    if unknown:
+        message = f"--world={asked}: no such world. There are: {', '.join(WORLDS)}, or all."
+        raise pytest.UsageError(message)
+    return names
+
+
+@pytest.fixture
+def outgrow_file(request: pytest.FixtureRequest) -> Path:
+    """
+    The topology file of the tested application.
+
+    The setting ``outgrow_file``, relative to pytest's root folder; else the nearest
+    ``outgrow.toml`` at or above the test's own folder. Override the fixture to choose another.
+    """
+    configured = request.config.getini("outgrow_file")
+    if configured:
+        return request.config.rootpath / configured
+    for folder in request.path.parents:
+        if (folder / "outgrow.toml").is_file():
+            return folder / "outgrow.toml"
+    message = f"no outgrow.toml at or above {request.path}; set outgrow_file in pytest's settings"
+    raise pytest.UsageError(message)
+
+
+@pytest_asyncio.fixture
+async def world(
+    world_name: str, outgrow_file: Path, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[World]:
+    """The application, freshly started with empty stores and a clock that stands still."""
+    state = tmp_path_factory.mktemp("world")
+    async with start_world(world_name, outgrow_file, state) as started:
+        yield started

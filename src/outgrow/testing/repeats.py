@@ -1,0 +1,70 @@
+"""Everything that may be repeated is repeated: what cannot bear it fails in the test."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from outgrow.calls import Invoke, Transport
+from outgrow.context import Context, new_span_id
+from outgrow.contracts import Method, Problem, problem_fields
+
+
+class RepliesDiffer(AssertionError):
+    """A command gave another reply to a repeat under the same key."""
+
+
+class Repeating:
+    """
+    A transport that sends every query and idempotent command twice, one after the other.
+
+    The caller gets the first reply. The second must agree with it if the method is a command; a
+    query may answer anew.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def bind(self, method: Method) -> Invoke:
+        """What executes *method* twice."""
+        invoke = self._transport.bind(method)
+        if method.repeat == "unsafe":
+            return invoke
+
+        async def invoke_twice(context: Context, *arguments: Any) -> Any:
+            first = await _outcome(invoke, context, arguments)
+            second = await _outcome(invoke, _again(context), arguments)
+            if method.is_keyed and _comparable(first) != _comparable(second):
+                message = (
+                    f"{method.full_name}: a repeat under the same key got another reply. "
+                    f"First: {first!r}. Then: {second!r}."
+                )
+                raise RepliesDiffer(message)
+            if isinstance(first, BaseException):
+                raise first
+            return first
+
+        return invoke_twice
+
+    async def close(self) -> None:
+        """Close what carries the calls."""
+        await self._transport.close()
+
+
+async def _outcome(invoke: Invoke, context: Context, arguments: tuple[Any, ...]) -> Any:
+    """The reply, or the problem that is the reply; a failure is nobody's reply and is raised."""
+    try:
+        return await invoke(context, *arguments)
+    except Problem as problem:
+        return problem
+
+
+def _again(context: Context) -> Context:
+    return msgspec.structs.replace(context, span_id=new_span_id(), watch=None, ordinals=None)
+
+
+def _comparable(outcome: Any) -> Any:
+    if isinstance(outcome, Problem):
+        return type(outcome), problem_fields(outcome)
+    return outcome

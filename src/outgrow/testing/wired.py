@@ -1,0 +1,1 @@
+"""The wired world: one process whose services call each other over real gRPC, twice."""

@@ -1,0 +1,131 @@
+"""A world: the tested application in one of the forms that it can run in."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from outgrow.clock import ManualClock
+from outgrow.context import Caller
+from outgrow.process import Application, Options, start_application
+from outgrow.testing.wired import wired
+from outgrow.topology import read_topology
+
+T = TypeVar("T")
+
+WORLDS = {
+    "together": Options(),
+    "wired": Options(transport=wired, deliveries=2),
+}
+"""
+The forms that an application runs in, and what makes each.
+
+``together``: one process, plain calls. ``wired``: one process, real gRPC over a local socket; every
+query and idempotent command is sent twice and every event delivered twice.
+"""
+
+
+class World:
+    """
+    The tested application, with an empty store for each service and a clock that stands still.
+
+    Lives as long as its test. Tests reach it through contracts, as other programs would.
+
+    Attributes:
+        name: ``together`` or ``wired``.
+        clock: Moves only when the test moves it, or `settle` does.
+        state: The folder of its stores.
+    """
+
+    def __init__(self, name: str, file: Path, state: Path) -> None:
+        self.name = name
+        self.clock = ManualClock()
+        self.state = state
+        self._file = file
+        self._stack = AsyncExitStack()
+        self._application: Application | None = None
+
+    @property
+    def application(self) -> Application:
+        """The application that runs now; another after a `restart`."""
+        if self._application is None:
+            message = "the application of this world has been stopped"
+            raise RuntimeError(message)
+        return self._application
+
+    def client(self, contract: Callable[..., T]) -> T:
+        """A client of *contract* that may do everything."""
+        return self.application.client(contract)
+
+    def as_user(
+        self, subject: str, *, allow: Sequence[str] = (), tenant: str | None = None
+    ) -> AsUser:
+        """
+        Clients for a user called *subject*.
+
+        Args:
+            allow: What the user may do; ``["*"]`` is everything.
+            tenant: The tenant that the user belongs to.
+        """
+        caller = Caller(
+            kind="user", subject=subject, permissions=frozenset(allow), tenant=tenant
+        )
+        return AsUser(self, caller)
+
+    async def settle(self) -> None:
+        """
+        Wait until nothing is left to do: all events delivered, all sent commands answered.
+
+        Time is moved on to each retry that waits for it, so that what fails for a while works in
+        the end and what always fails is parked.
+        """
+        while (wait_seconds := await self.application.settle()) is not None:
+            self.clock.advance(wait_seconds)
+
+    async def start(self) -> None:
+        """Start the application on the stores as they are."""
+        template = WORLDS[self.name]
+        options = Options(
+            clock=self.clock,
+            state=self.state,
+            transport=template.transport,
+            deliveries=template.deliveries,
+        )
+        application = start_application(read_topology(self._file), options)
+        self._application = await self._stack.enter_async_context(application)
+
+    async def stop(self) -> None:
+        """Stop the application; its stores stay."""
+        self._application = None
+        await self._stack.aclose()
+
+    async def restart(self) -> None:
+        """Stop the application and start it again on the same stores."""
+        await self.stop()
+        await self.start()
+
+
+class AsUser:
+    """Clients that call for one user."""
+
+    def __init__(self, world: World, caller: Caller) -> None:
+        self._world = world
+        self._caller = caller
+
+    def client(self, contract: Callable[..., T]) -> T:
+        """A client of *contract* that calls for this user."""
+        return self._world.application.client(contract, caller=self._caller)
+
+
+@asynccontextmanager
+async def start_world(name: str, file: Path, state: Path) -> AsyncIterator[World]:
+    """The world called *name*, stopped at the end."""
+    started = World(name, file, state)
+    await started.start()
+    try:
+        yield started
+    finally:
+        await started.stop()
+

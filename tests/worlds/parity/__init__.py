@@ -1,0 +1,1 @@
+"""An application that shows each behaviour which must be the same in every world."""

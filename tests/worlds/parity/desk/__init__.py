@@ -1,0 +1,1 @@
+"""Calls others, and tells how that went."""

@@ -1,0 +1,32 @@
+"""What the desk promises."""
+
+from outgrow import Contract, command, query
+from parity.ledger.contract import AccountClosed, Seen
+
+
+class Desk(Contract):
+    """Calls others, and tells how that went."""
+
+    @query("GET /seen")
+    async def see_chain(self) -> list[Seen]: ...
+
+    @command("POST /payments", allow="desk:pay", raises=[AccountClosed])
+    async def pay_twice(self, account: str, cents: int) -> list[int]: ...
+
+    @command()
+    async def pay_and_return_calls(self, account: str) -> int: ...
+
+    @query()
+    async def fail_below(self, text: str) -> str: ...
+
+    @query()
+    async def wait_below(self, name: str) -> str: ...
+
+    @query()
+    async def wait_and_let_it_fail(self, name: str) -> None: ...
+
+    @command()
+    async def catch_refused(self, account: str) -> str: ...
+
+    @command()
+    async def remember(self, account: str) -> str: ...

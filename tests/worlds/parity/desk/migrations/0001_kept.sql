@@ -1,0 +1,1 @@
+create table kept (kept_id text primary key, account text not null);

@@ -1,0 +1,67 @@
+"""How the desk keeps its promise."""
+
+from outgrow import Store, Transaction, new_id, service, transactional
+from outgrow.errors import CallFailed, CallTimedOut
+from parity.desk.contract import Desk
+from parity.ledger.contract import AccountClosed, Ledger, Seen
+from parity.seeing import see_context
+
+
+@service
+class DeskService(Desk):
+    """Calls the ledger in every way in which a service may."""
+
+    ledger: Ledger
+    store: Store
+    calls: int = 0
+
+    async def see_chain(self) -> list[Seen]:
+        return [see_context(), await self.ledger.see()]
+
+    async def pay_twice(self, account: str, cents: int) -> list[int]:
+        first = await self.ledger.pay(account, cents)
+        second = await self.ledger.pay(account, cents)
+        return [first, second]
+
+    async def pay_and_return_calls(self, account: str) -> int:
+        self.calls += 1
+        await self.ledger.pay(account, 1)
+        return self.calls
+
+    async def fail_below(self, text: str) -> str:
+        try:
+            await self.ledger.fail(text)
+        except CallFailed as failed:
+            return f"{failed.method} {failed.error_type} {failed.error_text} {failed.may_have_run}"
+        return "nothing"
+
+    async def wait_below(self, name: str) -> str:
+        try:
+            await self.ledger.wait(name)
+        except CallTimedOut as error:
+            return f"{error.method} {error.may_have_run}"
+        return "nothing"
+
+    async def wait_and_let_it_fail(self, name: str) -> None:
+        await self.ledger.fail(name)
+
+    async def catch_refused(self, account: str) -> str:
+        try:
+            await self.ledger.pay(account, 1)
+        except AccountClosed as refused:
+            return f"{refused.account} {refused.cents} {refused}"
+        return "nothing"
+
+    async def remember(self, account: str) -> str:
+        return await self.keep(account)
+
+    @transactional
+    async def keep(self, tx: Transaction, account: str) -> str:
+        """Called by the desk itself; each call has one effect."""
+        kept_id = new_id()
+        await tx.execute(
+            "insert into kept (kept_id, account) values (:kept_id, :account)",
+            kept_id=kept_id,
+            account=account,
+        )
+        return kept_id

@@ -1,0 +1,1 @@
+"""Keeps accounts, and whatever else a callee may do."""

@@ -1,0 +1,1 @@
+"""Hears of what happened, and writes letters."""
