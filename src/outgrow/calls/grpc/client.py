@@ -1,0 +1,122 @@
+"""The transport to services of another process: calls over gRPC."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import grpc
+import grpc.aio
+
+from outgrow.calls.grpc.converters import Converters, Unfit
+from outgrow.calls.grpc.headers import pack
+from outgrow.calls.grpc.server import MESSAGE_BYTES_MAX, METADATA_BYTES_MAX
+from outgrow.calls.grpc.statuses import understand
+from outgrow.calls.transport import Invoke
+from outgrow.clock import Clock
+from outgrow.context import Context
+from outgrow.contracts import Method
+from outgrow.errors import ArgumentsRefused, CallFailed, CallTimedOut, ServiceUnreachable
+
+RECONNECT_MILLISECONDS_MAX = 1_000
+
+
+class GrpcTransport:
+    """
+    Calls to one address. One connection carries all of them; it is made at the first call.
+
+    Lives on the event loop that it was made on, until it is closed. Nothing is repeated here: a
+    call that cannot be made fails at once.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        converters: Converters,
+        clock: Clock,
+        *,
+        message_bytes_max: int = MESSAGE_BYTES_MAX,
+    ) -> None:
+        """
+        Prepare to call the process at *address*.
+
+        Args:
+            address: ``unix:<path>`` or ``<host>:<port>``.
+            clock: The clock on which the deadlines of contexts are told. What remains of a
+                deadline crosses the wire, and is also counted by the machine's own clock.
+            message_bytes_max: The largest request and reply; larger requests are refused unsent.
+        """
+        self._converters = converters
+        self._clock = clock
+        self._message_bytes_max = message_bytes_max
+        self._is_closed = False
+        self._channel = grpc.aio.insecure_channel(address, options=_options(message_bytes_max))
+
+    def bind(self, method: Method) -> Invoke:
+        """What executes *method* on the other side. Its converters are written here."""
+        conversion = self._converters.of(method)
+        encode, decode = conversion.encode_request, conversion.decode_reply
+        # gRPC is handed bytes and no serializers: it sends an empty request if one of its raises.
+        call: Any = self._channel.unary_unary(self._converters.messages.path(method))
+        monotonic, bytes_max, name = (
+            self._clock.monotonic,
+            self._message_bytes_max,
+            method.full_name,
+        )
+
+        async def invoke(context: Context, *arguments: Any) -> Any:
+            try:
+                body = encode(*arguments)
+            except Unfit as unfit:
+                raise ArgumentsRefused(name, unfit.findings) from unfit
+            if len(body) > bytes_max:
+                text = f"{len(body)} bytes; at most {bytes_max} are carried"
+                raise ArgumentsRefused(name, [("arguments", text)])
+            remaining = context.deadline - monotonic()
+            if remaining <= 0:
+                raise CallTimedOut(name, may_have_run=False)
+            try:
+                reply = await call(body, timeout=remaining, metadata=pack(context, remaining))
+            except grpc.aio.AioRpcError as error:
+                raise understand(method, error) from None
+            except (asyncio.CancelledError, grpc.aio.UsageError) as error:
+                self._explain_closed(name, error)
+                raise
+            try:
+                return decode(reply)
+            except Unfit as unfit:
+                text = f"its reply cannot be read: {unfit}"
+                raise CallFailed(name, "builtins.TypeError", text) from unfit
+
+        return invoke
+
+    def _explain_closed(self, name: str, error: BaseException) -> None:
+        """Raise what a call meets because of `close`; return if the caller itself was cancelled."""
+        if not self._is_closed:
+            return
+        was_sent = isinstance(error, asyncio.CancelledError)
+        task = asyncio.current_task()
+        if was_sent and task is not None and task.cancelling():
+            return
+        message = "the connection was closed on this side"
+        raise ServiceUnreachable(name, message, may_have_run=was_sent) from error
+
+    async def close(self) -> None:
+        """Let go of the connection. Calls still going on meet `ServiceUnreachable`."""
+        self._is_closed = True
+        await self._channel.close()
+
+
+def _options(message_bytes_max: int) -> list[tuple[str, Any]]:
+    return [
+        ("grpc.max_receive_message_length", message_bytes_max),
+        ("grpc.max_send_message_length", message_bytes_max),
+        ("grpc.max_metadata_size", METADATA_BYTES_MAX),
+        ("grpc.absolute_max_metadata_size", 2 * METADATA_BYTES_MAX),
+        ("grpc.enable_http_proxy", 0),  # Services are neighbours; no proxy lies between them.
+        ("grpc.use_local_subchannel_pool", 1),  # Two applications in one process share nothing.
+        ("grpc.enable_retries", 0),
+        ("grpc.initial_reconnect_backoff_ms", 100),
+        ("grpc.min_reconnect_backoff_ms", 100),
+        ("grpc.max_reconnect_backoff_ms", RECONNECT_MILLISECONDS_MAX),
+    ]

@@ -1,0 +1,124 @@
+"""
+What travels beside the arguments: who asks, until when, under which key and trace.
+
+Each entry of a call's metadata costs processor time on both sides, so there are two. ``traceparent``
+stands alone because every proxy and tracer reads it; ``outgrow-bin`` holds the rest. The deadline
+is also the call's own ``grpc-timeout``, which everyone on the way keeps but rounds to 1 %.
+
+A caller that sends neither is a stranger: it gets a correlation id, a trace and a deadline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from outgrow.calls.deadlines import DEADLINE_SECONDS_DEFAULT
+from outgrow.context import (
+    Caller,
+    Context,
+    new_id,
+    new_span_id,
+    new_trace_id,
+    parse_traceparent,
+)
+from outgrow.contracts import Method
+from outgrow.errors import CallRefused
+
+TRACE_HEADER = "traceparent"
+OUTGROW_HEADER = "outgrow-bin"
+
+
+class _Luggage(msgspec.Struct, array_like=True, frozen=True):
+    """The content of ``outgrow-bin``. Grows at its end; older readers skip what they do not know."""
+
+    remaining_seconds: float
+    caller: Caller
+    correlation_id: str
+    key: str | None
+    via: str
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_Luggage).decode
+
+
+def pack(context: Context, remaining_seconds: float) -> tuple[tuple[str, str | bytes], ...]:
+    """The metadata that carries *context* to the other side."""
+    luggage = _Luggage(
+        remaining_seconds, context.caller, context.correlation_id, context.key, context.via
+    )
+    return (TRACE_HEADER, context.traceparent), (OUTGROW_HEADER, _encode(luggage))
+
+
+def unpack(
+    method: Method,
+    metadata: Iterable[tuple[str, str | bytes]],
+    remaining_seconds: float | None,
+    now: float,
+    stranger: Caller,
+) -> Context:
+    """
+    The context in which the callee executes.
+
+    Args:
+        metadata: As it came.
+        remaining_seconds: What the native timeout leaves; counts for strangers only, since it is
+            rounded and runs by the machine's clock.
+        now: The time by the callee's clock; deadlines are absolute on it.
+        stranger: Who a caller without ``outgrow-bin`` is taken for.
+
+    Raises:
+        CallRefused: ``outgrow-bin`` cannot be read.
+    """
+    traceparent = luggage = None
+    for name, value in metadata:
+        if name == OUTGROW_HEADER:
+            luggage = value
+        elif name == TRACE_HEADER:
+            traceparent = value
+    trace = parse_traceparent(traceparent) if isinstance(traceparent, str) else None
+    if not isinstance(luggage, bytes):
+        return _welcome(method, trace, remaining_seconds, now, stranger)
+    try:
+        read = _decode(luggage)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        message = (
+            f"its {OUTGROW_HEADER} metadata cannot be read: {error}. Leave it out unless the "
+            "caller runs a version of outgrow that this process understands."
+        )
+        raise CallRefused(method.full_name, message) from error
+    trace_id, span_id = trace or (new_trace_id(), new_span_id())
+    return Context(
+        caller=read.caller,
+        correlation_id=read.correlation_id,
+        trace_id=trace_id,
+        span_id=span_id,
+        deadline=now + read.remaining_seconds,
+        method=method.full_name,
+        key=read.key,
+        via=read.via,
+    )
+
+
+def _welcome(
+    method: Method,
+    trace: tuple[int, int] | None,
+    remaining_seconds: float | None,
+    now: float,
+    stranger: Caller,
+) -> Context:
+    """The beginning of a request that comes from no outgrow."""
+    if remaining_seconds is None:
+        remaining_seconds = DEADLINE_SECONDS_DEFAULT
+    if method.deadline_seconds is not None:
+        remaining_seconds = min(remaining_seconds, method.deadline_seconds)
+    return Context(
+        caller=stranger,
+        correlation_id=new_id(),
+        trace_id=trace[0] if trace else new_trace_id(),
+        span_id=new_span_id(),
+        deadline=now + remaining_seconds,
+        method=method.full_name,
+    )

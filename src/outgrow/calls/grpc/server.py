@@ -1,0 +1,193 @@
+"""The gRPC server of one process: bytes in, the reception's doors, bytes out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import grpc
+import grpc.aio
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_grpc
+
+from outgrow.calls.failures import failure_of
+from outgrow.calls.grpc.converters import Conversion, Converters, Unfit
+from outgrow.calls.grpc.headers import unpack
+from outgrow.calls.grpc.statuses import Ending, tell_error, tell_problem
+from outgrow.calls.transport import Invoke
+from outgrow.clock import Clock
+from outgrow.context import Caller
+from outgrow.contracts import ContractModel, Method
+from outgrow.errors import ArgumentsRefused, CallError, CallFailed, Finding, InvalidTopology
+
+MESSAGE_BYTES_MAX = 4 * 1024 * 1024
+METADATA_BYTES_MAX = 1024 * 1024
+GRACE_SECONDS_DEFAULT = 10.0
+
+_log = logging.getLogger("outgrow.calls")
+_Handle = Callable[[bytes, Any], Awaitable[bytes]]
+
+
+class GrpcServer:
+    """
+    Lets calls in over a Unix socket or a TCP port. Lives on one event loop, and serves once.
+
+    The standard health service answers for ``""`` and for each gRPC service by its full name;
+    reflection shows them, so that ``grpcurl`` works.
+    """
+
+    def __init__(
+        self,
+        converters: Converters,
+        bind: Callable[[Method], Invoke],
+        clock: Clock,
+        *,
+        stranger: Caller | None = None,
+        message_bytes_max: int = MESSAGE_BYTES_MAX,
+    ) -> None:
+        """
+        Prepare a server that lets nobody in yet; see `admit` and `start`.
+
+        Args:
+            bind: Gives what executes a method: `Reception.bind`.
+            stranger: Who a caller that is not outgrow is taken for; anonymous without permissions
+                if not given.
+            message_bytes_max: The largest request and reply.
+        """
+        self._converters = converters
+        self._bind = bind
+        self._clock = clock
+        self._stranger = stranger or Caller()
+        self._message_bytes_max = message_bytes_max
+        self._handlers: dict[str, Any] = {}
+        self._services: set[str] = set()
+        self._health = health.aio.HealthServicer()
+        self._server = grpc.aio.server(options=_options(message_bytes_max))
+
+    def admit(self, model: ContractModel) -> None:
+        """Let calls of the contract *model* in. Converters are written here, not at first use."""
+        for method in model.methods.values():
+            path = self._converters.messages.path(method)
+            handle = self._handle(method, self._bind(method), self._converters.of(method))
+            self._handlers[path] = grpc.unary_unary_rpc_method_handler(handle)
+        self._services.add(self._converters.messages.wire_name(model))
+
+    async def start(self, address: str) -> str:
+        """
+        Listen, and answer.
+
+        Args:
+            address: ``unix:<path>`` or ``<host>:<port>``; port 0 is chosen. Whoever reaches it is
+                believed, so keep it to this machine or behind what checks who calls.
+
+        Returns:
+            The address, with the port that was chosen.
+
+        Raises:
+            InvalidTopology: Nothing can listen there.
+        """
+        self._server.add_generic_rpc_handlers((_Doors(self._handlers),))
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        self._add_reflection()
+        try:
+            port = self._server.add_insecure_port(address)
+        except RuntimeError as error:
+            raise InvalidTopology([_cannot_listen(address, error)]) from error
+        for service in self._services:
+            await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
+        await self._server.start()
+        return address if address.startswith("unix:") else f"{address.rpartition(':')[0]}:{port}"
+
+    async def drain(self, grace_seconds: float = GRACE_SECONDS_DEFAULT) -> None:
+        """
+        Let nobody in any more, and end when all calls have, or when their grace is over.
+
+        What goes on after *grace_seconds* is cancelled; its callers meet `ServiceUnreachable` with
+        ``may_have_run``. Health says ``NOT_SERVING`` from the first moment.
+        """
+        await self._health.enter_graceful_shutdown()
+        await self._server.stop(grace_seconds)
+
+    def _add_reflection(self) -> None:
+        known = (health_pb2, reflection_pb2)
+        pool = self._converters.messages.public
+        for module in known:
+            pool.AddSerializedFile(module.DESCRIPTOR.serialized_pb)
+        names = {s.full_name for m in known for s in m.DESCRIPTOR.services_by_name.values()}
+        servicer = reflection.aio.ReflectionServicer(self._services | names, pool)
+        reflection_pb2_grpc.add_ServerReflectionServicer_to_server(servicer, self._server)
+
+    def _handle(self, method: Method, invoke: Invoke, conversion: Conversion) -> _Handle:
+        decode, encode = conversion.decode_request, conversion.encode_reply
+        monotonic, stranger = self._clock.monotonic, self._stranger
+        problems = tuple(method.problems.values())
+        bytes_max = self._message_bytes_max
+
+        async def handle(body: bytes, call: Any) -> bytes:
+            try:
+                metadata = call.invocation_metadata()
+                context = unpack(method, metadata, call.time_remaining(), monotonic(), stranger)
+                try:
+                    arguments = decode(body)
+                except Unfit as unfit:
+                    raise ArgumentsRefused(method.full_name, unfit.findings) from unfit
+                reply = encode(await invoke(context, *arguments))
+            except problems as problem:
+                return _end(call, tell_problem(method, problem))
+            except CallError as error:
+                return _end(call, tell_error(error))
+            except Unfit as unfit:
+                return _end(call, tell_error(_misfit(method, str(unfit))))
+            except Exception as error:
+                # The reception lets nothing else out; if it does, the caller is told all the same.
+                _log.exception("%s ended with what its reception should keep", method.full_name)
+                return _end(call, tell_error(failure_of(method.full_name, error)))
+            if len(reply) > bytes_max:
+                text = f"its reply has {len(reply)} bytes; at most {bytes_max} are carried"
+                return _end(call, tell_error(_misfit(method, text)))
+            return reply
+
+        return handle
+
+
+class _Doors(grpc.GenericRpcHandler):
+    """All methods by their paths: one look instead of one for each service."""
+
+    def __init__(self, handlers: dict[str, Any]) -> None:
+        self._handlers = handlers
+
+    def service(self, handler_call_details: Any) -> Any:
+        return self._handlers.get(handler_call_details.method)
+
+
+def _end(call: Any, ending: Ending) -> bytes:
+    # gRPC sends no message with a code other than OK, so what is returned does not matter.
+    call.set_code(ending.code)
+    call.set_details(ending.text)
+    call.set_trailing_metadata((ending.trailer,))
+    return b""
+
+
+def _misfit(method: Method, text: str) -> CallFailed:
+    return CallFailed(method.full_name, "builtins.TypeError", text)
+
+
+def _cannot_listen(address: str, error: Exception) -> Finding:
+    return Finding(
+        place=address,
+        message=f"no gRPC server can listen there: {error}.",
+        remedy="Give an address that is free, or port 0 for one that is chosen. The path of a Unix "
+        "socket has at most 107 bytes.",
+        slug="address-in-use",
+    )
+
+
+def _options(message_bytes_max: int) -> list[tuple[str, Any]]:
+    return [
+        ("grpc.max_receive_message_length", message_bytes_max),
+        ("grpc.max_send_message_length", message_bytes_max),
+        ("grpc.max_metadata_size", METADATA_BYTES_MAX),
+        ("grpc.absolute_max_metadata_size", 2 * METADATA_BYTES_MAX),
+        ("grpc.so_reuseport", 0),  # Otherwise a second server on the port gets half of the calls.
+    ]

@@ -1,0 +1,124 @@
+"""
+Refusals and failures as gRPC tells them, and back into what the caller must meet.
+
+Everyone gets a status code and a text. A caller that is outgrow also gets the same problem or error
+in trailing metadata: ``outgrow-problem-bin`` or ``outgrow-error-bin``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import grpc
+import msgspec
+
+from outgrow.calls.failures import decode_failure, encode_failure
+from outgrow.contracts import Method, Problem, decode_problem, encode_problem, problem_type
+from outgrow.errors import (
+    ArgumentsRefused,
+    CallerNotAllowed,
+    CallError,
+    CallFailed,
+    CallRefused,
+    CallTimedOut,
+    Overloaded,
+    ServiceUnreachable,
+)
+
+PROBLEM_TRAILER = "outgrow-problem-bin"
+ERROR_TRAILER = "outgrow-error-bin"
+TRAILER_BYTES_MAX = 256 * 1024
+TEXT_LENGTH_MAX = 1_000
+
+_CODES: tuple[tuple[type[CallError], grpc.StatusCode], ...] = (
+    (ArgumentsRefused, grpc.StatusCode.INVALID_ARGUMENT),
+    (CallerNotAllowed, grpc.StatusCode.PERMISSION_DENIED),
+    (Overloaded, grpc.StatusCode.RESOURCE_EXHAUSTED),
+    (CallRefused, grpc.StatusCode.FAILED_PRECONDITION),
+    (ServiceUnreachable, grpc.StatusCode.UNAVAILABLE),
+    (CallTimedOut, grpc.StatusCode.DEADLINE_EXCEEDED),
+    (CallError, grpc.StatusCode.UNKNOWN),
+)
+
+# What gRPC says if a call failed before a connection was made. Any other text counts as sent; so
+# if a version of gRPC words it anew, we err towards "may have run".
+_NEVER_CONNECTED = ("failed to connect to all addresses", "DNS resolution failed")
+
+
+class Ending(NamedTuple):
+    """How a call ends other than with a reply."""
+
+    code: grpc.StatusCode
+    text: str
+    trailer: tuple[str, bytes]
+
+
+def tell_problem(method: Method, problem: Problem) -> Ending:
+    """What is sent for a declared *problem*; one of a class below the declared is sent as that."""
+    declared = next(c for c in type(problem).__mro__ if c in method.problems.values())
+    body = problem_type(declared).encode() + b"\n" + encode_problem(problem)
+    if len(body) > TRAILER_BYTES_MAX:
+        text = f"its problem has {len(body)} bytes of {TRAILER_BYTES_MAX}: {_cut(str(problem))}"
+        return tell_error(CallFailed(method.full_name, problem_type(declared), text))
+    code = grpc.StatusCode[problem.status.upper()]
+    return Ending(code, _cut(str(problem)), (PROBLEM_TRAILER, body))
+
+
+def tell_error(error: CallError) -> Ending:
+    """What is sent for a call that failed or was refused."""
+    code = next(code for cls, code in _CODES if isinstance(error, cls))
+    text = _cut(str(error))
+    try:
+        body = encode_failure(error)
+    except (TypeError, ValueError):
+        body = b""  # Its text holds what is no Unicode, or somebody hung a thing on it.
+    if not 0 < len(body) <= TRAILER_BYTES_MAX:
+        kind = error.error_type if isinstance(error, CallFailed) else type(error).__name__
+        body = encode_failure(CallFailed(error.method, _cut(kind), text))
+    return Ending(code, text, (ERROR_TRAILER, body))
+
+
+def understand(method: Method, error: grpc.aio.AioRpcError) -> Problem | CallError:
+    """What the caller of *method* meets when gRPC ends its call with *error*."""
+    trailers: Any = error.trailing_metadata() or {}
+    problem = trailers.get(PROBLEM_TRAILER)
+    if problem is not None:
+        return _read_problem(method, problem)
+    failure = trailers.get(ERROR_TRAILER)
+    if failure is not None:
+        return decode_failure(method.full_name, failure)
+    return _without_trailer(method.full_name, error.code(), error.details() or "")
+
+
+def _read_problem(method: Method, trailer: bytes) -> Problem | CallError:
+    name, _, body = trailer.partition(b"\n")
+    declared = method.problems.get(name.decode("utf-8", "replace"))
+    if declared is None:
+        text = "it is no problem that this side's contract declares"
+        return CallFailed(method.full_name, name.decode("utf-8", "replace"), text)
+    try:
+        return decode_problem(declared, body)
+    except (msgspec.MsgspecError, ValueError) as error:
+        return CallFailed(method.full_name, problem_type(declared), f"it cannot be read: {error}")
+
+
+def _without_trailer(method: str, code: grpc.StatusCode, text: str) -> CallError:
+    """What gRPC itself, a proxy or a foreign server said."""
+    match code:
+        case grpc.StatusCode.UNAVAILABLE:
+            never = text.startswith(_NEVER_CONNECTED)
+            return ServiceUnreachable(method, text, may_have_run=not never)
+        case grpc.StatusCode.CANCELLED:
+            message = f"the other side ended the call before its reply: {text}"
+            return ServiceUnreachable(method, message, may_have_run=True)
+        case grpc.StatusCode.DEADLINE_EXCEEDED:
+            return CallTimedOut(method, may_have_run=True)
+        case grpc.StatusCode.UNIMPLEMENTED:
+            return CallRefused(method, f"the process that was asked does not offer it: {text}")
+    return CallFailed(method, f"grpc.{code.name}", text)
+
+
+def _cut(text: str) -> str:
+    """*text* as a header can carry it: Unicode, and not without end."""
+    text = text if len(text) <= TEXT_LENGTH_MAX else f"{text[: TEXT_LENGTH_MAX - 3]}..."
+    return text.encode("utf-8", "replace").decode()
