@@ -72,6 +72,7 @@ async def _watch(replay: Replay, is_over: Callable[[], bool], console: Console) 
             totals = await replay.settle()
             progress.cancel()
         live.update(_progress(replay.account, totals))
+    console.line()
     return totals
 
 
