@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from tests.worlds.conftest import Until
+from parity.asking import until
 from parity.desk.contract import Desk
 from parity.ledger.contract import Ledger
 
@@ -14,7 +14,7 @@ from outgrow.errors import CallTimedOut
 from outgrow.testing import World
 
 
-async def test_a_call_ends_when_its_deadline_passes(world: World, until: Until) -> None:
+async def test_a_call_ends_when_its_deadline_passes(world: World) -> None:
     ledger = world.client(Ledger)
 
     async with asyncio.TaskGroup() as tasks:
@@ -26,7 +26,7 @@ async def test_a_call_ends_when_its_deadline_passes(world: World, until: Until) 
     assert waiting.result().may_have_run
 
 
-async def test_the_execution_is_cancelled_at_the_deadline(world: World, until: Until) -> None:
+async def test_the_execution_is_cancelled_at_the_deadline(world: World) -> None:
     ledger = world.client(Ledger)
 
     async with asyncio.TaskGroup() as tasks:
@@ -37,7 +37,7 @@ async def test_the_execution_is_cancelled_at_the_deadline(world: World, until: U
     await until(lambda: ledger.was_cancelled("x"))
 
 
-async def test_a_method_has_its_own_deadline(world: World, until: Until) -> None:
+async def test_a_method_has_its_own_deadline(world: World) -> None:
     ledger = world.client(Ledger)
 
     async with asyncio.TaskGroup() as tasks:
@@ -48,7 +48,7 @@ async def test_a_method_has_its_own_deadline(world: World, until: Until) -> None
     assert waiting.result().method == "ledger.wait_two_seconds"
 
 
-async def test_a_call_without_a_deadline_has_one_of_ten_seconds(world: World, until: Until) -> None:
+async def test_a_call_without_a_deadline_has_one_of_ten_seconds(world: World) -> None:
     ledger = world.client(Ledger)
 
     async with asyncio.TaskGroup() as tasks:
@@ -61,9 +61,7 @@ async def test_a_call_without_a_deadline_has_one_of_ten_seconds(world: World, un
     assert waiting.result()
 
 
-async def test_a_call_inside_a_call_has_no_more_time_than_its_caller(
-    world: World, until: Until
-) -> None:
+async def test_a_call_inside_a_call_has_no_more_time_than_its_caller(world: World) -> None:
     desk, ledger = world.client(Desk), world.client(Ledger)
 
     async with asyncio.TaskGroup() as tasks:
@@ -85,7 +83,7 @@ async def test_a_deadline_that_has_passed_lets_nothing_begin(world: World) -> No
     assert not await ledger.has_begun("x")
 
 
-async def test_cancelling_the_caller_cancels_the_callee(world: World, until: Until) -> None:
+async def test_cancelling_the_caller_cancels_the_callee(world: World) -> None:
     ledger = world.client(Ledger)
 
     async with asyncio.TaskGroup() as tasks:
@@ -97,7 +95,7 @@ async def test_cancelling_the_caller_cancels_the_callee(world: World, until: Unt
     await until(lambda: ledger.was_cancelled("x"))
 
 
-async def test_cancelling_reaches_through_a_service_in_between(world: World, until: Until) -> None:
+async def test_cancelling_reaches_through_a_service_in_between(world: World) -> None:
     desk, ledger = world.client(Desk), world.client(Ledger)
 
     async with asyncio.TaskGroup() as tasks:
@@ -108,9 +106,7 @@ async def test_cancelling_reaches_through_a_service_in_between(world: World, unt
     await until(lambda: ledger.was_cancelled("x"))
 
 
-async def test_a_unit_that_has_begun_commits_though_its_caller_gave_up(
-    world: World, until: Until
-) -> None:
+async def test_a_unit_that_has_begun_commits_though_its_caller_gave_up(world: World) -> None:
     ledger = world.client(Ledger)
 
     async with asyncio.TaskGroup() as tasks:

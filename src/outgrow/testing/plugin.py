@@ -6,6 +6,7 @@ A test that asks for the fixture ``world`` runs once in each world that ``--worl
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -27,8 +28,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Refuse a world that does not exist before any test runs."""
+    """Refuse a world that does not exist, and let tests import the application's services."""
     _chosen(config)
+    configured = config.getini("outgrow_file")
+    file = config.rootpath / (configured or "outgrow.toml")
+    if file.is_file() and str(file.parent) not in sys.path:
+        sys.path.insert(0, str(file.parent))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
