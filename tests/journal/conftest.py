@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -66,7 +66,6 @@ class Shop:
             schemas=[SCHEMA],
             migrations=migrations,
             outbox=outbox,
-            on_commit=outbox.committed,
         )
         self.stores[name] = store
         self.inboxes[name] = self.delivery.host(store, outbox, self._send)
@@ -116,7 +115,7 @@ def run_shop(tmp_path: Path, clock: ManualClock) -> Run:
     """``async with run_shop() as shop``: open the stores in this test's folder, and deliver."""
 
     @asynccontextmanager
-    async def run(*, deliver: bool = True, **_: Any) -> AsyncIterator[Shop]:
+    async def run(*, deliver: bool = True) -> AsyncIterator[Shop]:
         shop = Shop(tmp_path, clock)
         await shop.open()
         try:
@@ -140,6 +139,3 @@ def run_shop(tmp_path: Path, clock: ManualClock) -> Run:
 async def shop(run_shop: Run) -> AsyncIterator[Shop]:
     async with run_shop() as running:
         yield running
-
-
-__all__ = ["Awaitable"]

@@ -11,7 +11,7 @@ from outgrow.store import Store, open_store
 
 TABLES = """
 create table item (name text primary key, n integer not null default 0) strict;
-create table outer_item (id integer primary key, name text not null unique);
+create table counted (id integer primary key autoincrement);
 create trigger no_thirteen before insert on item when new.n = 13
 begin
     select raise(rollback, 'thirteen');
@@ -30,14 +30,14 @@ async def open_at(tmp_path: Path) -> AsyncIterator[Open]:
     opened = []
 
     async def open_it(**options: Any) -> Store:
-        options = {
+        settings: dict[str, Any] = {
             "application": "shop",
             "service": "s",
             "clock": SystemClock(),
             "migrations": folder,
             "schemas": [("probe", 1, "create table outgrow_probe (n integer);")],
         } | options
-        store = await open_store(options.pop("path", tmp_path / "s.sqlite3"), **options)
+        store = await open_store(tmp_path / "s.sqlite3", **settings)
         opened.append(store)
         return store
 

@@ -55,7 +55,6 @@ async def open_service_store(
         schemas=[SCHEMA],
         migrations=migrations if migrations is not None and migrations.is_dir() else None,
         outbox=outbox,
-        on_commit=outbox.committed,
     )
     await stack.enter_async_context(store)
     return store, outbox

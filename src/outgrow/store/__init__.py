@@ -6,9 +6,9 @@ Uses: the ground, contracts.
 Offers: a service's store, its transactions and snapshots, and the driver of units of work.
 """
 
-from outgrow.store.database import Database, Outbox
+from outgrow.store.database import Database
 from outgrow.store.sqlite import open_store
 from outgrow.store.store import Store
-from outgrow.store.transaction import Snapshot, Transaction
+from outgrow.store.transaction import Outbox, Snapshot, Transaction
 
 __all__ = ["Database", "Outbox", "Snapshot", "Store", "Transaction", "open_store"]

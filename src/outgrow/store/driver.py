@@ -7,11 +7,15 @@ import contextlib
 import os
 import types
 from collections.abc import Awaitable, Callable, Coroutine, Generator
+from pathlib import Path
 from typing import Any
 
 from outgrow.errors import TransactionClosed, UnitError, WaitedInTransaction
 
-_ASYNCIO = os.path.dirname(asyncio.__file__)  # noqa: PTH120 - compared with co_filename, a text
+_NOT_THE_USERS = (
+    f"{Path(asyncio.__file__).parent}{os.sep}",
+    f"{Path(__file__).parent.parent}{os.sep}",
+)
 REFUSALS_MAX = 1
 
 
@@ -155,12 +159,12 @@ def _abandon(course: Course, coroutine: Coroutine[Any, Any, Any]) -> None:
 
 
 def _place_of_await(coroutine: Any) -> str:
-    """``file:line`` of the innermost await that is not asyncio's own."""
+    """``file:line`` of the innermost await that is neither asyncio's nor outgrow's."""
     place = "?"
     awaited: Awaitable[Any] | None = coroutine
     while awaited is not None:
         frame = getattr(awaited, "cr_frame", None) or getattr(awaited, "gi_frame", None)
-        if frame is not None and not frame.f_code.co_filename.startswith(_ASYNCIO):
+        if frame is not None and not frame.f_code.co_filename.startswith(_NOT_THE_USERS):
             place = f"{frame.f_code.co_filename}:{frame.f_lineno}"
         awaited = getattr(awaited, "cr_await", None) or getattr(awaited, "gi_yieldfrom", None)
     return place

@@ -18,7 +18,7 @@ from outgrow.contracts import (
     fields_of,
 )
 from outgrow.errors import StatementFailed
-from outgrow.store.database import Row, Rows
+from outgrow.store.session import Row, Rows
 
 T = TypeVar("T")
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from outgrow.errors import NoSuchRow, StatementRefused
-from outgrow.store.database import Outbox, Reading, Row, Session
 from outgrow.store.rows import adapt, shorten, to_list
+from outgrow.store.session import Reading, Row, Session
 
 T = TypeVar("T")
 
@@ -143,3 +143,21 @@ class Transaction(Snapshot):
             )
             raise StatementRefused(message)
         return self._outbox
+
+
+class Outbox(Protocol):
+    """Where events and commands go that a transaction records; the journal is one."""
+
+    def event(self, event: Any) -> Any:
+        """The entry for *event*; raises if it may not be recorded."""
+
+    def command(
+        self, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """The entry for a call of *method* after the commit; raises if it may not be sent."""
+
+    async def append(self, transaction: Transaction, entries: list[Any]) -> None:
+        """Write *entries*; called once a unit, last, if there are any."""
+
+    def committed(self) -> None:
+        """Called on the loop after each commit in which entries were written."""

@@ -10,8 +10,8 @@ from time import perf_counter
 from typing import Any
 
 from outgrow.errors import StatementFailed, StatementInterrupted, StatementRefused, UnitError
-from outgrow.store.database import Row, Rows
 from outgrow.store.rows import shorten
+from outgrow.store.session import Row, Rows
 
 STATEMENT_SECONDS_MAX = 1.0
 INSTRUCTIONS_PER_LOOK = 20_000

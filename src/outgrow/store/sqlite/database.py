@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
 from outgrow.clock import Clock
-from outgrow.store.database import Outbox, Unit
+from outgrow.store.database import Unit
 from outgrow.store.sqlite.connection import STATEMENT_SECONDS_MAX, Connection, may_read
 from outgrow.store.sqlite.opening import Opening, Schema
 from outgrow.store.sqlite.readers import SNAPSHOTS_MAX, Readers
@@ -17,7 +17,7 @@ from outgrow.store.sqlite.units import Desk
 from outgrow.store.sqlite.writer import UNIT_SECONDS_WARNED, UNITS_PER_COMMIT_MAX, Writer
 from outgrow.store.store import Store
 from outgrow.store.threads import Threads
-from outgrow.store.transaction import Snapshot, Transaction
+from outgrow.store.transaction import Outbox, Snapshot, Transaction
 
 
 async def open_store(
@@ -29,7 +29,6 @@ async def open_store(
     schemas: Sequence[Schema] = (),
     migrations: Path | None = None,
     outbox: Outbox | None = None,
-    on_commit: Callable[[], object] = lambda: None,
 ) -> Store:
     """
     Open the store of *service* in the SQLite file *path*, and make it if it is not there.
@@ -45,7 +44,6 @@ async def open_store(
         schemas: Name, version and DDL of the tables that rooms above keep in each store.
         migrations: The folder of the service's migrations.
         outbox: Where recorded events and sent commands go.
-        on_commit: Called on the loop after each commit in which there were any.
 
     Raises:
         StoreInUse: Somebody has it open.
@@ -70,7 +68,7 @@ async def open_store(
     except BaseException:
         threads.close()
         raise
-    database = SqliteDatabase(opening, connection, Desk(connection, threads, outbox), on_commit)
+    database = SqliteDatabase(opening, connection, Desk(connection, threads, outbox))
     return Store(database, application=application, service=service, clock=clock)
 
 
@@ -82,12 +80,11 @@ class SqliteDatabase:
         opening: Opening,
         connection: Connection,
         desk: Desk,
-        on_commit: Callable[[], object],
     ) -> None:
         self._opening = opening
         self._connection = connection
         self._desk = desk
-        self._writer = Writer(desk, on_commit)
+        self._writer = Writer(desk)
         self._readers = Readers(
             self._connect, lambda: self._writer.joined() is not None, opening.service
         )
@@ -127,8 +124,9 @@ class SqliteDatabase:
             return
         await self._writer.close()
         self._readers.close()
+        # The last to close moves the log into the file, which takes a while.
+        await self._desk.threads.run(self._connection.raw.close)
         self._desk.threads.close()
-        self._connection.raw.close()
         os.close(self._opening.lock)
         self._opening.lock = -1
 

@@ -10,8 +10,8 @@ from time import perf_counter
 from typing import Any
 
 from outgrow.errors import StatementRefused, TransactionClosed
-from outgrow.store.database import Row, Rows
 from outgrow.store.pace import QUICK_SECONDS, Pace
+from outgrow.store.session import Row, Rows
 from outgrow.store.sqlite.connection import Connection
 from outgrow.store.sqlite.units import run_timed
 from outgrow.store.threads import Threads

@@ -12,13 +12,14 @@ from typing import Any
 
 from outgrow.context import current, enter, leave
 from outgrow.errors import StatementFailed, StatementInterrupted, StatementRefused, UnitError
-from outgrow.store.database import Outbox, Row, Rows, Unit
+from outgrow.store.database import Unit
 from outgrow.store.driver import Course, Operation
 from outgrow.store.pace import QUICK_SECONDS, Pace
 from outgrow.store.rows import shorten
+from outgrow.store.session import Row, Rows
 from outgrow.store.sqlite.connection import Connection
 from outgrow.store.threads import Patience, Threads
-from outgrow.store.transaction import Transaction
+from outgrow.store.transaction import Outbox, Transaction
 
 
 class Desk:

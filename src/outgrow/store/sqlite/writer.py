@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from functools import partial
 from time import perf_counter
 from typing import Any
@@ -20,7 +20,7 @@ from outgrow.store.transaction import Transaction
 
 UNITS_PER_COMMIT_MAX = 256
 UNIT_SECONDS_WARNED = 0.05
-COMMITS_PER_CHECKPOINT = 64
+COMMITS_PER_CHECKPOINT = 16
 COMMITS_PER_CHECKPOINT_MAX = 1024
 LOG_PAGES_AIMED_AT = 1000
 
@@ -38,13 +38,11 @@ class Writer:
 
     Args:
         desk: What the units work with.
-        on_commit: Called on the loop after a commit in which something was recorded or sent.
     """
 
-    def __init__(self, desk: Desk, on_commit: Callable[[], object]) -> None:
+    def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._connection = desk.connection
-        self._on_commit = on_commit
         self._loop = asyncio.get_running_loop()
         self._is_taken = False
         self._is_due = False
@@ -242,8 +240,8 @@ class Writer:
 
     def _tell(self, batch: Batch) -> None:
         for work in batch.works:
-            if work.transaction.entries:
-                self._on_commit()
+            if work.error is None and work.transaction.entries and self._desk.outbox is not None:
+                self._desk.outbox.committed()
                 return
 
     def _checkpoint(self) -> None:

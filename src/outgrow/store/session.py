@@ -1,0 +1,33 @@
+"""What transactions and snapshots run their statements on."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import Any, Protocol
+
+Row = tuple[Any, ...]
+Rows = tuple[tuple[str, ...], list[Row]]
+"""Names of the columns, and the rows."""
+
+
+class Reading(Protocol):
+    """What a snapshot runs its statements on."""
+
+    def fetch(self, sql: str, parameters: dict[str, Any]) -> Awaitable[Rows]:
+        """Run a statement of the user's and take all its rows."""
+
+    def own(self, sql: str, parameters: Row) -> Awaitable[list[Row]]:
+        """Run a statement of outgrow's, which is not guarded."""
+
+
+class Session(Reading, Protocol):
+    """What a transaction runs its statements on; all of them wait for nothing but the database."""
+
+    def change(self, sql: str, parameters: dict[str, Any]) -> Awaitable[int]:
+        """Run a statement of the user's; how many rows it changed."""
+
+    async def undo(self) -> None:
+        """Take back what the unit of work did so far."""
+
+    def check(self) -> None:
+        """Raise if the unit of work is over, lost, or not the one that asks."""
