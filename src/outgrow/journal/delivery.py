@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Any, Final
 
 from outgrow.clock import Clock
@@ -43,10 +44,15 @@ class Delivery:
 
     In the order of its life: `host` each service that has a store, `subscribe` each service's
     object, `open`, then let calls in and `run`; `stop` at the end.
+
+    Args:
+        clock: The application's.
+        wrap: What consumers read instead of a journal; tests repeat and hold back events with it.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, wrap: Callable[[Source], Source] = lambda source: source):
         self._clock = clock
+        self._wrap = wrap
         self._posts: dict[str, _Post] = {}
         self._sources: dict[str, Source] = {}
         self._consumers: list[Consumer] = []
@@ -70,7 +76,7 @@ class Delivery:
             What the service remembers of its plain commands; pruned from here.
         """
         post = self._posts[store.service] = _Post(store, outbox, call)
-        self._sources[store.service] = post.journal
+        self._sources[store.service] = self._wrap(post.journal)
         outbox.watch(lambda: self._look_for_destinations(post))
         return post.inbox
 

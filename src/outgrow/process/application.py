@@ -58,7 +58,7 @@ class Application:
         self._reception = Reception(self.clock, self.meters)
         self._clients = Clients(self.models, self.clock)
         self._methods = {m.full_name: m for model in self.models for m in model.methods.values()}
-        self._delivery = Delivery(self.clock)
+        self._delivery = Delivery(self.clock, options.source)
         self._stores: dict[str, Store] = {}
         self._waiting: dict[str, str] = {"application": "it is starting"}
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from outgrow.calls import InProcess, Reception, Transport
 from outgrow.clock import Clock, SystemClock
 from outgrow.contracts import ContractModel
+from outgrow.journal import Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +40,11 @@ async def in_process(hosted: Hosted) -> AsyncIterator[Transport]:
     yield InProcess(hosted.reception)
 
 
+def as_it_is(source: Source) -> Source:
+    """Handlers read the journal itself."""
+    return source
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """
@@ -49,7 +55,7 @@ class Options:
         state: The folder of stores and sockets; ``.outgrow`` beside the topology file if None.
         clock: What time it is.
         transport: How services call each other.
-        deliveries: How often each event is delivered; tests make it two.
+        source: What handlers read instead of a service's journal; tests repeat events with it.
         is_test: Whether the control channel may move the clock and arm crash points.
     """
 
@@ -57,5 +63,5 @@ class Options:
     state: Path | None = None
     clock: Clock = field(default_factory=SystemClock)
     transport: TransportMaker = in_process
-    deliveries: int = 1
+    source: Callable[[Source], Source] = as_it_is
     is_test: bool = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from typing import Any
 
 import msgspec
@@ -9,6 +10,7 @@ import msgspec
 from outgrow.calls import Invoke, Transport
 from outgrow.context import Context, new_span_id
 from outgrow.contracts import Method, Problem, problem_fields
+from outgrow.journal import Batch, Source
 
 
 class RepliesDiffer(AssertionError):
@@ -68,3 +70,29 @@ def _comparable(outcome: Any) -> Any:
     if isinstance(outcome, Problem):
         return type(outcome), problem_fields(outcome)
     return outcome
+
+
+class Redelivering:
+    """A source that delivers every event twice, one right after the other."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    @property
+    def service(self) -> str:
+        """The service whose events these are."""
+        return self._source.service
+
+    async def end(self) -> int:
+        """The position of the last message."""
+        return await self._source.end()
+
+    async def events(self, after: int, types: Collection[str], limit: int) -> Batch:
+        """The next events, each of them twice."""
+        batch = await self._source.events(after, types, limit)
+        twice = [message for message in batch.messages for _ in range(2)]
+        return msgspec.structs.replace(batch, messages=twice)
+
+    def watch(self, wake: Callable[[], object]) -> None:
+        """Call *wake* soon after something was recorded."""
+        self._source.watch(wake)

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from outgrow.calls import InProcess, Transport
+from outgrow.calls import Transport
+from outgrow.calls.grpc import Converters, GrpcServer, GrpcTransport, Messages
 from outgrow.process import Hosted
 from outgrow.testing.repeats import Repeating
 
 
 @asynccontextmanager
 async def wired(hosted: Hosted) -> AsyncIterator[Transport]:
-    yield Repeating(InProcess(hosted.reception))
+    """Every call leaves the process by a Unix socket, comes back, and is sent twice."""
+    converters = Converters(Messages(hosted.application, hosted.models))
+    server = GrpcServer(converters, hosted.reception.bind, hosted.clock)
+    for model in hosted.models:
+        server.admit(model)
+    # The folder of a test's stores may have a longer path than a socket can.
+    with tempfile.TemporaryDirectory(prefix="outgrow-") as folder:
+        address = await server.start(f"unix:{folder}/calls.sock")
+        transport = Repeating(GrpcTransport(address, converters, hosted.clock))
+        try:
+            yield transport
+        finally:
+            await transport.close()
+            await server.drain(0)

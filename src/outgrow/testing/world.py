@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TypeVar
 from outgrow.clock import ManualClock
 from outgrow.context import Caller
 from outgrow.process import Application, Options, start_application
+from outgrow.testing.repeats import Redelivering
 from outgrow.testing.wired import wired
 from outgrow.topology import read_topology
 
@@ -17,7 +19,7 @@ T = TypeVar("T")
 
 WORLDS = {
     "together": Options(),
-    "wired": Options(transport=wired, deliveries=2),
+    "wired": Options(transport=wired, source=Redelivering),
 }
 """
 The forms that an application runs in, and what makes each.
@@ -87,12 +89,7 @@ class World:
     async def start(self) -> None:
         """Start the application on the stores as they are."""
         template = WORLDS[self.name]
-        options = Options(
-            clock=self.clock,
-            state=self.state,
-            transport=template.transport,
-            deliveries=template.deliveries,
-        )
+        options = dataclasses.replace(template, clock=self.clock, state=self.state)
         application = start_application(read_topology(self._file), options)
         self._application = await self._stack.enter_async_context(application)
 
