@@ -16,7 +16,7 @@ CHECKS = {
     "types (pyright)": [BIN / "basedpyright", "--warnings"],
     "floors": [BIN / "lint-imports", "--no-cache"],
     "form": [BIN / "ruff", "check", "--quiet", "--output-format=concise"],
-    "format": [BIN / "ruff", "format", "--check", "--quiet"],
+    "format": [BIN / "ruff", "format", "--check", "--output-format=concise"],
 }
 
 

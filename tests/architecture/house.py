@@ -60,11 +60,19 @@ def _from_import(source: Path, here: str, node: ast.ImportFrom) -> Iterator[Impo
 
 
 def _reached(source: Path, module: str, name: str) -> str:
-    """`from package import file` reaches the file, and not the package's door."""
+    """`from package import file` reaches the file, unless the door offers that name."""
     package, *parts = module.split(".")
     folder = source.joinpath(*parts)
     is_file = (folder / f"{name}.py").exists() or (folder / name / "__init__.py").exists()
-    return f"{module}.{name}" if package == "outgrow" and is_file else module
+    is_inside = package == "outgrow" and is_file and name not in _offered(folder / "__init__.py")
+    return f"{module}.{name}" if is_inside else module
+
+
+def _offered(door: Path) -> set[str]:
+    """The names that a door imports from its files."""
+    tree = ast.parse(door.read_text() if door.exists() else "")
+    found = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
+    return {alias.asname or alias.name for node in found for alias in node.names}
 
 
 def plant(folder: Path, texts: dict[str, str]) -> Path:

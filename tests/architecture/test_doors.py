@@ -73,14 +73,15 @@ def _house(tmp_path: Path, here: str, line: str) -> Path:
     texts = {
         "__init__.py": "from outgrow.store import Store\n",
         "errors.py": "",
-        "store/__init__.py": "from outgrow.store.rows import Store\n",
+        "store/__init__.py": "from outgrow.store.rows import Store\nfrom outgrow.store.on import on",
+        "store/on.py": "",
         "store/rows.py": "import msgspec\nfrom outgrow.errors import NoSuchRow\n",
         "calls/__init__.py": "",
         "calls/client.py": "from outgrow.calls.grpc import serve\n",
         "calls/grpc/__init__.py": "from outgrow.calls.grpc.server import serve\n",
         "calls/grpc/server.py": "import grpc\nfrom outgrow.calls.client import Client\n",
         "journal/__init__.py": "",
-        "journal/relay.py": "from outgrow.store import Store\nfrom outgrow import errors\n",
+        "journal/relay.py": "from outgrow.store import Store, on\nfrom outgrow import errors\n",
     }
     return plant(tmp_path, texts | {here: f"{texts.get(here, '')}{line}\n"})
 

@@ -1,7 +1,9 @@
 """`import outgrow` is quick, and brings nothing heavy along."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 HEAVY = {
     "aiohttp", "duckdb", "google.protobuf", "grpc", "httptools", "nats", "nicegui", "opentelemetry",
@@ -18,10 +20,17 @@ print(*sys.modules)
 """
 
 
-def measure(module: str) -> tuple[float, set[str]]:
-    """How many milliseconds *module* takes to import in a new process, and what it brings."""
+def measure(module: str, bytecode: Path) -> tuple[float, set[str]]:
+    """
+    How many milliseconds *module* takes to import in a new process, and what it brings.
+
+    Like an installed package it is compiled only once, whatever this machine is set to.
+    """
+    environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(bytecode)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     done = subprocess.run(
         [sys.executable, "-c", MEASURE.format(module=module)],
+        env=environment,
         capture_output=True,
         text=True,
         check=True,
@@ -30,13 +39,15 @@ def measure(module: str) -> tuple[float, set[str]]:
     return float(milliseconds), set(loaded.split())
 
 
-def test_importing_outgrow_is_quick() -> None:
-    assert min(measure("outgrow")[0] for _ in range(5)) < MILLISECONDS_MAX
+def test_importing_outgrow_is_quick(tmp_path: Path) -> None:
+    measure("outgrow", tmp_path)
+
+    assert min(measure("outgrow", tmp_path)[0] for _ in range(5)) < MILLISECONDS_MAX
 
 
-def test_importing_outgrow_brings_nothing_heavy() -> None:
-    assert not HEAVY & measure("outgrow")[1]
+def test_importing_outgrow_brings_nothing_heavy(tmp_path: Path) -> None:
+    assert not HEAVY & measure("outgrow", tmp_path)[1]
 
 
-def test_what_is_heavy_would_be_seen() -> None:
-    assert "grpc" in HEAVY & measure("grpc")[1]
+def test_what_is_heavy_would_be_seen(tmp_path: Path) -> None:
+    assert "grpc" in HEAVY & measure("grpc", tmp_path)[1]

@@ -142,7 +142,7 @@ async def refused(store: Store) -> None:
     await payments.charge("o")  # type: ignore[call-arg]
     PaymentsService(store=store)  # type: ignore[call-arg]
     OrdersService(payments=WrongFake())  # type: ignore[arg-type]
-    Receipt("r", 1)  # type: ignore[misc]
+    Receipt("r", 1)  # type: ignore[call-arg]
     Receipt(receipt_id="r", cents="1")  # type: ignore[arg-type]
     Receipt(receipt_id="r", cents=1).cents = 2  # type: ignore[misc]
     CardRefused()  # type: ignore[call-arg]

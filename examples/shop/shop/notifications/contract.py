@@ -42,11 +42,14 @@ class Notifications(Contract):
     @command()
     async def write(self, user_id: str, kind: LetterKind, about: str, text: str) -> None:
         """Write a letter."""
+        ...
 
     @query("GET /letters/totals", allow="letters:read")
     async def get_totals(self) -> LetterTotals:
         """Count all letters."""
+        ...
 
     @query("GET /letters/{user_id}", allow="letters:read")
     async def list_letters(self, user_id: str) -> list[Letter]:
         """List the letters to a user, the oldest first, at most 1000."""
+        ...

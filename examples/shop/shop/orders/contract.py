@@ -96,6 +96,7 @@ class Orders(Contract):
         self, user_id: str, lines: Annotated[list[Line], MinLen(1), MaxLen(100)]
     ) -> PlacedOrder:
         """Order at today's prices; the order is confirmed or cancelled a moment later."""
+        ...
 
     @command(
         "POST /orders/{order_id}/cancel",
@@ -104,15 +105,19 @@ class Orders(Contract):
     )
     async def cancel_order(self, order_id: str) -> None:
         """Cancel an order that is not confirmed yet."""
+        ...
 
     @query("GET /orders/totals", allow="orders:read")
     async def get_totals(self) -> OrderTotals:
         """Sum up all orders."""
+        ...
 
     @query("GET /orders/{order_id}", allow="orders:read", raises=[UnknownOrder])
     async def get_order(self, order_id: str) -> Order:
         """Look an order up."""
+        ...
 
     @query("GET /users/{user_id}/orders", allow="orders:read")
     async def list_orders(self, user_id: str) -> list[Order]:
         """List a user's orders, the newest first, at most 100."""
+        ...

@@ -70,7 +70,9 @@ class Payments(Contract):
     @query("GET /charges/{order_id}", allow="payments:read", raises=[UnknownCharge])
     async def get_charge(self, order_id: str) -> Charge:
         """Look up what was charged for an order."""
+        ...
 
     @query("GET /ledger", allow="payments:read")
     async def get_ledger(self) -> Ledger:
         """Sum up all money."""
+        ...

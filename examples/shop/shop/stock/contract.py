@@ -75,15 +75,19 @@ class Stock(Contract):
     @command("POST /stock/deliveries", allow="stock:write")
     async def receive(self, deliveries: Annotated[list[Delivery], MinLen(1), MaxLen(1000)]) -> None:
         """Put what was delivered on the shelf."""
+        ...
 
     @query("GET /stock/totals", allow="stock:read")
     async def get_totals(self) -> StockTotals:
         """Sum up all pieces and orders."""
+        ...
 
     @query("GET /stock/{item_id}", allow="stock:read", raises=[UnknownItem])
     async def get_item(self, item_id: str) -> Item:
         """Look an item up."""
+        ...
 
     @query(raises=[UnknownItem])
     async def get_items(self, item_ids: list[str]) -> list[Item]:
         """Look several items up, in the order asked for."""
+        ...

@@ -49,15 +49,19 @@ class Users(Contract):
     @command("POST /users", allow="users:write")
     async def register(self, name: Name) -> User:
         """Register somebody, who may order from then on."""
+        ...
 
     @command("PUT /users/{user_id}", allow="users:write", raises=[UnknownUser])
     async def rename(self, user_id: str, name: Name) -> User:
         """Give a user another name."""
+        ...
 
     @query("GET /users/totals", allow="users:read")
     async def get_totals(self) -> UserTotals:
         """Count the users."""
+        ...
 
     @query("GET /users/{user_id}", allow="users:read", raises=[UnknownUser])
     async def get_user(self, user_id: str) -> User:
         """Look a user up."""
+        ...
