@@ -17,7 +17,7 @@ from rich.live import Live
 from rich.table import Table
 
 from .account import Account, Totals, disagreements, read_totals
-from .client import Client
+from .client import Client, ShopUnreachable
 from .purchases import deliveries, plan, read_purchases
 from .replay import CONNECTIONS, Replay
 from .server import ShopNotStarted, running
@@ -33,11 +33,13 @@ async def demo(base_url: str, seconds: float, console: Console) -> int:
         async with aiohttp.ClientSession(connector=connector) as session:
             client = Client(session, base_url)
             replay = Replay(client, plan(purchases))
-            async with running(client, Path(state)):
+            async with running(client, Path(state)) as server:
                 console.print(_welcome(base_url), soft_wrap=True)
                 await replay.fill_shelves(deliveries(purchases))
                 totals = await _watch(replay, _is_over(seconds), console)
     findings = disagreements(replay.account, totals)
+    if server.status != 0:
+        findings.append(f"the shop stopped with status {server.status}, not 0")
     for finding in findings[:20]:
         console.print(f"does not agree: {finding}", style="red", markup=False)
     console.print(_last_line(replay.account, totals, findings), soft_wrap=True, markup=False)
@@ -116,7 +118,7 @@ def main() -> int:
     console = Console()
     try:
         return asyncio.run(_interruptible(arguments.http, arguments.seconds, console))
-    except ShopNotStarted as error:
+    except (ShopNotStarted, ShopUnreachable, ExceptionGroup) as error:
         console.print(str(error), style="red", markup=False)
         return 1
     except (KeyboardInterrupt, asyncio.CancelledError):

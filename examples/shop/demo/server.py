@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
-import sys
+import sysconfig
 from asyncio.subprocess import Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -26,12 +25,17 @@ class Server:
     ``outgrow run`` on one state folder and one address.
 
     May be started again after it was stopped or killed; the state is what remains.
+
+    Attributes:
+        log: The file that it writes its log to.
+        status: The exit status of its last end; None before.
     """
 
     def __init__(self, client: Client, state: Path) -> None:
         self.client = client
         self.state = state
         self.log = state / "shop.log"
+        self.status: int | None = None
         self._process: Process | None = None
 
     async def start(self) -> None:
@@ -39,13 +43,18 @@ class Server:
         Start the shop, and wait until it is ready.
 
         Raises:
-            ShopNotStarted: It ended instead, or was not ready in time.
+            ShopNotStarted: It ended instead, or somebody else answers at its address.
+
+            ShopUnreachable: It was not ready in time.
         """
         address = self.client.base_url.removeprefix("http://")
+        if await _is_taken(address):
+            raise ShopNotStarted(f"Somebody answers at {address} already. Choose with --http.")
         options = ["run", "--open", "--http", address, "--state", str(self.state)]
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "outgrow", *options),
+                Path(sysconfig.get_path("scripts"), "outgrow"),
+                *options,
                 cwd=FOLDER,
                 stdout=log,
                 stderr=log,
@@ -73,21 +82,31 @@ class Server:
         if process is None:
             return 0
         if process.returncode is None:
-            os.kill(process.pid, how)
+            process.send_signal(how)
         try:
             async with asyncio.timeout(STOP_SECONDS):
-                return await process.wait()
+                self.status = await process.wait()
         except TimeoutError:
             process.kill()
-            await process.wait()
-            return -signal.SIGKILL
+            self.status = await process.wait()
+        return self.status
 
     def _tail(self) -> str:
         return self.log.read_text(errors="replace")[-4000:]
 
 
+async def _is_taken(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    try:
+        _, writer = await asyncio.open_connection(host, int(port))
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
 @asynccontextmanager
-async def running(client: Client, state: Path) -> AsyncIterator[Server]:
+async def running(client: Client, state: Path) -> AsyncGenerator[Server]:
     """A shop that is ready, and is stopped at the end."""
     server = Server(client, state)
     try:

@@ -41,7 +41,7 @@ class StockService(Stock):
         return item
 
     async def get_items(self, item_ids: list[str]) -> list[Item]:
-        items = []
+        items: list[Item] = []
         async with self.store.read() as snapshot:
             for item_id in item_ids:
                 item = await snapshot.fetch_optional(Item, ITEM, item_id=item_id)
