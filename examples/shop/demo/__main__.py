@@ -119,11 +119,16 @@ def main() -> int:
     try:
         return asyncio.run(_interruptible(arguments.http, arguments.seconds, console))
     except (ShopNotStarted, ShopUnreachable, ExceptionGroup) as error:
-        console.print(str(error), style="red", markup=False)
+        console.print(str(_first(error)), style="red", markup=False)
         return 1
     except (KeyboardInterrupt, asyncio.CancelledError):
         console.print("Stopped.")
         return 130
+
+
+def _first(error: Exception) -> Exception:
+    """The first that went wrong, of those that went wrong together."""
+    return _first(error.exceptions[0]) if isinstance(error, ExceptionGroup) else error
 
 
 async def _interruptible(address: str, seconds: float, console: Console) -> int:
