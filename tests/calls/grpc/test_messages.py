@@ -94,9 +94,11 @@ def test_two_applications_keep_their_messages_apart():
         ("    @query()\n    async def get(self, straße: str) -> None: ...", "'straße'"),
         ("    @query()\n    async def get(self, HasField: str) -> None: ...", "'HasField'"),
         (
-            "    @query()\n    async def get_it(self) -> None: ...\n"
-            "    @query()\n    async def getIt(self) -> None: ...\n"
-            "    @query()\n    async def get(self, x: GetRequest) -> None: ...",
+            (
+                "    @query()\n    async def get_it(self) -> None: ...\n"
+                "    @query()\n    async def getIt(self) -> None: ...\n"
+                "    @query()\n    async def get(self, x: GetRequest) -> None: ..."
+            ),
             "'GetRequest' names two things",
         ),
     ],

@@ -90,7 +90,7 @@ class Workshop(Contract):
     async def echo(self, text: str) -> str: ...
 
     @query()
-    async def measure(
+    async def measure(  # noqa: PLR0917
         self,
         count: Annotated[int, Ge(1)],
         is_exact: bool = False,

@@ -7,7 +7,7 @@ Offers: the transport to another process, the server that lets calls in, and the
 """
 
 from outgrow.calls.grpc.client import GrpcTransport
-from outgrow.calls.grpc.converters import Conversion, Converters, Unfit
+from outgrow.calls.grpc.converters import Conversion, Converters
 from outgrow.calls.grpc.messages import Messages
 from outgrow.calls.grpc.server import GRACE_SECONDS_DEFAULT, MESSAGE_BYTES_MAX, GrpcServer
 
@@ -19,5 +19,4 @@ __all__ = [
     "GrpcServer",
     "GrpcTransport",
     "Messages",
-    "Unfit",
 ]

@@ -8,7 +8,7 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from outgrow.calls.grpc.converters import Converters, Unfit
+from outgrow.calls.grpc.converters import Converters
 from outgrow.calls.grpc.headers import pack
 from outgrow.calls.grpc.server import MESSAGE_BYTES_MAX, METADATA_BYTES_MAX
 from outgrow.calls.grpc.statuses import understand
@@ -16,7 +16,7 @@ from outgrow.calls.transport import Invoke
 from outgrow.clock import Clock
 from outgrow.context import Context
 from outgrow.contracts import Method
-from outgrow.errors import ArgumentsRefused, CallFailed, CallTimedOut, ServiceUnreachable
+from outgrow.errors import ArgumentsRefused, CallTimedOut, ServiceUnreachable
 
 RECONNECT_MILLISECONDS_MAX = 1_000
 
@@ -65,10 +65,7 @@ class GrpcTransport:
         )
 
         async def invoke(context: Context, *arguments: Any) -> Any:
-            try:
-                body = encode(*arguments)
-            except Unfit as unfit:
-                raise ArgumentsRefused(name, unfit.findings) from unfit
+            body = encode(*arguments)
             if len(body) > bytes_max:
                 text = f"{len(body)} bytes; at most {bytes_max} are carried"
                 raise ArgumentsRefused(name, [("arguments", text)])
@@ -82,11 +79,7 @@ class GrpcTransport:
             except (asyncio.CancelledError, grpc.aio.UsageError) as error:
                 self._explain_closed(name, error)
                 raise
-            try:
-                return decode(reply)
-            except Unfit as unfit:
-                text = f"its reply cannot be read: {unfit}"
-                raise CallFailed(name, "builtins.TypeError", text) from unfit
+            return decode(reply)
 
         return invoke
 

@@ -1,9 +1,9 @@
 """
 What travels beside the arguments: who asks, until when, under which key and trace.
 
-Each entry of a call's metadata costs processor time on both sides, so there are two. ``traceparent``
-stands alone because every proxy and tracer reads it; ``outgrow-bin`` holds the rest. The deadline
-is also the call's own ``grpc-timeout``, which everyone on the way keeps but rounds to 1 %.
+Each entry of a call's metadata costs processor time on both sides, so there are two:
+``traceparent`` stands alone since every proxy and tracer reads it; ``outgrow-bin`` holds the rest.
+The deadline is also the call's own ``grpc-timeout``, which everyone on the way keeps but rounds.
 
 A caller that sends neither is a stranger: it gets a correlation id, a trace and a deadline.
 """
@@ -31,7 +31,7 @@ OUTGROW_HEADER = "outgrow-bin"
 
 
 class _Luggage(msgspec.Struct, array_like=True, frozen=True):
-    """The content of ``outgrow-bin``. Grows at its end; older readers skip what they do not know."""
+    """The content of ``outgrow-bin``. Grows at its end; old readers skip what is new."""
 
     remaining_seconds: float
     caller: Caller

@@ -2,8 +2,8 @@
 Protobuf messages built from contracts when the program starts; no generated files.
 
 A service of the application is a package, ``<app>.<service>.v1``. It holds the gRPC service
-``<Contract>``, a message for each record and enumeration that the contract uses, and for each method
-``<Method>Request`` and ``<Method>Reply``. Field numbers follow the order of definition.
+``<Contract>``, a message for each record and enumeration that the contract uses, and for
+each method ``<Method>Request`` and ``<Method>Reply``. Field numbers follow the order of definition.
 
 - A single value carries presence (``optional``), so that a missing one is told from an empty one.
 - A reply is field ``value`` of its message, so that a method may return more one day.
@@ -115,7 +115,7 @@ class Messages:
             findings.append(
                 Finding(
                     place=package.place,
-                    message=f"package {package.file.package} cannot be written as protobuf: {error}.",
+                    message=f"package {package.file.package} is no protobuf: {error}.",
                     remedy="Rename what it names.",
                     slug="protobuf-name",
                 )
@@ -234,7 +234,7 @@ class _Package:
             case ListOf() | MapOf() if inner is not shape:
                 self._wrap(message, field, inner)
             case ListOf(item=item):
-                self._repeat(message, field, item)
+                self._repeat(field, item)
             case MapOf(value=value):
                 self._map(message, field, value)
             case Nothing():
@@ -247,7 +247,7 @@ class _Package:
         # Names without a leading dot are looked up from the inside out.
         field.type, field.type_name = FieldDescriptorProto.TYPE_MESSAGE, wrapper.name
 
-    def _repeat(self, message: DescriptorProto, field: FieldDescriptorProto, item: Shape) -> None:
+    def _repeat(self, field: FieldDescriptorProto, item: Shape) -> None:
         # The item is written as a field and made repeated: its presence would mean nothing.
         number = field.number
         single = self._add_field(DescriptorProto(), field.name, item, set())

@@ -1,7 +1,8 @@
 """
 What exactly does not fit, and where: asked only after a converter has refused.
 
-The converters are fast and say nothing; these walk over the same shapes slowly and name every place.
+The converters are fast and say nothing; these walk over the same shapes slowly and name
+every place.
 """
 
 from __future__ import annotations
@@ -29,24 +30,29 @@ DEPTH_MAX = 100
 
 _INT64 = range(-(2**63), 2**63)
 
+Findings = list[tuple[str, str]]
+"""``(place, message)`` for each part that does not fit."""
+
 Found = Iterator[tuple[str, str]]
 
 
-def find_in_value(shape: Shape, value: Any, place: str) -> list[tuple[str, str]]:
+def find_in_value(shape: Shape, value: Any, place: str) -> Findings:
     """``(place, message)`` for the first ten parts of *value* that its message cannot hold."""
     return _first(_in_value(shape, value, place, 0))
 
 
-def find_in_message(fields: Iterable[Field], message: Any) -> list[tuple[str, str]]:
+def find_in_message(fields: Iterable[Field], message: Any) -> Findings:
     """``(place, message)`` for the first ten parts of *message* that are missing or unknown."""
     return _first(_in_message(fields, message, ""))
 
 
-def _first(found: Found) -> list[tuple[str, str]]:
+def _first(found: Found) -> Findings:
     return [finding for _, finding in zip(range(FINDINGS_MAX), found, strict=False)]
 
 
-def _in_value(shape: Shape, value: Any, place: str, depth: int) -> Found:
+def _in_value(  # noqa: C901, PLR0912 - one shape, one case
+    shape: Shape, value: Any, place: str, depth: int
+) -> Found:
     if depth > DEPTH_MAX:
         yield place[:80], f"lies more than {DEPTH_MAX} deep; make it flatter"
         return

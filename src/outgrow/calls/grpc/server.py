@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -11,22 +11,18 @@ import grpc.aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_grpc
 
-from outgrow.calls.failures import failure_of
-from outgrow.calls.grpc.converters import Conversion, Converters, Unfit
+from outgrow.calls.grpc.converters import Converters
 from outgrow.calls.grpc.headers import unpack
-from outgrow.calls.grpc.statuses import Ending, tell_error, tell_problem
+from outgrow.calls.grpc.statuses import Ending, ending_of, tell_error
 from outgrow.calls.transport import Invoke
 from outgrow.clock import Clock
 from outgrow.context import Caller
 from outgrow.contracts import ContractModel, Method
-from outgrow.errors import ArgumentsRefused, CallError, CallFailed, Finding, InvalidTopology
+from outgrow.errors import CallFailed, Finding, InvalidTopology
 
 MESSAGE_BYTES_MAX = 4 * 1024 * 1024
 METADATA_BYTES_MAX = 1024 * 1024
 GRACE_SECONDS_DEFAULT = 10.0
-
-_log = logging.getLogger("outgrow.calls")
-_Handle = Callable[[bytes, Any], Awaitable[bytes]]
 
 
 class GrpcServer:
@@ -69,8 +65,7 @@ class GrpcServer:
         """Let calls of the contract *model* in. Converters are written here, not at first use."""
         for method in model.methods.values():
             path = self._converters.messages.path(method)
-            handle = self._handle(method, self._bind(method), self._converters.of(method))
-            self._handlers[path] = grpc.unary_unary_rpc_method_handler(handle)
+            self._handlers[path] = grpc.unary_unary_rpc_method_handler(self._handle(method))
         self._services.add(self._converters.messages.wire_name(model))
 
     async def start(self, address: str) -> str:
@@ -118,34 +113,27 @@ class GrpcServer:
         servicer = reflection.aio.ReflectionServicer(self._services | names, pool)
         reflection_pb2_grpc.add_ServerReflectionServicer_to_server(servicer, self._server)
 
-    def _handle(self, method: Method, invoke: Invoke, conversion: Conversion) -> _Handle:
+    def _handle(self, method: Method) -> Callable[[bytes, Any], Awaitable[bytes]]:
+        invoke, conversion = self._bind(method), self._converters.of(method)
         decode, encode = conversion.decode_request, conversion.encode_reply
         monotonic, stranger = self._clock.monotonic, self._stranger
-        problems = tuple(method.problems.values())
         bytes_max = self._message_bytes_max
 
         async def handle(body: bytes, call: Any) -> bytes:
             try:
                 metadata = call.invocation_metadata()
                 context = unpack(method, metadata, call.time_remaining(), monotonic(), stranger)
-                try:
-                    arguments = decode(body)
-                except Unfit as unfit:
-                    raise ArgumentsRefused(method.full_name, unfit.findings) from unfit
-                reply = encode(await invoke(context, *arguments))
-            except problems as problem:
-                return _end(call, tell_problem(method, problem))
-            except CallError as error:
-                return _end(call, tell_error(error))
-            except Unfit as unfit:
-                return _end(call, tell_error(_misfit(method, str(unfit))))
-            except Exception as error:
-                # The reception lets nothing else out; if it does, the caller is told all the same.
-                _log.exception("%s ended with what its reception should keep", method.full_name)
-                return _end(call, tell_error(failure_of(method.full_name, error)))
+                reply = encode(await invoke(context, *decode(body)))
+            except asyncio.CancelledError as error:
+                task = asyncio.current_task()
+                if task is None or task.cancelling():
+                    raise
+                # Nobody cancelled the call: the method did it itself. gRPC would let it hang.
+                return _end(call, ending_of(method, error))
+            except Exception as error:  # noqa: BLE001 - the border where calls come in
+                return _end(call, ending_of(method, error))
             if len(reply) > bytes_max:
-                text = f"its reply has {len(reply)} bytes; at most {bytes_max} are carried"
-                return _end(call, tell_error(_misfit(method, text)))
+                return _end(call, tell_error(_too_large(method, len(reply), bytes_max)))
             return reply
 
         return handle
@@ -169,8 +157,9 @@ def _end(call: Any, ending: Ending) -> bytes:
     return b""
 
 
-def _misfit(method: Method, text: str) -> CallFailed:
-    return CallFailed(method.full_name, "builtins.TypeError", text)
+def _too_large(method: Method, size: int, bytes_max: int) -> CallFailed:
+    text = f"its reply has {size} bytes; at most {bytes_max} are carried"
+    return CallFailed(method.full_name, "builtins.ValueError", text)
 
 
 def _cannot_listen(address: str, error: Exception) -> Finding:

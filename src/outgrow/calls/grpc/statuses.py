@@ -7,12 +7,14 @@ in trailing metadata: ``outgrow-problem-bin`` or ``outgrow-error-bin``.
 
 from __future__ import annotations
 
+import logging
 from typing import Any, NamedTuple
 
 import grpc
+import grpc.aio
 import msgspec
 
-from outgrow.calls.failures import decode_failure, encode_failure
+from outgrow.calls.failures import decode_failure, encode_failure, failure_of
 from outgrow.contracts import Method, Problem, decode_problem, encode_problem, problem_type
 from outgrow.errors import (
     ArgumentsRefused,
@@ -29,6 +31,8 @@ PROBLEM_TRAILER = "outgrow-problem-bin"
 ERROR_TRAILER = "outgrow-error-bin"
 TRAILER_BYTES_MAX = 256 * 1024
 TEXT_LENGTH_MAX = 1_000
+
+_log = logging.getLogger("outgrow.calls")
 
 _CODES: tuple[tuple[type[CallError], grpc.StatusCode], ...] = (
     (ArgumentsRefused, grpc.StatusCode.INVALID_ARGUMENT),
@@ -51,6 +55,17 @@ class Ending(NamedTuple):
     code: grpc.StatusCode
     text: str
     trailer: tuple[str, bytes]
+
+
+def ending_of(method: Method, error: BaseException) -> Ending:
+    """What is sent when *method* ends with *error*."""
+    if isinstance(error, Problem) and isinstance(error, tuple(method.problems.values())):
+        return tell_problem(method, error)
+    if isinstance(error, CallError):
+        return tell_error(error)
+    # The reception lets nothing else out; if it does, the caller is told all the same.
+    _log.error("%s ended with what is no reply", method.full_name, exc_info=error)
+    return tell_error(failure_of(method.full_name, error))
 
 
 def tell_problem(method: Method, problem: Problem) -> Ending:
