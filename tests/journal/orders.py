@@ -1,9 +1,6 @@
 """A service that takes orders, and tells of it."""
 
-from typing import Any
-
 from outgrow.contracts import Contract, Event, Problem, Record, command, query
-from outgrow.errors import StatementFailed
 from outgrow.journal import on, transactional
 from outgrow.store import Store, Transaction
 
@@ -65,6 +62,7 @@ class OrdersService(Orders):
         self.store = store
         self.runs = 0
         self.failures = 0
+        self.breaks_between = False
 
     @transactional
     async def place(self, tx: Transaction, order_id: str, cents: int = 1) -> Receipt:
@@ -89,8 +87,8 @@ class OrdersService(Orders):
     async def place_two(self, order_id: str) -> list[int]:
         first = await self._place_one(order_id, 1)
         second = await self._place_one(order_id, cents=1)
-        if self.failures:
-            self.failures -= 1
+        if self.breaks_between:
+            self.breaks_between = False
             raise RuntimeError("between")
         third = await self.place(order_id)
         return [first, second, third.number]
@@ -118,6 +116,10 @@ class OrdersService(Orders):
     async def see_own(self, tx: Transaction, event: OrderPlaced) -> None:
         await tx.execute("insert into seen (text) values (:text)", text=event.order_id)
 
+    @on(Noted, since="beginning")
+    async def see_note(self, tx: Transaction, event: Noted) -> None:
+        await tx.execute("insert into seen (text) values (:text)", text=f"note {event.text[:9]}")
+
     async def _insert(self, tx: Transaction, order_id: str, cents: int) -> int:
         await tx.execute(
             "insert into orders (order_id, cents) values (:order_id, :cents)",
@@ -125,6 +127,3 @@ class OrdersService(Orders):
             cents=cents,
         )
         return await tx.fetch_one(int, "select max(number) from orders")
-
-
-__all__ = ["Any", "StatementFailed"]

@@ -127,6 +127,12 @@ class Consumer(ABC):
         if self._is_loaded:
             await self._save_cursor()
 
+    @property
+    def is_due(self) -> bool:
+        """Whether a retry is due."""
+        due = self.waiting.next_due
+        return due is not None and due <= self._clock.monotonic()
+
     def wake(self) -> None:
         """There may be something to do."""
         self.is_idle = False
@@ -197,11 +203,7 @@ class Consumer(ABC):
         self.position = batch.position
         if self._clock.monotonic() >= self._saved_at + SAVE_SECONDS:
             await self._save_cursor()
-        return batch.is_last and not self._is_due()
-
-    def _is_due(self) -> bool:
-        due = self.waiting.next_due
-        return due is not None and due <= self._clock.monotonic()
+        return batch.is_last and not self.is_due
 
     async def _save_cursor(self) -> None:
         self._saved_at = self._clock.monotonic()
@@ -218,7 +220,7 @@ class Consumer(ABC):
         return look if due is None else min(look, due)
 
     async def _wait_until(self, when: float) -> None:
-        timer: Timer = self._clock.call_at(when, self._woken.set)
+        timer: Timer = self._clock.call_at(when, self.wake)
         try:
             await self._woken.wait()
         finally:

@@ -50,9 +50,9 @@ class Delivery:
         wrap: What consumers read instead of a journal; tests repeat and hold back events with it.
     """
 
-    def __init__(self, clock: Clock, wrap: Callable[[Source], Source] = lambda source: source):
+    def __init__(self, clock: Clock, wrap: Callable[[Source], Source] | None = None) -> None:
         self._clock = clock
-        self._wrap = wrap
+        self._wrap = wrap or _as_it_is
         self._posts: dict[str, _Post] = {}
         self._sources: dict[str, Source] = {}
         self._consumers: list[Consumer] = []
@@ -146,7 +146,11 @@ class Delivery:
             self._moved.clear()
             await self._add_senders()
             ends = {name: await source.end() for name, source in self._sources.items()}
-            busy = [c for c in self._consumers if not c.is_idle or c.position < ends[c.source]]
+            busy = [
+                c
+                for c in self._consumers
+                if not c.is_idle or c.is_due or c.position < ends[c.source]
+            ]
             if not busy:
                 break
             for consumer in busy:
@@ -211,6 +215,10 @@ class Delivery:
                 await self._attention.wait()
             finally:
                 timer.cancel()
+
+
+def _as_it_is(source: Source) -> Source:
+    return source
 
 
 def _cannot_listen(name: str, handle: Any, source: str, *, has_store: bool) -> Finding:

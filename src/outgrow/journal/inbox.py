@@ -155,7 +155,8 @@ async def run_once(
                 raise
             outcome = error
         crash.at("inbox.before_key")
-        if await _insert(store.clock, tx, keyed, replies, outcome):
+        expires_at = _expiry(store.clock, KEEP_SECONDS)
+        if await _insert(tx, keyed, replies, outcome, expires_at):
             return outcome
         await tx.undo()
         return await _find(tx, keyed, replies)
@@ -203,10 +204,10 @@ class Inbox:
         """Keep *outcome*, a value or a problem, unless a reply is already kept: the first wins."""
         keyed = _keyed(method, context, arguments_hash)
         replies = self._replies_of(method)
-        clock = self._store.clock
+        expires_at = _expiry(self._store.clock, self._keep_seconds)
 
         async def keep(tx: Transaction) -> None:
-            await _insert(clock, tx, keyed, replies, outcome, self._keep_seconds)
+            await _insert(tx, keyed, replies, outcome, expires_at)
 
         await self._store.transact(keep)
 
@@ -241,6 +242,10 @@ class Inbox:
         return replies
 
 
+def _expiry(clock: Clock, keep_seconds: float) -> str:
+    return time_text(clock.now() + timedelta(seconds=keep_seconds))
+
+
 async def _prune(tx: Transaction, parameters: tuple[Any, ...]) -> list[Any]:
     return await tx.own(_PRUNE, parameters)
 
@@ -251,15 +256,9 @@ def _keyed(method: Method, context: Context, arguments_hash: bytes) -> Keyed:
 
 
 async def _insert(
-    clock: Clock,
-    tx: Transaction,
-    keyed: Keyed,
-    replies: Replies,
-    outcome: Any,
-    keep_seconds: float = KEEP_SECONDS,
+    tx: Transaction, keyed: Keyed, replies: Replies, outcome: Any, expires_at: str
 ) -> bool:
     state, text = replies.encode(outcome)
-    expires_at = time_text(clock.now() + timedelta(seconds=keep_seconds))
     row = (keyed.method, keyed.caller, keyed.key, keyed.arguments_hash, state, text, expires_at)
     return bool(await tx.own(_INSERT, row))
 

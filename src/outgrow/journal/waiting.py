@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import itertools
 import math
 from datetime import timedelta
 from typing import Final
@@ -102,9 +103,10 @@ class Line:
         attempts: How often the first was tried.
         due: When the first is tried again, by the monotonic clock; infinite if it is parked.
         is_forced: Whether an operator asked for it.
+        ticket: Tells its valid place in the queue of what is due from its former ones.
     """
 
-    __slots__ = ("attempts", "count", "due", "is_forced", "key")
+    __slots__ = ("attempts", "count", "due", "is_forced", "key", "ticket")
 
     def __init__(self, key: str, count: int, attempts: int, due: float) -> None:
         self.key = key
@@ -112,6 +114,7 @@ class Line:
         self.attempts = attempts
         self.due = due
         self.is_forced = False
+        self.ticket = 0
 
     @property
     def is_parked(self) -> bool:
@@ -132,7 +135,8 @@ class Waiting:
         self._of = (consumer, source)
         self._clock = clock
         self.lines: dict[str, Line] = {}
-        self._due: list[tuple[float, str]] = []
+        self._due: list[tuple[float, int, str]] = []
+        self._tickets = itertools.count(1)
 
     async def load(self, snapshot: Snapshot) -> None:
         """Learn what waits."""
@@ -152,9 +156,9 @@ class Waiting:
     def next_due(self) -> float | None:
         """When the next attempt is due, by the monotonic clock; None if none will be."""
         while self._due:
-            due, key = self._due[0]
+            due, ticket, key = self._due[0]
             line = self.lines.get(key)
-            if line is not None and line.due == due:
+            if line is not None and line.ticket == ticket:
                 return due
             heapq.heappop(self._due)
         return None
@@ -164,7 +168,7 @@ class Waiting:
         lines: list[Line] = []
         now = self._clock.monotonic()
         while len(lines) < limit and (due := self.next_due) is not None and due <= now:
-            lines.append(self.lines[heapq.heappop(self._due)[1]])
+            lines.append(self.lines[heapq.heappop(self._due)[2]])
         return lines
 
     async def head(self, snapshot: Snapshot, line: Line) -> Message:
@@ -230,8 +234,9 @@ class Waiting:
 
     def _put(self, line: Line) -> None:
         self.lines[line.key] = line
+        line.ticket = next(self._tickets)
         if not line.is_parked:
-            heapq.heappush(self._due, (line.due, line.key))
+            heapq.heappush(self._due, (line.due, line.ticket, line.key))
 
     def _due_after(self, verdict: Verdict) -> float:
         if verdict.pause_seconds is None:
