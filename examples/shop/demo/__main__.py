@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
+from typing import cast
 
 import aiohttp
 from rich.console import Console
@@ -126,9 +127,12 @@ def main() -> int:
         return 130
 
 
-def _first(error: Exception) -> Exception:
+def _first(error: Exception) -> BaseException:
     """The first that went wrong, of those that went wrong together."""
-    return _first(error.exceptions[0]) if isinstance(error, ExceptionGroup) else error
+    found: BaseException = error
+    while isinstance(found, BaseExceptionGroup):
+        found = cast("BaseExceptionGroup[BaseException]", found).exceptions[0]
+    return found
 
 
 async def _interruptible(address: str, seconds: float, console: Console) -> int:
