@@ -73,7 +73,7 @@ def _house(tmp_path: Path, here: str, line: str) -> Path:
     texts = {
         "__init__.py": "from outgrow.store import Store\n",
         "errors.py": "",
-        "store/__init__.py": "from outgrow.store.rows import Store\nfrom outgrow.store.on import on",
+        "store/__init__.py": "from outgrow.store.on import on\n",
         "store/on.py": "",
         "store/rows.py": "import msgspec\nfrom outgrow.errors import NoSuchRow\n",
         "calls/__init__.py": "",
