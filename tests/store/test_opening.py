@@ -141,8 +141,10 @@ async def test_what_a_newer_service_migrated_is_refused(open_at: Any, tmp_path: 
         ("create table more (n);\ncreate table outgrow_more (n);", "not authorized"),
         ("create table more (n);\nnonsense", "syntax error"),
         (
-            "create table more (n);\ncreate table late (n references item\n"
-            " deferrable /* ' */ initially -- x\n deferred);",
+            (
+                "create table more (n);\ncreate table late (n references item\n"
+                " deferrable /* ' */ initially -- x\n deferred);"
+            ),
             "deferred constraint",
         ),
     ],

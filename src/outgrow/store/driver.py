@@ -47,12 +47,9 @@ class Course:
         cancelled: Its caller's cancellation, which waits until the unit has ended.
     """
 
-    __slots__ = ("cancelled", "is_running", "poison")
-
-    def __init__(self) -> None:
-        self.is_running = False
-        self.poison: UnitError | None = None
-        self.cancelled: asyncio.CancelledError | None = None
+    is_running = False
+    poison: UnitError | None = None
+    cancelled: asyncio.CancelledError | None = None
 
     def check(self) -> None:
         """

@@ -42,13 +42,15 @@ def adapt(sql: str, parameters: dict[str, Any]) -> dict[str, Any]:
     Raises:
         StatementFailed: A value has a type that no column can keep, or a time has no zone.
     """
-    for name, value in parameters.items():
+    for value in parameters.values():
         if type(value) not in _NATIVE:
-            parameters[name] = _adapt_value(sql, name, value)
+            return {name: _adapt_value(sql, name, value) for name, value in parameters.items()}
     return parameters
 
 
 def _adapt_value(sql: str, name: str, value: Any) -> Any:
+    if type(value) in _NATIVE:
+        return value
     if isinstance(value, bool):
         return int(value)
     if isinstance(value, datetime):

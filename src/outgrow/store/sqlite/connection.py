@@ -126,7 +126,8 @@ class Connection:
         cursor = self._run(sql, parameters)
         if cursor.description is not None:
             self._take_all(sql)
-        return max(cursor.rowcount, 0)
+        changed: int = cursor.rowcount
+        return max(0, changed)
 
     def fetch(self, sql: str, parameters: dict[str, Any]) -> Rows:
         """Run a statement of the user's and take all its rows."""

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Coroutine, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any
 
 from outgrow.clock import Clock
-from outgrow.store.database import Unit
 from outgrow.store.sqlite.connection import STATEMENT_SECONDS_MAX, Connection, may_read
 from outgrow.store.sqlite.opening import Opening, Schema
 from outgrow.store.sqlite.readers import SNAPSHOTS_MAX, Readers
@@ -17,7 +15,7 @@ from outgrow.store.sqlite.units import Desk
 from outgrow.store.sqlite.writer import UNIT_SECONDS_WARNED, UNITS_PER_COMMIT_MAX, Writer
 from outgrow.store.store import Store
 from outgrow.store.threads import Threads
-from outgrow.store.transaction import Outbox, Snapshot, Transaction
+from outgrow.store.transaction import Outbox, Snapshot
 
 
 async def open_store(
@@ -85,17 +83,11 @@ class SqliteDatabase:
         self._connection = connection
         self._desk = desk
         self._writer = Writer(desk)
+        self.submit = self._writer.submit
+        self.joined = self._writer.joined
         self._readers = Readers(
             self._connect, lambda: self._writer.joined() is not None, opening.service
         )
-
-    def submit(
-        self, unit: Unit, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Coroutine[Any, Any, Awaitable[Any]]:
-        return self._writer.submit(unit, args, kwargs)
-
-    def joined(self) -> Transaction | None:
-        return self._writer.joined()
 
     def snapshot(self) -> AbstractAsyncContextManager[Snapshot]:
         return self._readers.snapshot()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from copy import copy
 from functools import partial
 from time import perf_counter, thread_time
 from typing import Any
 
-from outgrow.context import current, enter, leave
+from outgrow.context import Context, current, enter, leave
 from outgrow.errors import StatementFailed, StatementInterrupted, StatementRefused, UnitError
 from outgrow.store.database import Unit
 from outgrow.store.driver import Course, Operation
@@ -83,19 +83,8 @@ class Work(Course):
         transaction: What the unit was handed.
     """
 
-    __slots__ = (
-        "_args",
-        "_connection",
-        "_desk",
-        "_kwargs",
-        "_result",
-        "_unit",
-        "_variables",
-        "batch",
-        "error",
-        "has_lost",
-        "transaction",
-    )
+    has_lost = False
+    error: BaseException | None = None
 
     def __init__(
         self,
@@ -111,16 +100,13 @@ class Work(Course):
         self._args = args
         self._kwargs = kwargs
         self._variables = contextvars.copy_context()
-        self.begin(batch)
-
-    def begin(self, batch: Batch) -> None:
-        """Forget a run that was rolled back, or begin the first."""
+        self._result: Any = None
         self.batch = batch
-        self.is_running = False
-        self.poison: UnitError | None = None
-        self.cancelled: asyncio.CancelledError | None = None
-        self.has_lost = False
-        self.error: BaseException | None = None
+        self.transaction = Transaction(self, desk.outbox)
+
+    def begin_again(self) -> None:
+        """Forget a run that was rolled back."""
+        self.poison = self.cancelled = None
         self.transaction = Transaction(self, self._desk.outbox)
 
     def __await__(self) -> Generator[Any, Any, Any]:
@@ -136,16 +122,16 @@ class Work(Course):
         """The unit's name, for messages."""
         return getattr(self._unit, "__qualname__", repr(self._unit))
 
-    def run_elsewhere(self, step: Callable[..., Any], given: Any) -> Any:
-        """Advance the unit outside of its caller's task, with its caller's context variables."""
-        return self._variables.run(step, given)
+    def run_elsewhere(self, step: Callable[..., Any], *given: Any) -> Any:
+        """Run a step of the unit outside of its caller's task, with its context variables."""
+        return self._variables.run(step, *given)
 
-    async def effect(self) -> None:
+    def effect(self) -> Coroutine[Any, Any, None]:
         """Do what the unit does."""
         outside = current(None)
-        if outside is None:
-            await self._effect()
-            return
+        return self._effect() if outside is None else self._effect_within(outside)
+
+    async def _effect_within(self, outside: Context) -> None:
         inside = copy(outside)
         inside.transaction = self.transaction
         token = enter(inside)
@@ -177,7 +163,8 @@ class Work(Course):
     async def _operate(
         self, pace: Pace, call: Callable[[str, Any], Any], sql: str, parameters: Any
     ) -> Any:
-        self.check()
+        if not self.is_running or self.poison is not None:
+            self.check()
         connection = self._connection
         try:
             if sql in pace.quick:

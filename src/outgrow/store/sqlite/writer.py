@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Awaitable
 from functools import partial
 from time import perf_counter
-from typing import Any
+from typing import Any, NoReturn
 
 from outgrow import crash
 from outgrow.errors import StatementFailed, StoreError, UnitError
@@ -72,29 +72,38 @@ class Writer:
     async def submit(
         self, unit: Unit, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Awaitable[Any]:
-        """Run *unit* as soon as the floor is free; what is returned waits for its commit."""
+        """
+        Run *unit* as soon as the floor is free; what is returned waits for its commit.
+
+        What the unit raises comes out here, after the commit of those that it shared it with.
+        """
         while self._is_taken or self._is_closed:
             await self._wait_for_floor()
         self._is_taken = True
-        batch = self._batch
-        if batch is None:
-            batch = Batch(self._loop)
+        batch = self._batch or Batch(self._loop)
         work = Work(self._desk, batch, unit, args, kwargs)
+        failure: Exception | None = None
         try:
             if self._batch is None:
                 await self._begin(work)
                 self._batch = batch
             await self._perform(work)
-        except Exception as error:
-            if work.cancelled is not None:
-                raise work.cancelled from error
-            raise
+        except Exception as error:  # noqa: BLE001 - it is raised below
+            failure = error
         finally:
             self._release()
+        if failure is None and work.cancelled is None:
+            return work
+        return await self._end_otherwise(work, failure)
+
+    async def _end_otherwise(self, work: Work, failure: Exception | None) -> NoReturn:
+        """Raise, but not before what the unit saw of its neighbours is certain."""
+        if work.batch.works:
+            await outlast(work, work.batch.committed)
         if work.cancelled is not None:
-            await outlast(work, batch.committed)
-            raise work.cancelled
-        return work
+            raise work.cancelled from failure
+        assert failure is not None
+        raise failure
 
     async def close(self) -> None:
         """Refuse new units, and wait until those that have begun are committed."""
@@ -171,11 +180,13 @@ class Writer:
         batch = loser.batch
         for work in batch.works:
             self.units_repeated += 1
-            work.begin(batch)
+            work.begin_again()
             try:
                 await self._run_singly(loser, work)
             except BaseException as error:  # noqa: BLE001 - its own caller gets it
                 work.error = error
+            # It ran in the loser's task, so a cancellation that came meanwhile is the loser's.
+            loser.cancelled = loser.cancelled or work.cancelled
         batch.committed.set_result(None)
         self._tell(batch)
 
@@ -185,7 +196,7 @@ class Writer:
         self._work = work
         connection.savepoint()
         try:
-            await drive(work, work.effect(), work.run_elsewhere)
+            await drive(work, work.run_elsewhere(work.effect), work.run_elsewhere)
             connection.release()
             await outlast(course, self._desk.threads.run(self._commit_aside))
         except BaseException:
