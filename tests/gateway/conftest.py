@@ -130,7 +130,7 @@ class Driver:
             sent.setdefault(b"content-length", str(len(body)).encode())
         if chunks is not None:
             sent[b"transfer-encoding"] = b"chunked"
-        parts = chunks if chunks is not None else [body or b""]
+        parts = [body or b""] if chunks is None else chunks
         messages = [
             {"type": "http.request", "body": part, "more_body": n < len(parts) - 1}
             for n, part in enumerate(parts)

@@ -17,7 +17,7 @@ from outgrow.errors import (
     Overloaded,
     ServiceUnreachable,
 )
-from outgrow.gateway import Edge
+from outgrow.gateway import Edge, Limits
 from tests.gateway.bakery.contract import Bakery, OutOfStock
 from tests.gateway.conftest import Driver, Kitchen, make_edge
 
@@ -242,7 +242,7 @@ async def test_a_body_where_none_belongs_is_refused(ask: Driver) -> None:
 
 
 async def test_a_body_over_the_limit_is_refused_unread(ask: Driver) -> None:
-    answer = await ask("POST", "/orders", body=b"x" * 5000, content_type="application/json")
+    answer = await ask("POST", "/orders", body=b"x" * 70_000, content_type="application/json")
 
     assert answer.status == 413
     assert answer.json["body_bytes_max"] == 4096
@@ -337,6 +337,15 @@ async def test_a_client_that_leaves_in_the_middle_of_its_body_is_not_answered(
         await edge({**scope, "headers": headers}, receive, send)
 
     assert caplog.records[0].__dict__["status"] == 499
+
+
+async def test_a_body_that_comes_too_slowly_is_refused(kitchen: Kitchen) -> None:
+    ask = Driver(make_edge(kitchen, limits=Limits(body_seconds_max=0.05)))
+    headers = {"content_type": "application/json", "content_length": "99"}
+    answer = await ask("POST", "/orders", chunks=[], **headers)
+
+    assert answer.status == 408
+    assert answer.headers["connection"] == "close"
 
 
 async def test_an_edge_starts_and_stops_with_any_server(kitchen: Kitchen) -> None:

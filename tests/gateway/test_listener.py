@@ -92,12 +92,22 @@ async def test_a_body_of_10_mb_is_refused_and_the_server_lives(
 
 async def test_a_body_that_was_refused_unread_leaves_no_half_request(connect: Connect) -> None:
     connection = await connect()
-    body = b"GET /orders/99 HTTP/1.1\r\nhost: x\r\n\r\n" * 10
+    body = b"GET /orders/99 HTTP/1.1\r\nhost: x\r\n\r\n" * 5000
     request = b"POST /nowhere HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % len(body)
     status, _ = await connection.ask(request + body)
 
     assert status == 404
     assert await connection.reader.read() == b""
+
+
+async def test_a_small_body_that_was_refused_unread_keeps_the_connection(
+    connect: Connect,
+) -> None:
+    connection = await connect()
+    refused = b"POST /nowhere HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\nGET /"
+
+    assert (await connection.ask(refused))[0] == 404
+    assert (await connection.ask(GET % 1))[0] == 200
 
 
 async def test_pipelined_requests_are_answered_in_order(connect: Connect) -> None:

@@ -105,6 +105,15 @@ async def test_there_is_no_way_from_the_assets_to_other_files(ask: Driver) -> No
         assert (await ask("GET", path)).status == 404
 
 
+async def test_the_type_of_a_problem_is_the_address_of_its_explanation(ask: Driver) -> None:
+    problem = await ask("GET", "/orders/none")
+    ours = await ask("GET", "/prices")
+
+    assert b"There is no order {order_id}." in (await ask("GET", problem.json["type"])).body
+    assert b"Arguments refused (400)" in (await ask("GET", ours.json["type"])).body
+    assert (await ask("GET", "/problems/nonsense")).status == 404
+
+
 async def test_health_says_what_is_not_ready(kitchen: Kitchen) -> None:
     waiting = {"stock": "its store is being migrated"}
 

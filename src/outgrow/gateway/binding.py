@@ -59,6 +59,8 @@ class Binder:
         ]
         names = [p.name for p in in_url + self._body]
         self._arrange = _arrangement([names.index(p.name) for p in method.parameters])
+        # Ids in a path are the commonest arguments of all, and are text already.
+        self._is_plain = not rest and all(p.shape == Scalar("str") for p in self._path)
         self._checks = [
             (n, check)
             for n, p in enumerate(method.parameters)
@@ -77,6 +79,8 @@ class Binder:
         Raises:
             ArgumentsRefused: All that is wrong with them.
         """
+        if self._is_plain and not query and not body and self._arrange is None:
+            return path_values
         try:
             values = self._read_url(path_values, query)
             if self.takes_body:
@@ -107,8 +111,9 @@ class Binder:
         decoded = self._decode_body(body or b"{}")
         if self._known and body:
             raw = msgspec.json.decode(body)
-            if not all(known(raw[name]) for name, known in self._known if name in raw):
-                raise ValueError
+            for name, is_known in self._known:
+                if name in raw and not is_known(raw[name]):
+                    raise ValueError
         return msgspec.structs.astuple(decoded)
 
     def _findings(

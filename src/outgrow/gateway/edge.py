@@ -17,7 +17,7 @@ from outgrow.contracts import (
 )
 from outgrow.errors import CallError, CallFailed, Finding, InvalidContract
 from outgrow.gateway.endpoints import Authenticate, MethodEndpoint
-from outgrow.gateway.exchange import Headers, Receive, Reply, Request, Scope, Send
+from outgrow.gateway.exchange import SMALL_BODY_BYTES, Headers, Receive, Reply, Request, Scope, Send
 from outgrow.gateway.failures import (
     MEMBERS,
     failure_reply,
@@ -29,6 +29,7 @@ from outgrow.gateway.limits import Limits
 from outgrow.gateway.pages import pages
 from outgrow.gateway.refusals import ClientGone, Refusal
 from outgrow.gateway.routes import Route, Router
+from outgrow.gateway.watchman import Watchman
 
 Readiness = Callable[[], Awaitable[dict[str, str]]]
 
@@ -84,6 +85,7 @@ class Edge:
     ) -> None:
         self._clock = clock
         self._limits = limits or Limits()
+        self._watchman = Watchman()
         self._router = Router()
         methods = [m for model in models for m in model.methods.values() if m.http is not None]
         for route in pages(application, methods, readiness, self._limits):
@@ -91,7 +93,14 @@ class Edge:
         findings = [finding for m in methods for finding in _problem_findings(m)]
         for method in methods:
             assert method.http is not None
-            endpoint = MethodEndpoint(method, bind(method), clock, authenticate, self._limits)
+            endpoint = MethodEndpoint(
+                method,
+                bind(method),
+                clock,
+                authenticate=authenticate,
+                limits=self._limits,
+                watchman=self._watchman,
+            )
             binding = method.http
             route = Route(binding.verb, binding.path, endpoint, method.full_name, method.place)
             taken = self._router.add(route)
@@ -103,16 +112,23 @@ class Edge:
         if scope["type"] != "http":
             await _other_protocol(scope, receive, send)
             return
-        started = self._clock.monotonic()
-        request = Request(scope, receive, self._limits)
+        is_logged = _log.isEnabledFor(logging.INFO)
+        started = self._clock.monotonic() if is_logged else 0.0
+        request = Request(scope, receive, self._limits, self._watchman)
         try:
             reply = await self._answer(request)
+            if request.has_small_unread_body:
+                await request.discard_body(SMALL_BODY_BYTES, DISCARDED_SECONDS_MAX)
             await _send(request, reply, send)
             status = reply.status
         except ClientGone:
             status = CLIENT_GONE
-        if _log.isEnabledFor(logging.INFO):
+        if is_logged:
             self._write_log(request, status, self._clock.monotonic() - started)
+        if request.has_unread_body:
+            # A connection that is closed on a client still sending is reset, and its answer lost.
+            await request.discard_body(DISCARDED_BYTES_MAX, DISCARDED_SECONDS_MAX)
+            await send({"type": "http.response.body", "body": b""})
 
     async def _answer(self, request: Request) -> Reply:
         try:
@@ -139,21 +155,19 @@ class Edge:
 
     def _write_log(self, request: Request, status: int, seconds: float) -> None:
         milliseconds = round(seconds * 1000, 3)
-        _log.info(
-            "%s %s %d in %.1f ms",
-            request.verb,
-            request.raw_path,
-            status,
-            milliseconds,
-            extra={
-                "method": request.verb,
-                "path": request.raw_path,
-                "route": request.route,
-                "status": status,
-                "milliseconds": milliseconds,
-                **_ids(request),
-            },
+        arguments = (request.verb, request.raw_path, status, milliseconds)
+        # As logger.info() does, without its search for the line that calls it.
+        record = logging.getLogRecordFactory()(
+            _log.name, logging.INFO, __file__, 0, "%s %s %d in %.1f ms", arguments, None
         )
+        fields = record.__dict__
+        fields["method"] = request.verb
+        fields["path"] = request.raw_path
+        fields["route"] = request.route
+        fields["status"] = status
+        fields["milliseconds"] = milliseconds
+        fields.update(_ids(request))
+        _log.handle(record)
 
 
 def _ids(request: Request) -> dict[str, str]:
@@ -176,12 +190,8 @@ async def _send(request: Request, reply: Reply, send: Send) -> None:
         headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     body = b"" if request.verb == "HEAD" else reply.body
-    if request.has_unread_body:
-        # A connection that is closed on a client still sending is reset, and the answer is lost.
-        await send({"type": "http.response.body", "body": body, "more_body": True})
-        await request.discard_body(DISCARDED_BYTES_MAX, DISCARDED_SECONDS_MAX)
-        body = b""
-    await send({"type": "http.response.body", "body": body})
+    more = request.has_unread_body
+    await send({"type": "http.response.body", "body": body, "more_body": more})
 
 
 async def _other_protocol(scope: Scope, receive: Receive, send: Send) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 from collections.abc import Callable
 from typing import Any
@@ -18,11 +19,9 @@ from outgrow.gateway.binding import Binder
 from outgrow.gateway.exchange import Headers, Reply, Request
 from outgrow.gateway.limits import Limits
 from outgrow.gateway.refusals import ClientGone, Refusal
+from outgrow.gateway.watchman import Watchman
 
 Authenticate = Callable[[Headers], Caller]
-
-WATCH_AFTER_SECONDS = 0.02
-"""A call that takes longer is watched: if its client goes away, it is cancelled."""
 
 _KEY = re.compile(rb"[\x21-\x7e]{1,255}")
 _JSON = re.compile(
@@ -38,13 +37,16 @@ class MethodEndpoint:
         method: Method,
         invoke: Invoke,
         clock: Clock,
+        *,
         authenticate: Authenticate,
         limits: Limits,
+        watchman: Watchman,
     ) -> None:
         self._method = method
         self._invoke = invoke
         self._clock = clock
         self._authenticate = authenticate
+        self._watchman = watchman
         self._binder = Binder(method, limits.findings_max)
         self._encode = msgspec.json.Encoder().encode
         self._has_reply = not isinstance(method.reply, Nothing)
@@ -120,53 +122,15 @@ class MethodEndpoint:
 
     async def _call(self, request: Request, context: Context, arguments: tuple[Any, ...]) -> Any:
         """Call the method, and cancel it if the client goes away meanwhile."""
-        watch = _ClientWatch(request)
+        # Its deadline is the reception's to keep.
+        watch = self._watchman.watch(request.wait_disconnect, math.inf)
         try:
             try:
                 return await self._invoke(context, *arguments)
             finally:
-                await watch.stop()
+                if not watch.end_nowait():
+                    await watch.end()
         except asyncio.CancelledError:
-            if watch.took_back():
+            if watch.takes_back():
                 raise ClientGone from None
             raise
-
-
-class _ClientWatch:
-    """
-    Cancels the task that made it when the client goes away. Lives as long as one call.
-
-    Not a TaskGroup: most calls are over before the watch begins, and should pay for a timer only.
-    """
-
-    __slots__ = ("_caller", "_is_gone", "_loop", "_request", "_task", "_timer")
-
-    def __init__(self, request: Request) -> None:
-        self._request = request
-        self._is_gone = False
-        self._caller = asyncio.current_task()
-        self._task: asyncio.Task[None] | None = None
-        self._loop = asyncio.get_running_loop()
-        self._timer = self._loop.call_later(WATCH_AFTER_SECONDS, self._begin)
-
-    def _begin(self) -> None:
-        self._task = self._loop.create_task(self._watch())
-
-    async def _watch(self) -> None:
-        await self._request.wait_disconnect()
-        self._is_gone = True
-        if self._caller is not None:
-            self._caller.cancel()
-
-    async def stop(self) -> None:
-        """End the watch; what went wrong in it is raised here."""
-        self._timer.cancel()
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
-            if not self._task.cancelled():
-                self._task.result()
-
-    def took_back(self) -> bool:
-        """Whether the cancellation was this watch's alone, which is then forgotten."""
-        return self._is_gone and self._caller is not None and self._caller.uncancel() == 0

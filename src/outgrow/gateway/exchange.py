@@ -5,24 +5,27 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
+
+import msgspec
 
 from outgrow.context import new_id, new_span_id, new_trace_id, parse_traceparent
 from outgrow.gateway.limits import Limits
 from outgrow.gateway.refusals import ClientGone, Refusal
+from outgrow.gateway.watchman import Watchman
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers = dict[bytes, bytes]
 
+SMALL_BODY_BYTES = 64 * 1024
+
 _CORRELATION_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True):
     """What is answered: a status, headers beyond the usual ones, and a body."""
 
     status: int
@@ -35,8 +38,10 @@ class Request:
     """A request. Its head is at hand; its body is read when it is asked for."""
 
     __slots__ = (
+        "_is_too_slow",
         "_limits",
         "_receive",
+        "_watchman",
         "correlation_id",
         "has_unread_body",
         "headers",
@@ -50,8 +55,10 @@ class Request:
         "verb",
     )
 
-    def __init__(self, scope: Scope, receive: Receive, limits: Limits) -> None:
+    def __init__(self, scope: Scope, receive: Receive, limits: Limits, watchman: Watchman) -> None:
         self._receive = receive
+        self._watchman = watchman
+        self._is_too_slow = False
         self._limits = limits
         # Of a header that comes twice the last one counts.
         self.headers: Headers = dict(scope["headers"])
@@ -107,7 +114,7 @@ class Request:
                 f"The query string has {len(self.query)} bytes; at most {limits.query_bytes_max} "
                 "are read. Send long values in a body.",
             )
-        head_bytes = sum([len(name) + len(value) for name, value in self.headers.items()])
+        head_bytes = sum(map(len, self.headers)) + sum(map(len, self.headers.values()))
         if head_bytes > limits.head_bytes_max:
             raise Refusal(
                 431,
@@ -128,15 +135,20 @@ class Request:
         length = self.headers.get(b"content-length", b"")
         if length.isdigit() and int(length) > self._limits.body_bytes_max:
             raise self._too_large(int(length))
+        watch = self._watchman.watch(None, self._limits.body_seconds_max)
         try:
-            async with asyncio.timeout(self._limits.body_seconds_max):
-                return await self._read()
-        except TimeoutError as error:
+            return await self._read()
+        except asyncio.CancelledError:
+            if not watch.takes_back():
+                raise
+            self._is_too_slow = True
             raise Refusal(
                 408,
                 "BodyTooSlow",
                 f"The body had not arrived after {self._limits.body_seconds_max:g} s.",
-            ) from error
+            ) from None
+        finally:
+            watch.end_nowait()
 
     async def _read(self) -> bytes:
         chunks: list[bytes] = []
@@ -168,17 +180,27 @@ class Request:
         while (await self._receive())["type"] != "http.disconnect":
             pass
 
+    @property
+    def has_small_unread_body(self) -> bool:
+        """Whether a body is unread that is so small that it has probably arrived already."""
+        length = self.headers.get(b"content-length", b"")
+        is_small = length.isdigit() and int(length) <= SMALL_BODY_BYTES
+        return self.has_unread_body and is_small and b"expect" not in self.headers
+
     async def discard_body(self, bytes_max: int, seconds_max: float) -> None:
-        """Read on and forget, so that the client can read what it was answered meanwhile."""
+        """Read on and forget, until the body ends or that has been enough."""
+        if self._is_too_slow:
+            return
         try:
             async with asyncio.timeout(seconds_max):
                 while bytes_max > 0:
                     message = await self._receive()
                     bytes_max -= len(message.get("body", b""))
                     if message["type"] == "http.disconnect" or not message.get("more_body"):
+                        self.has_unread_body = False
                         return
         except TimeoutError:
-            return
+            self._is_too_slow = True
 
 
 def _paths(scope: Scope) -> tuple[str, str]:

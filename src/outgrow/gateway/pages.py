@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-from collections.abc import Awaitable, Callable, Iterable
+import inspect
+from collections.abc import Awaitable, Callable
 from html import escape
 from pathlib import Path
 
 import msgspec
 
-from outgrow.contracts import Method
+from outgrow.contracts import STATUSES, Method
 from outgrow.gateway.exchange import Reply, Request
+from outgrow.gateway.failures import CALL_STATUSES, PROBLEMS_PATH, title_of
 from outgrow.gateway.limits import Limits
 from outgrow.gateway.openapi import openapi_document
 from outgrow.gateway.refusals import Refusal
@@ -69,7 +71,7 @@ class Page:
 
 def pages(
     application: str,
-    methods: Iterable[Method],
+    methods: list[Method],
     readiness: Callable[[], Awaitable[dict[str, str]]],
     limits: Limits,
 ) -> list[Route]:
@@ -77,13 +79,14 @@ def pages(
     found = {
         "/health/live": Page(_live),
         "/health/ready": Page(_Ready(readiness).make),
-        "/openapi.json": Page(_Description(application, list(methods), limits).make),
+        "/openapi.json": Page(_Description(application, methods, limits).make),
         "/docs": Page(_constant(_PAGE.format(title=escape(application)).encode(), b"text/html")),
         "/docs/start.js": Page(_constant(_START, b"text/javascript")),
     }
     for name, content_type in ASSETS.items():
         found[f"/docs/{name}"] = Page(_Asset(name, content_type).make)
-    return [Route("GET", path, page, "outgrow") for path, page in found.items()]
+    routes = [Route("GET", path, page, "outgrow") for path, page in found.items()]
+    return [*routes, Route("GET", f"{PROBLEMS_PATH}{{name}}", _Problems(methods), "outgrow")]
 
 
 async def _live() -> Reply:
@@ -116,6 +119,28 @@ class _Description:
             document = openapi_document(*self._parts)
             self._reply = Reply(200, msgspec.json.encode(document))
         return self._reply
+
+
+class _Problems:
+    """Explains the types of problems, each at the address that is its type."""
+
+    def __init__(self, methods: list[Method]) -> None:
+        self._texts = {
+            f"outgrow.{error.__name__}": (status, inspect.getdoc(error) or "")
+            for error, status in CALL_STATUSES.items()
+        }
+        for method in methods:
+            for name, problem in method.problems.items():
+                self._texts[name] = (STATUSES[problem.status], inspect.getdoc(problem) or "")
+
+    async def answer(self, request: Request) -> Reply:
+        """What the problem means, as text."""
+        name = request.path_values[0]
+        if name not in self._texts:
+            raise Refusal(404, "RouteUnknown", f"No problem {name[:100]!r} is described here.")
+        status, text = self._texts[name]
+        page = f"{title_of(name)} ({status})\n\n{text}\n"
+        return Reply(200, page.encode(), b"text/plain; charset=utf-8", _SECURITY)
 
 
 class _Asset:

@@ -92,10 +92,10 @@ class Router:
         if static is not None and verb in static and "%" not in request.raw_path:
             return static[verb]
         segments = request.segments()
-        for branch, values in _walk(self._root, segments, 0, ()):
-            if verb in branch.routes:
-                request.path_values = values
-                return branch.routes[verb]
+        found = _find(self._root, verb, segments, 0)
+        if found is not None:
+            route, request.path_values = found
+            return route
         allowed = self._verbs(segments)
         if not allowed:
             raise self._unknown(request)
@@ -120,7 +120,7 @@ class Router:
         return allowed
 
     def _verbs(self, segments: list[str]) -> list[str]:
-        verbs = {verb for branch, _ in _walk(self._root, segments, 0, ()) for verb in branch.routes}
+        verbs = {verb for branch in _walk(self._root, segments, 0) for verb in branch.routes}
         if "GET" in verbs:
             verbs.add("HEAD")
         return sorted(verbs | {"OPTIONS"}) if verbs else []
@@ -152,20 +152,37 @@ class Router:
         return [known for _, known in ranked[:NEAREST_MAX]]
 
 
-def _walk(
-    branch: _Branch, segments: list[str], at: int, values: tuple[str, ...]
-) -> Iterator[tuple[_Branch, tuple[str, ...]]]:
-    """The branches that *segments* lead to, best first, with the values of their parameters."""
+def _find(
+    branch: _Branch, verb: str, segments: list[str], at: int
+) -> tuple[Route, tuple[str, ...]] | None:
+    """The best route that takes *verb*, with the values of its parameters."""
     if at == len(segments):
-        if branch.routes:
-            yield branch, values
+        route = branch.routes.get(verb)
+        return None if route is None else (route, ())
+    segment = segments[at]
+    below = branch.literals.get(segment)
+    if below is not None:
+        found = _find(below, verb, segments, at + 1)
+        if found is not None:
+            return found
+    if branch.parameter is not None and segment:
+        found = _find(branch.parameter, verb, segments, at + 1)
+        if found is not None:
+            return found[0], (segment, *found[1])
+    return None
+
+
+def _walk(branch: _Branch, segments: list[str], at: int) -> Iterator[_Branch]:
+    """All branches that *segments* lead to."""
+    if at == len(segments):
+        yield branch
         return
     segment = segments[at]
     below = branch.literals.get(segment)
     if below is not None:
-        yield from _walk(below, segments, at + 1, values)
+        yield from _walk(below, segments, at + 1)
     if branch.parameter is not None and segment:
-        yield from _walk(branch.parameter, segments, at + 1, (*values, segment))
+        yield from _walk(branch.parameter, segments, at + 1)
 
 
 def _likeness(known: list[str], asked: list[str]) -> int:
