@@ -200,6 +200,7 @@ class Consumer(ABC):
         crash.at("journal.after_fetch")
         if batch.messages:
             await self._deliver(batch)
+            crash.at("journal.after_delivery")
         self.position = batch.position
         if self._clock.monotonic() >= self._saved_at + SAVE_SECONDS:
             await self._save_cursor()
@@ -211,6 +212,7 @@ class Consumer(ABC):
             return
         crash.at("journal.before_cursor")
         await self._store.transact(_save, (self.position, self.name, self.source))
+        crash.at("journal.after_cursor")
         self._saved = self.position
 
     def _next_look(self) -> float:

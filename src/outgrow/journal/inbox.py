@@ -209,7 +209,9 @@ class Inbox:
         async def keep(tx: Transaction) -> None:
             await _insert(tx, keyed, replies, outcome, expires_at)
 
+        crash.at("inbox.before_remember")
         await self._store.transact(keep)
+        crash.at("inbox.after_remember")
 
     async def prune(self) -> int:
         """

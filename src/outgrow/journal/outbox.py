@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from outgrow import crash
 from outgrow.calls import bind_arguments, encode_arguments, method_of
 from outgrow.clock import Clock
 from outgrow.context import (
@@ -93,6 +94,7 @@ class Outbox:
         """Write *entries* as the last thing that the unit of *tx* does."""
         for entry in entries:
             await tx.own(_INSERT, entry)
+        crash.at("journal.after_append")
 
     def watch(self, wake: Callable[[], object]) -> None:
         """Call *wake* after each commit in which something was said."""

@@ -102,6 +102,7 @@ class Sender(Consumer):
             else:
                 failed.append((message, Verdict(line.attempts, None, _TOO_OLD)))
         failed += await self._call_all(calls)
+        crash.at("journal.after_resend")
         await self._store.transact(self._conclude_retries, heads, failed)
         verdicts = {message.position: verdict for message, verdict in failed}
         for message, line in zip(heads, lines, strict=True):
@@ -135,6 +136,7 @@ class Sender(Consumer):
 
     async def _call_one(self, message: Message, attempt: int) -> Verdict | None:
         """Why the call failed, or None if it was answered."""
+        crash.at("journal.before_send")
         context = self._contexts.make(message, message.type, message.id, self._store.service)
         try:
             await self._call(message.type, context, message.body.encode())

@@ -115,6 +115,7 @@ class Subscription(Consumer):
                 raise
             except Exception as error:  # noqa: BLE001 - the border to the handler
                 verdict = self._judge(message, error, line.attempts + 1)
+                crash.at("journal.before_failure_noted")
                 await self._store.transact(self.waiting.write_failed, message, verdict)
                 self.waiting.failed(line, verdict)
             else:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from outgrow import crash
 from outgrow.clock import Clock
 from outgrow.errors import (
     MigrationFailed,
@@ -138,7 +139,9 @@ class Opening:
         try:
             self._create(connection)
             self._migrate(connection, migrations)
+            crash.at("store.before_opened")
             connection.own("commit")
+            crash.at("store.after_opened")
         except BaseException:
             if connection.raw.in_transaction:
                 connection.own("rollback")

@@ -263,12 +263,14 @@ class Writer:
         that grows costs twice as much a commit, since the file system must note its new size.
         """
         self._is_taken = True
+        crash.at("store.before_checkpoint")
         future = self._desk.threads.run(
             partial(self._connection.own, "pragma wal_checkpoint(passive)")
         )
         future.add_done_callback(self._checkpointed)
 
     def _checkpointed(self, done: asyncio.Future[Any]) -> None:
+        crash.at("store.after_checkpoint")
         self._commits_to_checkpoint = COMMITS_PER_CHECKPOINT
         if done.exception() is None:
             self.checkpoints += 1
