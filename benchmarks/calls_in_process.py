@@ -7,6 +7,7 @@ feature more.
 """
 
 import asyncio
+import functools
 from collections.abc import Awaitable, Callable, Iterator
 from time import perf_counter_ns
 from typing import Annotated, Any
@@ -49,7 +50,7 @@ class Prices(Contract):
 class PricesService(Prices):
     """Does nothing, so that only the call is measured."""
 
-    async def get(self, item: str) -> int:
+    async def get(self, item: str) -> int:  # noqa: ARG002 - as its contract says
         return 1
 
     limited = copied = allowed = timed = keyed = get  # type: ignore[assignment]
@@ -83,15 +84,13 @@ async def _figures() -> list[dict[str, Any]]:
         context = _execution(clock) if is_inside else None
         token = enter(context) if context else None
         rounds = await alternate_async(
-            lambda call=call, argument=argument: _measure(call, argument),
-            lambda argument=argument: _measure(service.get, argument),
+            functools.partial(_measure, call, argument),
+            functools.partial(_measure, service.get, argument),
         )
         if token:
             leave(token)
         more = {"goal": GOAL} if not suffix else {}
-        found.append(
-            rounds.figure(f"calls.in_process{suffix}", "ns", of="a bare await", **more)
-        )
+        found.append(rounds.figure(f"calls.in_process{suffix}", "ns", of="a bare await", **more))
     return found
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from outgrow.contracts import Method, contracts_of, read_contract
+from outgrow.contracts import Method, Parameter, contracts_of, read_contract
 from outgrow.errors import EventUnreadable
 
 _encoder = msgspec.json.Encoder(order="sorted")
@@ -37,13 +37,13 @@ def decode_arguments(method: Method, body: bytes) -> tuple[Any, ...]:
     """
     named = msgspec.json.decode(body)
     try:
-        return tuple(_argument(method, parameter, named) for parameter in method.parameters)
+        return tuple(_argument(parameter, named) for parameter in method.parameters)
     except (msgspec.ValidationError, KeyError) as error:
         message = f"{method.full_name}: a recorded command does not fit its method: {error!r}"
         raise EventUnreadable(message) from error
 
 
-def _argument(method: Method, parameter: Any, named: dict[str, Any]) -> Any:
+def _argument(parameter: Parameter, named: dict[str, Any]) -> Any:
     if parameter.name not in named and parameter.default is not msgspec.NODEFAULT:
         return parameter.default
     return msgspec.convert(named[parameter.name], type=parameter.hint)
@@ -64,9 +64,7 @@ def bind_arguments(
         raise TypeError(message)
     given = dict(zip(names, args, strict=False)) | kwargs
     missing = [
-        p.name
-        for p in method.parameters
-        if p.name not in given and p.default is msgspec.NODEFAULT
+        p.name for p in method.parameters if p.name not in given and p.default is msgspec.NODEFAULT
     ]
     if missing:
         message = f"{method.full_name}() misses {', '.join(missing)}"

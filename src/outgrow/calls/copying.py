@@ -27,7 +27,7 @@ class _Compiler:
     """Compiles the copier of one shape; knows the records on the way, which may be recursive."""
 
     def __init__(self) -> None:
-        self._records: dict[type, Copier | None] = {}
+        self._records: dict[type, Copier] = {}
         self._mutable: dict[type, bool] = {}
 
     def compile(self, shape: Shape) -> Copier | None:
@@ -46,10 +46,13 @@ class _Compiler:
         if not self._is_mutable(record):
             return None
         if record not in self._records:
-            # A recursive record finds itself here and looks its copier up when it is used.
-            self._records[record] = lambda value: self._records[record](value)  # type: ignore[misc]
+            # A recursive record finds this one, which looks the real one up when it is used.
+            self._records[record] = self._later(record)
             self._records[record] = self._field_copier(record)
         return self._records[record]
+
+    def _later(self, record: type) -> Copier:
+        return lambda value: self._records[record](value)  # noqa: PLW0108 - looked up later
 
     def _field_copier(self, record: type) -> Copier:
         copiers = [

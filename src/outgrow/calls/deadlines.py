@@ -50,4 +50,3 @@ class Watch:
         self._timer.cancel()
         for _ in range(self._cancelled):
             self.task.uncancel()
-

@@ -8,7 +8,6 @@ Offers: the application, service classes, and the life of a process.
 
 from outgrow.process.application import Application, start, start_application
 from outgrow.process.blocking import blocking
-from outgrow.process.control import ask
 from outgrow.process.options import Hosted, Options, in_process
 from outgrow.process.running import run_process
 from outgrow.process.service import service
@@ -18,7 +17,6 @@ __all__ = [
     "Application",
     "Hosted",
     "Options",
-    "ask",
     "blocking",
     "in_process",
     "open_service_store",

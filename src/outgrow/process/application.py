@@ -7,13 +7,12 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from outgrow.calls import Reception, decode_arguments
 from outgrow.context import ALL_PERMISSIONS, SYSTEM, Caller, Context
 from outgrow.contracts import ContractModel, is_contract
 from outgrow.errors import ServiceUnreachable
-from outgrow.gateway import Edge, Headers
 from outgrow.journal import Delivery, Inbox
 from outgrow.process.loading import load_services
 from outgrow.process.options import Hosted, Options
@@ -22,6 +21,9 @@ from outgrow.process.wiring import Clients, build_service, fill_all_settings
 from outgrow.store import Store
 from outgrow.telemetry import Meters
 from outgrow.topology import Plan, read_topology
+
+if TYPE_CHECKING:
+    from outgrow.gateway import Edge, Headers
 
 T = TypeVar("T")
 
@@ -122,14 +124,7 @@ class Application:
             )
             transport = await stack.enter_async_context(self.options.transport(hosted))
             self._clients.connect(transport.bind)
-            self.asgi = Edge(
-                self.name,
-                self.models,
-                self._clients.bind,
-                self.clock,
-                readiness=self.readiness,
-                authenticate=self._authenticate,
-            )
+            self.asgi = self._edge()
             await self._delivery.open()
             await self._open_services(stack, services)
             async with asyncio.TaskGroup() as tasks:
@@ -142,9 +137,23 @@ class Application:
                     self._delivery.stop()
                     await self._finish_calls()
 
+    def _edge(self) -> Edge:
+        # Imported here, so that a program that only defines services starts sooner.
+        from outgrow.gateway import Edge  # noqa: PLC0415
+
+        return Edge(
+            self.name,
+            self.models,
+            self._clients.bind,
+            self.clock,
+            readiness=self.readiness,
+            authenticate=self._authenticate,
+        )
+
     async def _open_stores(self, stack: AsyncExitStack) -> dict[str, Inbox]:
         """One store for each service that asks for one, closed last."""
         inboxes = {}
+        await asyncio.to_thread((self.state / "store").mkdir, parents=True, exist_ok=True)
         packages = {s.name: s.package for s in self.services if s.store is not None}
         for name, package in packages.items():
             store, outbox = await open_service_store(

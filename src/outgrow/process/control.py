@@ -7,20 +7,16 @@ user may open: ``curl --unix-socket .outgrow/run/main.sock http://outgrow/outgro
 
 from __future__ import annotations
 
-import http.client
 import logging
-import socket
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from outgrow.errors import ControlError, OutgrowError
+from outgrow.errors import OutgrowError
 
 PREFIX = "/outgrow.control.v1/"
 BODY_BYTES_MAX = 1 << 20
-ANSWER_SECONDS_MAX = 60.0
 
 Verb = Callable[[dict[str, Any]], Awaitable[Any]]
 logger = logging.getLogger("outgrow.process")
@@ -71,47 +67,3 @@ async def _body(receive: Any) -> bytes:
         if not message.get("more_body"):
             break
     return body
-
-
-class _UnixConnection(http.client.HTTPConnection):
-    """HTTP over a Unix socket."""
-
-    def __init__(self, path: Path, seconds: float) -> None:
-        super().__init__("outgrow", timeout=seconds)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._path))
-
-
-def ask(path: Path, verb: str, *, seconds: float = ANSWER_SECONDS_MAX, **arguments: Any) -> Any:
-    """
-    Ask the process behind the socket at *path*; blocks the thread until it answers.
-
-    Args:
-        verb: Such as ``health`` or ``statistics``.
-        seconds: How long to wait for the answer.
-        arguments: The fields of the request.
-
-    Raises:
-        ControlError: Nobody answers there, or it could not do what it was asked.
-    """
-    connection = _UnixConnection(path, seconds)
-    try:
-        connection.request("POST", PREFIX + verb, msgspec.json.encode(arguments))
-        response = connection.getresponse()
-        answer = msgspec.json.decode(response.read())
-    except (OSError, http.client.HTTPException, msgspec.DecodeError) as error:
-        message = (
-            f"{path}: no process answers there: {error!r}. Is it running? Start it with "
-            "'outgrow run' in the folder of outgrow.toml."
-        )
-        raise ControlError(message) from error
-    finally:
-        connection.close()
-    if response.status != http.HTTPStatus.OK:
-        message = f"{path}: {verb} was refused: {answer['message']}"
-        raise ControlError(message)
-    return answer

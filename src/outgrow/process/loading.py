@@ -67,11 +67,11 @@ def _import(plan: Plan, package: str, findings: list[Finding]) -> ModuleType | N
     return None
 
 
-def _read(
-    plan: Plan, name: str, module: ModuleType, findings: list[Finding]
-) -> list[ServiceModel]:
+def _read(plan: Plan, name: str, module: ModuleType, findings: list[Finding]) -> list[ServiceModel]:
     classes = [
-        cls for cls in vars(module).values() if is_service(cls) and cls.__module__ == module.__name__
+        cls
+        for cls in vars(module).values()
+        if is_service(cls) and cls.__module__ == module.__name__
     ]
     if not classes:
         findings.append(
@@ -91,8 +91,8 @@ def _client_findings(models: list[ServiceModel]) -> list[Finding]:
     """Fields that ask for a contract which no service, or more than one, keeps."""
     keepers: dict[type, list[str]] = {}
     for model in models:
-        for contract in model.contracts:
-            keepers.setdefault(contract.contract, []).append(model.cls.__name__)
+        for kept in model.contracts:
+            keepers.setdefault(kept.contract, []).append(model.cls.__name__)
     findings = [
         Finding(
             place=models[0].place,
@@ -106,7 +106,7 @@ def _client_findings(models: list[ServiceModel]) -> list[Finding]:
     for model in models:
         for field, contract in model.clients.items():
             if contract not in keepers:
-                known = ", ".join(sorted(kept.__name__ for kept in keepers))
+                known = ", ".join(sorted(one.__name__ for one in keepers))
                 findings.append(
                     Finding(
                         place=model.place,

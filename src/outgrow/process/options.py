@@ -40,11 +40,6 @@ async def in_process(hosted: Hosted) -> AsyncIterator[Transport]:
     yield InProcess(hosted.reception)
 
 
-def as_it_is(source: Source) -> Source:
-    """Handlers read the journal itself."""
-    return source
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """
@@ -55,7 +50,7 @@ class Options:
         state: The folder of stores and sockets; ``.outgrow`` beside the topology file if None.
         clock: What time it is.
         transport: How services call each other.
-        source: What handlers read instead of a service's journal; tests repeat events with it.
+        source: Makes what handlers read instead of a journal; tests repeat events with it.
         is_test: Whether the control channel may move the clock and arm crash points.
     """
 
@@ -63,5 +58,5 @@ class Options:
     state: Path | None = None
     clock: Clock = field(default_factory=SystemClock)
     transport: TransportMaker = in_process
-    source: Callable[[Source], Source] = as_it_is
+    source: Callable[[Source], Source] | None = None
     is_test: bool = False

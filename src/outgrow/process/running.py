@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from outgrow.errors import Finding, InvalidTopology
-from outgrow.gateway import Listener
 from outgrow.process.application import Application, start_application
 from outgrow.process.control import ControlChannel
 from outgrow.process.options import Options
@@ -47,7 +46,7 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
         return None
     import uvloop  # noqa: PLC0415 - an extra
 
-    return uvloop.new_event_loop  # type: ignore[no-any-return]
+    return uvloop.new_event_loop
 
 
 def _check_open(plan: Plan, options: Options) -> None:
@@ -55,7 +54,7 @@ def _check_open(plan: Plan, options: Options) -> None:
         finding = Finding(
             place=str(plan.file),
             message=f"--open lets everyone in, and {plan.http} can be reached from other machines.",
-            remedy="With --open, answer on this machine only: http = \"127.0.0.1:8080\".",
+            remedy='With --open, answer on this machine only: http = "127.0.0.1:8080".',
             slug="open-not-loopback",
         )
         raise InvalidTopology([finding])
@@ -86,12 +85,30 @@ def _tell(told: asyncio.Event) -> None:
 
 
 @contextlib.asynccontextmanager
+async def _control(application: Application) -> AsyncIterator[None]:
+    """Serve the control channel on a Unix socket below the state folder."""
+    # Imported here: a program that embeds an application serves it by itself.
+    from outgrow.gateway import Listener  # noqa: PLC0415
+
+    path = _socket_path(application.state)
+    verbs = control_verbs(application)
+    listener = Listener(ControlChannel(verbs), path, application.clock, setting="--state")
+    await listener.start()
+    try:
+        yield
+    finally:
+        await listener.stop()
+
+
+@contextlib.asynccontextmanager
 async def _edge(application: Application) -> AsyncIterator[None]:
     """Answer HTTP where the plan says; requests that are under way at the end are finished."""
     address = application.plan.http
     if address is None:
         yield
         return
+    from outgrow.gateway import Listener  # noqa: PLC0415 - as above
+
     setting = f"{application.plan.file} [gateway] http"
     listener = Listener(application.asgi, str(address), application.clock, setting=setting)
     await listener.start()
@@ -104,19 +121,6 @@ async def _edge(application: Application) -> AsyncIterator[None]:
         cut = await listener.drain(DRAIN_SECONDS_MAX)
         if cut:
             logger.warning("%d requests were cut off", cut)
-
-
-@contextlib.asynccontextmanager
-async def _control(application: Application) -> AsyncIterator[None]:
-    """Serve the control channel on a Unix socket below the state folder."""
-    path = _socket_path(application.state)
-    verbs = control_verbs(application)
-    listener = Listener(ControlChannel(verbs), path, application.clock, setting="--state")
-    await listener.start()
-    try:
-        yield
-    finally:
-        await listener.stop()
 
 
 def _socket_path(state: Path) -> Path:

@@ -136,11 +136,13 @@ def read_service(cls: type, findings: list[Finding]) -> ServiceModel | None:
         hints = resolve_hints(cls)
     except UnknownShape as error:
         findings.append(
-            Finding(place=place, message=f"{cls.__name__}: {error}.", remedy="", slug="type-unresolved")
+            Finding(
+                place=place, message=f"{cls.__name__}: {error}.", remedy="", slug="type-unresolved"
+            )
         )
         return None
     fields = _Fields(cls, place, findings)
-    for field in dataclasses.fields(cls):  # type: ignore[arg-type]
+    for field in dataclasses.fields(cls):
         fields.add(field, hints[field.name])
     model = ServiceModel(
         cls=cls,

@@ -44,7 +44,6 @@ async def open_service_store(
     Raises:
         StoreRefused: It cannot be opened; nothing in it was changed.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     outbox = Outbox(service, clock)
     migrations = migrations_folder(package)
     store = await open_store(

@@ -64,9 +64,7 @@ class Clients:
         self._waiting.clear()
 
 
-def fill_all_settings(
-    plan: Plan, models: list[ServiceModel]
-) -> dict[tuple[type, str], Settings]:
+def fill_all_settings(plan: Plan, models: list[ServiceModel]) -> dict[tuple[type, str], Settings]:
     """
     The settings that the services ask for, by class and field.
 

@@ -62,7 +62,7 @@ def outgrow_file(request: pytest.FixtureRequest) -> Path:
     """
     configured = request.config.getini("outgrow_file")
     if configured:
-        return request.config.rootpath / configured
+        return Path(request.config.rootpath, configured)
     for folder in request.path.parents:
         if (folder / "outgrow.toml").is_file():
             return folder / "outgrow.toml"

@@ -71,9 +71,7 @@ class World:
             allow: What the user may do; ``["*"]`` is everything.
             tenant: The tenant that the user belongs to.
         """
-        caller = Caller(
-            kind="user", subject=subject, permissions=frozenset(allow), tenant=tenant
-        )
+        caller = Caller(kind="user", subject=subject, permissions=frozenset(allow), tenant=tenant)
         return AsUser(self, caller)
 
     async def settle(self) -> None:
@@ -125,4 +123,3 @@ async def start_world(name: str, file: Path, state: Path) -> AsyncIterator[World
         yield started
     finally:
         await started.stop()
-

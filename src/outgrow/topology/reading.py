@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import re
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +60,8 @@ class _Reader:
         self.findings.append(Finding(place=place, message=message, remedy=remedy, slug=slug))
 
     def _document(self) -> dict[str, Any]:
+        import tomllib  # noqa: PLC0415 - slow to import, and needed once
+
         try:
             text = self.file.read_text(encoding="utf-8")
             self.lines = text.splitlines()

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -41,7 +40,9 @@ def fill_settings(
         findings: What is wrong is added here; then nothing is returned.
     """
     before = len(findings)
-    known = {field.name: field for field in msgspec.structs.fields(cls)}
+    known = {
+        field.name: field for field in msgspec.structs.fields(cast("type[msgspec.Struct]", cls))
+    }
     hints = resolve_hints(cls)
     findings += [
         Finding(
@@ -68,21 +69,10 @@ def fill_settings(
                 )
         elif field.required:
             findings.append(_missing(cls, service, name, place))
-    return _make(lambda: cls(**values), cls, service, place, findings, before)
-
-
-def _make(
-    make: Callable[[], S],
-    cls: type[S],
-    service: str,
-    place: str,
-    findings: list[Finding],
-    before: int,
-) -> S | None:
     if len(findings) > before:
         return None
     try:
-        return make()
+        return cls(**values)
     except LimitBroken as broken:
         text = f"a setting of {service!r} is out of its limits: {broken}."
         remedy = f"{cls.__name__} is declared at {place_of(cls)}."
@@ -104,9 +94,7 @@ def _variable(service: str, name: str) -> str:
     return f"OUTGROW_{service}_{name}".upper()
 
 
-def _find(
-    service: str, name: str, table: dict[str, Any], place: str
-) -> tuple[str, Any] | None:
+def _find(service: str, name: str, table: dict[str, Any], place: str) -> tuple[str, Any] | None:
     """Where the value of a setting was found last, and the value."""
     folder = os.environ.get(SECRETS_FOLDER)
     if folder:

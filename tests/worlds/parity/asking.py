@@ -15,6 +15,6 @@ async def until(ask: Callable[[], Awaitable[object]]) -> None:
     for _ in range(ASKED_MAX):
         if await ask():
             return
-        await asyncio.sleep(0)  # lets others go on; no time passes
+        await asyncio.sleep(0)  # noqa: TID251 - lets others go on; no time passes
     message = f"not true after being asked {ASKED_MAX} times"
     raise AssertionError(message)
