@@ -1,0 +1,34 @@
+"""Applications written into an empty folder, and stopped at the end."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+Write = Callable[..., Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Iterator[Write]:
+    """Write an application's modules and its outgrow.toml; forget the modules afterwards."""
+    before, paths = set(sys.modules), list(sys.path)
+
+    def write_application(*, more: str = "", **modules: str) -> Path:
+        for name, source in modules.items():
+            path = tmp_path / (name.replace("__", "/") + ".py")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(textwrap.dedent(source))
+        services = sorted({name.split("__")[0] for name in modules})
+        text = f'[app]\nname = "tried"\nservices = {services!r}\n{more}'.replace("'", '"')
+        (tmp_path / "outgrow.toml").write_text(text)
+        return tmp_path / "outgrow.toml"
+
+    yield write_application
+    sys.path[:] = paths
+    for name in set(sys.modules) - before:
+        if not name.startswith("outgrow"):
+            del sys.modules[name]

@@ -1,0 +1,164 @@
+"""What is wrong with a program is said before anything starts, all at once."""
+
+from __future__ import annotations
+
+import pytest
+
+from outgrow.errors import DefinitionError, InvalidService
+from outgrow.process import Options, start_application
+from outgrow.topology import read_topology
+
+HEAD = """
+from outgrow import *
+class Prices(Contract):
+    @query()
+    async def get_price(self, item: str) -> int: ...
+"""
+
+
+async def refused(file) -> str:
+    with pytest.raises(DefinitionError) as raised:
+        async with start_application(read_topology(file), Options()):
+            pass
+    return str(raised.value)
+
+
+async def test_a_service_that_cannot_be_imported_is_named(write) -> None:
+    file = write(prices=HEAD)
+    file.write_text('[app]\nname = "tried"\nservices = ["no_such_service", "nor_this"]\n')
+
+    text = await refused(file)
+
+    assert "service 'no_such_service' cannot be imported" in text
+    assert "service 'nor_this' cannot be imported" in text
+    assert "2 findings" in text
+
+
+async def test_a_module_that_raises_is_named_with_its_line(write) -> None:
+    file = write(broken_one="x = 1\ny = x / 0\n")
+
+    text = await refused(file)
+
+    assert "broken_one.py:2: service 'broken_one' cannot be imported: ZeroDivisionError" in text
+
+
+async def test_a_module_without_a_service_class_is_named(write) -> None:
+    file = write(empty_one=HEAD)
+
+    assert "service 'empty_one' has no class marked @service" in await refused(file)
+
+
+async def test_a_missing_method_is_found(write) -> None:
+    file = write(missing_one=HEAD + "@service\nclass S(Prices): ...\n")
+
+    text = await refused(file)
+
+    assert "missing_one.py:6" in text
+    assert "S does not implement Prices.get_price" in text
+
+
+async def test_parameters_that_are_named_otherwise_are_found(write) -> None:
+    body = "@service\nclass S(Prices):\n    async def get_price(self, name: str) -> int: return 1\n"
+    file = write(renamed_one=HEAD + body)
+
+    text = await refused(file)
+
+    assert "the parameters of S.get_price are named otherwise" in text
+    assert "Callers give them by name: item." in text
+
+
+async def test_a_field_that_nobody_can_fill_is_found(write) -> None:
+    body = """
+@service
+class S(Prices):
+    one: int
+    two: Store
+    three: Store
+    four: int = 5
+    async def get_price(self, item: str) -> int: return 1
+"""
+    file = write(fields_one=HEAD + body)
+
+    text = await refused(file)
+
+    assert "field 'one' of S asks for int, which outgrow cannot give" in text
+    assert "S asks for two stores, 'two' and 'three'" in text
+    assert "four" not in text
+
+
+async def test_a_contract_that_no_service_keeps_is_found(write) -> None:
+    body = """
+from kept_elsewhere.contract import Other
+@service
+class S(Prices):
+    other: Other
+    async def get_price(self, item: str) -> int: return 1
+"""
+    file = write(
+        asking_one=HEAD + body,
+        kept_elsewhere__contract="from outgrow import *\nclass Other(Contract): ...\n",
+        kept_elsewhere____init__="",
+    )
+    file.write_text('[app]\nname = "tried"\nservices = ["asking_one"]\n')
+
+    text = await refused(file)
+
+    assert "field 'other' of S asks for Other, which no service of this application keeps" in text
+    assert "Add the service of kept_elsewhere.contract to [app] services" in text
+
+
+async def test_handlers_and_transactions_need_a_store(write) -> None:
+    body = """
+class Done(Event, key=None):
+    pass
+@service
+class S(Prices):
+    async def get_price(self, item: str) -> int: return 1
+    @transactional
+    async def change(self, tx: Transaction) -> None: ...
+    @on(Done)
+    async def hear(self, tx: Transaction, event: Done) -> None: ...
+"""
+    assert "S has no store, but change, hear need one" in await refused(write(storeless_one=HEAD + body))
+
+
+async def test_a_query_that_writes_is_found(write) -> None:
+    body = """
+@service
+class S(Prices):
+    store: Store
+    @transactional
+    async def get_price(self, tx: Transaction, item: str) -> int: return 1
+"""
+    text = await refused(write(writing_one=HEAD + body))
+
+    assert "query get_price is implemented as a transaction that writes" in text
+
+
+async def test_all_findings_of_all_services_come_at_once(write) -> None:
+    file = write(
+        first_one=HEAD + "@service\nclass S(Prices):\n    x: int\n    async def get_price(self, item: str) -> int: return 1\n",
+        second_one="from outgrow import *\nclass C(Contract):\n    async def unmarked(self) -> int: ...\n"
+        "@service\nclass S(C):\n    async def unmarked(self) -> int: return 1\n",
+    )
+
+    with pytest.raises(InvalidService) as raised:
+        async with start_application(read_topology(file), Options()):
+            pass
+
+    assert {finding.slug for finding in raised.value.findings} == {"field-unknown", "method-unmarked"}
+
+
+async def test_two_services_may_bind_one_path_only_once(write) -> None:
+    body = """
+from outgrow import *
+class {0}(Contract):
+    @query("GET /things")
+    async def get(self) -> int: ...
+@service
+class {0}Service({0}):
+    async def get(self) -> int: return 1
+"""
+    file = write(path_one=body.format("A"), path_two=body.format("B"))
+
+    assert "are both bound to GET /things" in await refused(file)

@@ -1,0 +1,81 @@
+"""A log line carries the execution that it was written in."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from outgrow.context import SYSTEM, Context, enter, leave
+from outgrow.contracts import Secret
+from outgrow.telemetry import JsonFormatter, TerminalFormatter
+
+
+@pytest.fixture
+def lines() -> Iterator[tuple[logging.Logger, io.StringIO]]:
+    stream, logger = io.StringIO(), logging.getLogger("test.logs")
+    handler = logging.StreamHandler(stream)
+    logger.addHandler(handler)
+    logger.propagate = False
+    yield logger, stream
+    logger.removeHandler(handler)
+    logger.propagate = True
+
+
+@pytest.fixture
+def execution() -> Iterator[Context]:
+    context = Context(
+        caller=SYSTEM, correlation_id="c1", trace_id=10, span_id=11, deadline=0, method="a.b"
+    )
+    token = enter(context)
+    yield context
+    leave(token)
+
+
+def write(lines: tuple[logging.Logger, io.StringIO], formatter: logging.Formatter) -> str:
+    logger, stream = lines
+    logger.handlers[0].setFormatter(formatter)
+    try:
+        raise ValueError("inner")
+    except ValueError:
+        logger.exception("it %s", "failed", extra={"order_id": "o1", "token": Secret("x")})
+    return stream.getvalue()
+
+
+def test_a_json_line_holds_message_extras_and_exception(lines) -> None:
+    line = json.loads(write(lines, JsonFormatter()))
+
+    assert (line["level"], line["logger"]) == ("error", "test.logs")
+    assert (line["message"], line["order_id"], line["token"]) == ("it failed", "o1", "***")
+    assert "ValueError: inner" in line["exception"]
+    assert "correlation_id" not in line
+
+
+def test_a_json_line_carries_correlation_trace_and_method(lines, execution: Context) -> None:
+    line = json.loads(write(lines, JsonFormatter()))
+
+    assert line["correlation_id"] == "c1"
+    assert line["trace_id"] == f"{10:032x}"
+    assert line["span_id"] == f"{11:016x}"
+    assert line["method"] == "a.b"
+
+
+def test_what_the_line_says_itself_is_not_overwritten(lines, execution: Context) -> None:
+    logger, stream = lines
+    logger.handlers[0].setFormatter(JsonFormatter())
+    logger.warning("x", extra={"correlation_id": "mine"})
+
+    assert json.loads(stream.getvalue())["correlation_id"] == "mine"
+
+
+def test_a_line_for_reading_is_one_line_with_what_belongs_to_it(lines, execution: Context) -> None:
+    text = write(lines, TerminalFormatter(in_colour=False)).splitlines()[0]
+
+    assert "error    it failed" in text
+    assert "correlation_id=c1" in text
+    assert "order_id=o1" in text
+    assert "token=***" in text
+    assert "trace_id" not in text
