@@ -10,7 +10,7 @@ A caller that sends neither is a stranger: it gets a correlation id, a trace and
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -55,7 +55,7 @@ def pack(context: Context, remaining_seconds: float) -> tuple[tuple[str, str | b
 def unpack(
     method: Method,
     metadata: Iterable[tuple[str, str | bytes]],
-    remaining_seconds: float | None,
+    ask_remaining: Callable[[], float | None],
     now: float,
     stranger: Caller,
 ) -> Context:
@@ -64,8 +64,8 @@ def unpack(
 
     Args:
         metadata: As it came.
-        remaining_seconds: What the native timeout leaves; counts for strangers only, since it is
-            rounded and runs by the machine's clock.
+        ask_remaining: Tells what the native timeout leaves. Asked for strangers only: it is
+            rounded, runs by the machine's clock, and costs as much as an entry.
         now: The time by the callee's clock; deadlines are absolute on it.
         stranger: Who a caller without ``outgrow-bin`` is taken for.
 
@@ -80,7 +80,7 @@ def unpack(
             traceparent = value
     trace = parse_traceparent(traceparent) if isinstance(traceparent, str) else None
     if not isinstance(luggage, bytes):
-        return _welcome(method, trace, remaining_seconds, now, stranger)
+        return _welcome(method, trace, ask_remaining(), now, stranger)
     try:
         read = _decode(luggage)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -56,17 +56,23 @@ class GrpcServer:
         self._clock = clock
         self._stranger = stranger or Caller()
         self._message_bytes_max = message_bytes_max
-        self._handlers: dict[str, Any] = {}
         self._services: set[str] = set()
         self._health = health.aio.HealthServicer()
         self._server = grpc.aio.server(options=_options(message_bytes_max))
 
     def admit(self, model: ContractModel) -> None:
         """Let calls of the contract *model* in. Converters are written here, not at first use."""
-        for method in model.methods.values():
-            path = self._converters.messages.path(method)
-            self._handlers[path] = grpc.unary_unary_rpc_method_handler(self._handle(method))
-        self._services.add(self._converters.messages.wire_name(model))
+        messages = self._converters.messages
+        name = messages.wire_name(model)
+        handlers = {
+            messages.path(method).rpartition("/")[2]: grpc.unary_unary_rpc_method_handler(
+                self._handle(method)
+            )
+            for method in model.methods.values()
+        }
+        generic = grpc.method_handlers_generic_handler(name, handlers)
+        self._server.add_generic_rpc_handlers((generic,))
+        self._services.add(name)
 
     async def start(self, address: str) -> str:
         """
@@ -82,7 +88,6 @@ class GrpcServer:
         Raises:
             InvalidTopology: Nothing can listen there.
         """
-        self._server.add_generic_rpc_handlers((_Doors(self._handlers),))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         self._add_reflection()
         try:
@@ -122,7 +127,7 @@ class GrpcServer:
         async def handle(body: bytes, call: Any) -> bytes:
             try:
                 metadata = call.invocation_metadata()
-                context = unpack(method, metadata, call.time_remaining(), monotonic(), stranger)
+                context = unpack(method, metadata, call.time_remaining, monotonic(), stranger)
                 reply = encode(await invoke(context, *decode(body)))
             except asyncio.CancelledError as error:
                 task = asyncio.current_task()
@@ -137,16 +142,6 @@ class GrpcServer:
             return reply
 
         return handle
-
-
-class _Doors(grpc.GenericRpcHandler):
-    """All methods by their paths: one look instead of one for each service."""
-
-    def __init__(self, handlers: dict[str, Any]) -> None:
-        self._handlers = handlers
-
-    def service(self, handler_call_details: Any) -> Any:
-        return self._handlers.get(handler_call_details.method)
 
 
 def _end(call: Any, ending: Ending) -> bytes:
