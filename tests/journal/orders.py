@@ -1,5 +1,7 @@
 """A service that takes orders, and tells of it."""
 
+from typing import Any
+
 from outgrow.contracts import Contract, Event, Problem, Record, command, query
 from outgrow.journal import on, transactional
 from outgrow.store import Store, Transaction
@@ -62,6 +64,7 @@ class OrdersService(Orders):
         self.store = store
         self.runs = 0
         self.failures = 0
+        self.thank: Any = None
         self.breaks_between = False
 
     @transactional
@@ -69,6 +72,8 @@ class OrdersService(Orders):
         self.runs += 1
         number = await self._insert(tx, order_id, cents)
         await tx.record(OrderPlaced(order_id=order_id, cents=cents))
+        if self.thank is not None:
+            await tx.send(self.thank, f"thanks for {cents}")
         if cents > 1000:
             raise TooExpensive(cents=cents)
         if cents < 0:

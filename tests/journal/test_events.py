@@ -4,8 +4,9 @@ import random
 import pytest
 
 from outgrow.errors import ControlError, EventTooLarge, NotTheOwner
-from tests.journal.conftest import Run, Shop
+from tests.journal.conftest import Run
 from tests.journal.orders import Noted, OrderCancelled, OrderPlaced
+from tests.journal.shop import Shop
 
 
 async def record(shop: Shop, *events, fail: bool = False):

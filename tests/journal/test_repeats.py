@@ -6,8 +6,9 @@ import pytest
 from outgrow.calls import using
 from outgrow.context import Caller, Context, enter, leave
 from outgrow.errors import CallFailed, KeyReused
-from tests.journal.conftest import Run, Shop
+from tests.journal.conftest import Run
 from tests.journal.orders import TooExpensive
+from tests.journal.shop import Shop
 
 
 def keyed(shop: Shop, method: str, key: str, subject: str = "ada") -> Context:
@@ -168,8 +169,8 @@ async def test_calls_of_itself_have_their_own_effects_and_are_repeated_under_the
 async def test_a_transactional_method_called_from_another_joins_it(shop: Shop):
     await shop.orders_service._place_one("a", 1)
     assert await shop.rows("orders", "select count(*) from outgrow_inbox") == [(0,)]
-    with pytest.raises(Exception, match="not now"):
-        shop.orders_service.failures = 1
+    shop.orders_service.failures = 1
+    with pytest.raises(RuntimeError, match="not now"):
         await shop.orders_service._place_one("b", 1)
     assert await shop.orders.count() == 1
 

@@ -1,7 +1,8 @@
 import pytest
 
 from outgrow.errors import CallRefused, EventTooLarge, Overloaded, ServiceUnreachable
-from tests.journal.conftest import Run, Shop
+from tests.journal.conftest import Run
+from tests.journal.shop import Shop
 
 
 async def send(shop: Shop, *texts: str, fail: bool = False):
