@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from datetime import UTC, datetime
 
 import pytest
@@ -471,6 +472,29 @@ async def test_a_port_in_use_is_said_with_its_address(wire, unstarted):
     await unstarted.server.drain(0)
 
 
+async def test_a_unix_socket_is_not_taken_from_who_answers_there(wire, unstarted, tmp_path, stack):
+    address = f"unix:{tmp_path}/calls.sock"
+    await unstarted.start(address)
+    second = type(unstarted)(stack)
+
+    with pytest.raises(InvalidTopology, match="another process answers"):
+        await second.start(address)
+    await second.server.drain(0)
+    unstarted.on("echo", returning("first"))
+    assert await unstarted.call("echo", "") == "first"
+
+
+async def test_a_unix_socket_left_behind_is_used_again(unstarted, tmp_path):
+    path = tmp_path / "calls.sock"
+    left = socket.socket(socket.AF_UNIX)
+    left.bind(str(path))
+    left.close()
+    await unstarted.start(f"unix:{path}")
+    unstarted.on("echo", returning("first"))
+
+    assert await unstarted.call("echo", "") == "first"
+
+
 async def test_many_calls_at_once_keep_their_replies_apart(wire):
     async def echo(text):
         await wire.clock.sleep(0)
@@ -480,3 +504,12 @@ async def test_many_calls_at_once_keep_their_replies_apart(wire):
     texts = [f"text {n}" for n in range(300)]
 
     assert await asyncio.gather(*(wire.call("echo", text) for text in texts)) == texts
+
+
+async def test_two_servers_may_share_their_messages(wire, unstarted):
+    unstarted.converters = wire.converters
+    await unstarted.start()
+    unstarted.on("echo", returning("second"))
+    wire.on("echo", returning("first"))
+
+    assert [await wire.call("echo", ""), await unstarted.call("echo", "")] == ["first", "second"]

@@ -111,8 +111,8 @@ def _welcome(
 ) -> Context:
     """The beginning of a request that comes from no outgrow."""
     if remaining_seconds is None:
-        remaining_seconds = DEADLINE_SECONDS_DEFAULT
-    if method.deadline_seconds is not None:
+        remaining_seconds = method.deadline_seconds or DEADLINE_SECONDS_DEFAULT
+    elif method.deadline_seconds is not None:
         remaining_seconds = min(remaining_seconds, method.deadline_seconds)
     return Context(
         caller=stranger,

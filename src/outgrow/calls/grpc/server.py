@@ -88,12 +88,14 @@ class GrpcServer:
         Raises:
             InvalidTopology: Nothing can listen there.
         """
+        if address.startswith("unix:") and await _is_answered(address.removeprefix("unix:")):
+            raise InvalidTopology([_cannot_listen(address, "another process answers there")])
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         self._add_reflection()
         try:
             port = self._server.add_insecure_port(address)
         except RuntimeError as error:
-            raise InvalidTopology([_cannot_listen(address, error)]) from error
+            raise InvalidTopology([_cannot_listen(address, str(error))]) from error
         for service in self._services:
             await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
         await self._server.start()
@@ -157,10 +159,20 @@ def _too_large(method: Method, size: int, bytes_max: int) -> CallFailed:
     return CallFailed(method.full_name, "builtins.ValueError", text)
 
 
-def _cannot_listen(address: str, error: Exception) -> Finding:
+async def _is_answered(path: str) -> bool:
+    """Whether a process listens on the Unix socket *path*, which gRPC would take away from it."""
+    try:
+        _, writer = await asyncio.open_unix_connection(path)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+def _cannot_listen(address: str, reason: str) -> Finding:
     return Finding(
         place=address,
-        message=f"no gRPC server can listen there: {error}.",
+        message=f"no gRPC server can listen there: {reason}.",
         remedy="Give an address that is free, or port 0 for one that is chosen. The path of a Unix "
         "socket has at most 107 bytes.",
         slug="address-in-use",
