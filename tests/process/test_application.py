@@ -102,18 +102,44 @@ async def test_a_service_that_cannot_be_opened_stops_the_start_and_frees_the_sto
                 pass
 
 
+async def test_what_the_program_raises_comes_out_as_it_is(file) -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with outgrow.start(file):
+            raise ZeroDivisionError
+
+
+async def test_a_cancelled_program_stops_its_application(file) -> None:
+    started = asyncio.Event()
+
+    async def serve() -> None:
+        async with outgrow.start(file):
+            started.set()
+            await asyncio.Event().wait()
+
+    async with asyncio.TaskGroup() as tasks:
+        serving = tasks.create_task(serve())
+        await started.wait()
+        serving.cancel()
+    assert serving.cancelled()
+
+    async with outgrow.start(file) as app:
+        assert await app.client(contract()).count() == 1
+
+
 async def test_a_client_of_a_contract_that_nobody_keeps_is_refused(file) -> None:
     async with outgrow.start(file) as app:
-        with pytest.raises(LookupError, match="is kept by no service of 'tried'. Kept are: Counter"):
+        with pytest.raises(
+            LookupError, match="is kept by no service of 'tried'. Kept are: Counter"
+        ):
             app.client(int)
 
 
 async def test_what_is_under_way_is_finished_when_the_application_stops(file) -> None:
-    async with outgrow.start(file) as app:
-        counting = asyncio.ensure_future(app.client(contract()).count())
+    async with asyncio.TaskGroup() as tasks, outgrow.start(file) as app:
+        counting = tasks.create_task(app.client(contract()).count())
         await asyncio.sleep(0)  # noqa: TID251 - let the call begin
 
-    assert await counting == 1
+    assert counting.result() == 1
 
 
 async def test_statistics_tell_calls_stores_and_consumers(file) -> None:
@@ -154,7 +180,8 @@ async def test_a_store_of_a_newer_version_is_refused(file) -> None:
     store = sqlite3.connect(file.parent / ".outgrow" / "store" / "counter_one.sqlite3")
     with store:
         changed = store.execute(
-            "update outgrow_meta set value = '99' where name like '%journal%' or name like '%version%'"
+            "update outgrow_meta set value = '99'"
+            " where name like '%journal%' or name like '%version%'"
         )
     store.close()
     assert changed.rowcount

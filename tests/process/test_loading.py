@@ -119,7 +119,9 @@ class S(Prices):
     @on(Done)
     async def hear(self, tx: Transaction, event: Done) -> None: ...
 """
-    assert "S has no store, but change, hear need one" in await refused(write(storeless_one=HEAD + body))
+    assert "S has no store, but change, hear need one" in await refused(
+        write(storeless_one=HEAD + body)
+    )
 
 
 async def test_a_query_that_writes_is_found(write) -> None:
@@ -137,7 +139,8 @@ class S(Prices):
 
 async def test_all_findings_of_all_services_come_at_once(write) -> None:
     file = write(
-        first_one=HEAD + "@service\nclass S(Prices):\n    x: int\n    async def get_price(self, item: str) -> int: return 1\n",
+        first_one=HEAD
+        + "@service\nclass S(Prices):\n    x: int\n    async def get_price(self, item: str) -> int: return 1\n",
         second_one="from outgrow import *\nclass C(Contract):\n    async def unmarked(self) -> int: ...\n"
         "@service\nclass S(C):\n    async def unmarked(self) -> int: return 1\n",
     )
@@ -146,7 +149,10 @@ async def test_all_findings_of_all_services_come_at_once(write) -> None:
         async with start_application(read_topology(file), Options()):
             pass
 
-    assert {finding.slug for finding in raised.value.findings} == {"field-unknown", "method-unmarked"}
+    assert {finding.slug for finding in raised.value.findings} == {
+        "field-unknown",
+        "method-unmarked",
+    }
 
 
 async def test_two_services_may_bind_one_path_only_once(write) -> None:

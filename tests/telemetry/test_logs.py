@@ -39,7 +39,7 @@ def write(lines: tuple[logging.Logger, io.StringIO], formatter: logging.Formatte
     logger, stream = lines
     logger.handlers[0].setFormatter(formatter)
     try:
-        raise ValueError("inner")
+        int("inner")
     except ValueError:
         logger.exception("it %s", "failed", extra={"order_id": "o1", "token": Secret("x")})
     return stream.getvalue()
@@ -50,7 +50,7 @@ def test_a_json_line_holds_message_extras_and_exception(lines) -> None:
 
     assert (line["level"], line["logger"]) == ("error", "test.logs")
     assert (line["message"], line["order_id"], line["token"]) == ("it failed", "o1", "***")
-    assert "ValueError: inner" in line["exception"]
+    assert "ValueError: invalid literal" in line["exception"]
     assert "correlation_id" not in line
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 import itertools
 import linecache
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -91,6 +92,8 @@ class Client:
             raise CallInTransaction(method.full_name)
         wishes = self._wishes or Wishes()
         seconds = [s for s in (method.deadline_seconds, wishes.deadline_seconds) if s is not None]
+        if parent.deadline == math.inf and not seconds:
+            seconds = [DEADLINE_SECONDS_DEFAULT]
         deadline, watch = parent.deadline, parent.watch
         if seconds:
             deadline, watch = min(deadline, self._clock.monotonic() + min(seconds)), None
@@ -118,7 +121,7 @@ class Client:
             correlation_id=new_id(),
             trace_id=new_trace_id(),
             span_id=new_span_id(),
-            deadline=self._clock.monotonic() + DEADLINE_SECONDS_DEFAULT,
+            deadline=math.inf,
         )
 
 
@@ -132,7 +135,8 @@ def using(client: T, *, key: str | None = None, deadline: float | None = None) -
         client: A client, as services hold and `Application.client` gives.
         key: The idempotency key of commands called with it: a repeat of the same command under the
             same key has no second effect and gets the first reply.
-        deadline: Seconds until the caller gives up; never later than the caller's own deadline.
+        deadline: Seconds until the caller gives up; never later than the caller's own deadline,
+            nor than the method's.
 
     Raises:
         TypeError: *client* is no client of outgrow.

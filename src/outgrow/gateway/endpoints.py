@@ -50,8 +50,7 @@ class MethodEndpoint:
         self._binder = Binder(method, limits.findings_max)
         self._encode = msgspec.json.Encoder().encode
         self._has_reply = not isinstance(method.reply, Nothing)
-        seconds = limits.deadline_seconds_default
-        self._deadline_seconds = min(method.deadline_seconds or seconds, seconds)
+        self._deadline_seconds = method.deadline_seconds or limits.deadline_seconds_default
 
     async def answer(self, request: Request) -> Reply:
         """

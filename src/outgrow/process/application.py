@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from outgrow.calls import Reception, decode_arguments
+from outgrow.calls import DEADLINE_SECONDS_DEFAULT, Reception, decode_arguments
 from outgrow.context import ALL_PERMISSIONS, SYSTEM, Caller, Context
 from outgrow.contracts import ContractModel, is_contract
 from outgrow.errors import ServiceUnreachable
@@ -127,14 +127,12 @@ class Application:
             self.asgi = self._edge()
             await self._delivery.open()
             await self._open_services(stack, services)
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._delivery.run())
+            async with self._delivering():
                 self._waiting.clear()
                 try:
                     yield
                 finally:
                     self.set_draining()
-                    self._delivery.stop()
                     await self._finish_calls()
 
     def _edge(self) -> Edge:
@@ -181,6 +179,20 @@ class Application:
             built.append(service)
         return built
 
+    @asynccontextmanager
+    async def _delivering(self) -> AsyncIterator[None]:
+        """Deliver events and commands meanwhile."""
+        raised: BaseException | None = None
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._delivery.run())
+            try:
+                yield
+            except BaseException as error:  # noqa: BLE001 - raised again, without a group around it
+                raised = error
+            self._delivery.stop()
+        if raised is not None:
+            raise raised
+
     async def _open_services(self, stack: AsyncExitStack, services: list[Any]) -> None:
         """Await each service's ``open``, in the plan's order, and its ``close`` in the reverse."""
         for service in services:
@@ -205,6 +217,8 @@ class Application:
         if method is None:
             message = "no service of this application has such a method"
             raise ServiceUnreachable(name, message, may_have_run=False)
+        seconds = method.deadline_seconds or DEADLINE_SECONDS_DEFAULT
+        context.deadline = self.clock.monotonic() + seconds
         return await self._clients.bind(method)(context, *decode_arguments(method, body))
 
     def _authenticate(self, _: Headers) -> Caller:
