@@ -1,0 +1,170 @@
+"""Runs the child, kills it at named points, starts it again, and looks at what is left."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.crash import invariants
+
+ROOT = Path(__file__).parents[2]
+LIFE_SECONDS_MAX = 40.0
+WORDS_SHOWN = 3_000
+
+
+@dataclass(frozen=True)
+class Kill:
+    """The *nth* passing of *point*."""
+
+    point: str
+    nth: int
+
+    def __str__(self) -> str:
+        return f"{self.point} #{self.nth}"
+
+
+@dataclass
+class Life:
+    """How one process went: where it was to die, what it replied, how it ended, what it logged."""
+
+    kill: Kill | None
+    status: int = 0
+    replies: list[tuple[str, Any]] = field(default_factory=list)
+    passed: dict[str, int] = field(default_factory=dict)
+    log: str = ""
+
+    @property
+    def was_killed(self) -> bool:
+        return self.status == -signal.SIGKILL
+
+
+@dataclass
+class Story:
+    """The lives that one state went through, and what was not as it must be."""
+
+    mutant: str | None
+    lives: list[Life] = field(default_factory=list)
+    violations: list[str] = field(default_factory=list)
+
+    @property
+    def was_killed(self) -> bool:
+        """Whether the first process died where it was meant to."""
+        return self.lives[0].was_killed
+
+    def __str__(self) -> str:
+        lives = [
+            f"  life {number}: to die at {life.kill or 'nothing'}, ended with status "
+            f"{life.status}, replied {len(life.replies)} times"
+            for number, life in enumerate(self.lives)
+        ]
+        return "\n".join(
+            [
+                f"seed {seed()}, mutant {self.mutant}",
+                *lives,
+                "violations:" if self.violations else "no violations",
+                *(f"  {violation}" for violation in self.violations),
+                "last words:",
+                self.lives[-1].log[-WORDS_SHOWN:],
+            ]
+        )
+
+
+def seed() -> int:
+    """What the sample of kills is drawn by: ``OUTGROW_SEED``, or another one each day."""
+    import datetime  # noqa: PLC0415 - here only
+
+    given = os.environ.get("OUTGROW_SEED")
+    return int(given) if given else datetime.date.today().toordinal()  # noqa: DTZ011 - any day does
+
+
+def tell(
+    state: Path,
+    kills: list[Kill],
+    *,
+    mutant: str | None = None,
+    world: str = "together",
+) -> Story:
+    """
+    Let the child live on *state*, killed once in each life that *kills* has a place for.
+
+    The last life is not disturbed, and must end normally. After each death the files must be
+    consistent with each other and with what was replied; in the end nothing may be missing, doubled
+    or left over.
+    """
+    story = Story(mutant)
+    replies: list[tuple[str, Any]] = []
+    for number, kill in enumerate([*kills, None]):
+        life = live(state, kill, life=number, mutant=mutant, world=world)
+        story.lives.append(life)
+        replies += life.replies
+        if life.was_killed and kill is not None:
+            story.violations += invariants.after_death(state, replies)
+        elif life.status == 0:
+            story.violations += invariants.at_the_end(state, replies)
+            break
+        else:
+            story.violations.append(f"life {number} ended with status {life.status}")
+            break
+    return story
+
+
+def live(
+    state: Path,
+    kill: Kill | None,
+    *,
+    life: int = 0,
+    mutant: str | None = None,
+    world: str = "together",
+) -> Life:
+    """One process from its start to its end."""
+    options = [str(state), "--life", str(life), "--world", world]
+    if kill is not None:
+        options += ["--die", kill.point, str(kill.nth)]
+    if mutant is not None:
+        options += ["--mutant", mutant]
+    state.mkdir(parents=True, exist_ok=True)
+    process = spawn(options)
+    try:
+        said, log = process.communicate(timeout=LIFE_SECONDS_MAX)
+    except subprocess.TimeoutExpired:
+        end(process)
+        said, log = process.communicate()
+        log += f"\nit did not end within {LIFE_SECONDS_MAX} s"
+        return Life(kill, status=1, log=log + said[-WORDS_SHOWN:])
+    finally:
+        end(process)
+    # The last line may be cut off where the process died.
+    lines = [json.loads(line) for line in said.splitlines(keepends=True) if line.endswith("\n")]
+    return Life(
+        kill,
+        status=process.returncode,
+        replies=[(line["key"], line["reply"]) for line in lines if "key" in line],
+        passed=next((line["passed"] for line in lines if "passed" in line), {}),
+        log=log,
+    )
+
+
+def spawn(options: list[str]) -> subprocess.Popen[str]:
+    """Start the child; it dies with this process."""
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests' / 'worlds'}"}
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.crash.child", *options],
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def end(process: subprocess.Popen[Any]) -> None:
+    """Kill *process* and all that it started, if anything is left."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
