@@ -140,8 +140,10 @@ class S(Prices):
 async def test_all_findings_of_all_services_come_at_once(write) -> None:
     file = write(
         first_one=HEAD
-        + "@service\nclass S(Prices):\n    x: int\n    async def get_price(self, item: str) -> int: return 1\n",
-        second_one="from outgrow import *\nclass C(Contract):\n    async def unmarked(self) -> int: ...\n"
+        + "@service\nclass S(Prices):\n    x: int\n"
+        + "    async def get_price(self, item: str) -> int: return 1\n",
+        second_one="from outgrow import *\nclass C(Contract):\n"
+        "    async def unmarked(self) -> int: ...\n"
         "@service\nclass S(C):\n    async def unmarked(self) -> int: return 1\n",
     )
 

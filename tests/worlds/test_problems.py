@@ -49,6 +49,13 @@ async def test_an_unexpected_error_arrives_with_its_type_and_text(world: World) 
     assert raised.value.may_have_run
 
 
+async def test_a_method_that_cancels_itself_has_failed(world: World) -> None:
+    with pytest.raises(CallFailed) as raised:
+        await world.client(Ledger).cancel_itself()
+
+    assert raised.value.error_type == "asyncio.exceptions.CancelledError"
+
+
 async def test_a_service_sees_the_failure_of_another_as_a_failed_call(world: World) -> None:
     told = await world.client(Desk).fail_below("deep")
 

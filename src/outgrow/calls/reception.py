@@ -172,10 +172,12 @@ def _outcome(method: Method, context: Context, error: BaseException) -> BaseExce
     if isinstance(error, asyncio.CancelledError):
         if context.watch.has_fired:
             return CallTimedOut(method.full_name, may_have_run=True)
-        return error
+        if context.watch.task.cancelling():
+            return error
+        # Nobody cancelled the call: the method did it itself, and its caller goes on.
     if isinstance(error, KeyReused) and error.method == method.full_name:
         return error
-    if isinstance(error, Exception):
+    if isinstance(error, Exception | asyncio.CancelledError):
         return failure_of(method.full_name, error)
     return error
 

@@ -130,6 +130,9 @@ class Ledger(Contract):
     async def fail(self, text: str) -> None: ...
 
     @query()
+    async def cancel_itself(self) -> None: ...
+
+    @query()
     async def refuse_undeclared(self) -> None: ...
 
     @query()

@@ -91,6 +91,9 @@ class LedgerService(Ledger):
     async def fail(self, text: str) -> None:
         raise ZeroDivisionError(text)
 
+    async def cancel_itself(self) -> None:
+        raise asyncio.CancelledError
+
     async def refuse_undeclared(self) -> None:
         raise Undeclared
 
