@@ -1,5 +1,7 @@
 """A service that takes orders, and tells of it."""
 
+import asyncio
+import contextlib
 from typing import Any
 
 from outgrow.contracts import Contract, Event, Problem, Record, command, query
@@ -52,6 +54,9 @@ class Orders(Contract):
     @command()
     async def place_two(self, order_id: str) -> list[int]: ...
 
+    @command()
+    async def misbehave(self) -> None: ...
+
     @command(repeat="unsafe")
     async def append(self, order_id: str) -> int: ...
 
@@ -65,6 +70,7 @@ class OrdersService(Orders):
         self.runs = 0
         self.failures = 0
         self.thank: Any = None
+        self.statement = ""
         self.breaks_between = False
 
     @transactional
@@ -105,13 +111,16 @@ class OrdersService(Orders):
         return receipt.number
 
     @transactional
-    async def append(self, tx: Transaction, order_id: str) -> int:
-        return await self._insert(tx, order_id, 1)
+    async def misbehave(self, tx: Transaction) -> None:
+        if self.statement:
+            await tx.execute(self.statement)
+        else:
+            with contextlib.suppress(Exception):
+                await asyncio.get_running_loop().create_future()
 
     @transactional
-    async def place_wrongly(self, tx: Transaction, order_id: str) -> None:
-        await self._insert(tx, order_id, 1)
-        await tx.execute("insert into nowhere values (1)")
+    async def append(self, tx: Transaction, order_id: str) -> int:
+        return await self._insert(tx, order_id, 1)
 
     async def count(self) -> int:
         async with self.store.read() as snapshot:

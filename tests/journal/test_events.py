@@ -3,7 +3,8 @@ import random
 
 import pytest
 
-from outgrow.errors import ControlError, EventTooLarge, NotTheOwner
+from outgrow.errors import ControlError, EventTooLarge, InvalidService, NotTheOwner
+from outgrow.journal import on
 from tests.journal.conftest import Run
 from tests.journal.orders import Noted, OrderCancelled, OrderPlaced
 from tests.journal.shop import Shop
@@ -321,3 +322,58 @@ async def test_random_failures_and_restarts_lose_double_and_reorder_nothing(run_
         texts = await shop.texts()
         assert {key: of_key(texts, key) for key in recorded} == recorded
         assert len(texts) == number
+
+
+async def test_a_consumer_whose_commits_were_lost_begins_again_where_its_store_stands(shop: Shop):
+    for n in range(3):
+        await record(shop, placed("a", n))
+    await shop.delivery.settle()
+
+    async def set_back(tx):
+        await tx.own("delete from letters where number > 1")
+        await tx.own("update outgrow_highwater set position = 1 where consumer = 'letters.tell'")
+
+    await shop.stores["letters"].transact(set_back)
+    await record(shop, placed("a", 3))
+    await until_interrupted(shop)
+    shop.clock.advance(1)
+    await shop.delivery.settle()
+    assert await shop.texts() == [f"a placed {n}" for n in range(4)]
+
+
+async def until_interrupted(shop: Shop):
+    """Wait until letters.tell has found out that it is out of step."""
+    (tell,) = [c for c in shop.delivery._consumers if c.name == "letters.tell"]
+    while tell._is_loaded:
+        await shop.stores["letters"].transact(nothing)
+
+
+async def nothing(tx):
+    pass
+
+
+async def test_a_handler_that_is_told_of_two_events_keeps_one_order(run_shop: Run):
+    async with run_shop() as shop:
+        shop.letters_service.broken.add("a")
+        await record(shop, placed("a", 1), OrderCancelled(order_id="a"), placed("a", 2))
+        await shop.settle_all()
+    async with run_shop() as shop:
+        await record(shop, OrderCancelled(order_id="a"))
+        await shop.delivery.replay("letters.tell", "a")
+        await shop.settle_all()
+        expected = ["a placed 1", "a cancelled", "a placed 2", "a cancelled"]
+        assert await shop.texts() == expected
+
+
+def test_a_method_that_cannot_take_an_event_is_refused():
+    with pytest.raises(InvalidService, match=r"async def hear\(self, tx: Transaction, event"):
+
+        @on(OrderPlaced)
+        def hear(event):
+            pass
+
+    with pytest.raises(InvalidService, match=r"@on\(OrderPlaced\)"):
+
+        @on(str)
+        async def listen(self, tx, event):
+            pass

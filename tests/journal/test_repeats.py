@@ -5,7 +5,8 @@ import pytest
 
 from outgrow.calls import using
 from outgrow.context import Caller, Context, enter, leave
-from outgrow.errors import CallFailed, KeyReused
+from outgrow.errors import CallFailed, InvalidService, KeyReused
+from outgrow.journal import transactional
 from tests.journal.conftest import Run
 from tests.journal.orders import TooExpensive
 from tests.journal.shop import Shop
@@ -222,3 +223,33 @@ async def test_random_repeats_of_random_commands_each_have_one_effect(run_shop: 
             await asyncio.gather(*[call(chance.randrange(900, 1100)) for _ in range(400)])
             effects = sum(reply is not None for reply in seen.values())
             assert await shop.orders.count() == effects
+
+
+async def test_a_keyed_command_that_loses_the_transaction_fails_alone(shop: Shop):
+    shop.orders_service.statement = "insert or rollback into unique_orders values ('a')"
+    await using(shop.orders, key="before").place_unique("a")
+    client = shop.orders
+    outcomes = await asyncio.gather(
+        *[using(client, key=f"n{n}").place(str(n)) for n in range(5)],
+        using(client, key="bad").misbehave(),
+        *[using(client, key=f"m{n}").place(str(n)) for n in range(5)],
+        return_exceptions=True,
+    )
+    failures = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+    assert [type(failure) for failure in failures] == [CallFailed]
+    assert await shop.orders.count() == 10
+
+
+async def test_a_keyed_command_that_waits_for_something_else_is_not_remembered(shop: Shop):
+    for _ in range(2):
+        with pytest.raises(CallFailed, match="WaitedInTransaction"):
+            await using(shop.orders, key="k").misbehave()
+    assert await shop.rows("orders", "select count(*) from outgrow_inbox") == [(0,)]
+
+
+async def test_a_method_that_cannot_take_a_transaction_is_refused():
+    with pytest.raises(InvalidService, match=r"async def charge\(self, tx: Transaction"):
+
+        @transactional
+        async def charge(self):
+            pass
