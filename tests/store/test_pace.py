@@ -14,7 +14,7 @@ from outgrow.store import Store, Transaction
 from outgrow.store.pace import QUICK_SECONDS, RUNS_ASIDE, TEXTS_MAX, Pace
 
 COUNT = "with recursive c(x) as (select 1 union all select x + 1 from c limit :n) "
-SLOW_ROWS = 2_000_000
+SLOW_ROWS = 800_000
 
 
 async def put(tx: Transaction, name: str) -> None:
