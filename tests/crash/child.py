@@ -99,9 +99,7 @@ def main() -> None:
 
 async def hold(state: Path) -> None:
     """Keep the stores open until somebody ends this process."""
-    async with start_application(
-        read_topology(TOPOLOGY), replace(WORLDS["together"], state=state)
-    ):
+    async with start_application(read_topology(TOPOLOGY), replace(WORLDS["together"], state=state)):
         say(open=True)
         await asyncio.to_thread(sys.stdin.read)
 

@@ -61,6 +61,4 @@ def waves() -> list[list[list[Command]]]:
     return [[*first, closed_only], second]
 
 
-COMMANDS = {
-    command.key: command for wave in waves() for account in wave for command in account
-}
+COMMANDS = {command.key: command for wave in waves() for account in wave for command in account}

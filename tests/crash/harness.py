@@ -2,10 +2,12 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from tests.crash import invariants
 ROOT = Path(__file__).parents[2]
 LIFE_SECONDS_MAX = 40.0
 WORDS_SHOWN = 3_000
+POINT = re.compile(r'^ +crash\.at\("(.+?)"\)', re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -75,10 +78,31 @@ class Story:
 
 def seed() -> int:
     """What the sample of kills is drawn by: ``OUTGROW_SEED``, or another one each day."""
-    import datetime  # noqa: PLC0415 - here only
-
     given = os.environ.get("OUTGROW_SEED")
-    return int(given) if given else datetime.date.today().toordinal()  # noqa: DTZ011 - any day does
+    return int(given) if given else date.today().toordinal()  # noqa: DTZ011 - any day does
+
+
+def points() -> list[str]:
+    """The crash points that stand in the code."""
+    texts = (path.read_text() for path in (ROOT / "src").rglob("*.py"))
+    return sorted({point for text in texts for point in POINT.findall(text)})
+
+
+def tell_of_death(
+    folder: Path, kills: list[Kill], *, mutant: str | None = None, world: str = "together"
+) -> Story:
+    """
+    A story whose first process has died.
+
+    How many units share a commit depends on threads, so a process may come to its end before the
+    nth passing; then an earlier one is tried.
+    """
+    first, *others = kills
+    while True:
+        story = tell(folder / f"nth-{first.nth}", [first, *others], mutant=mutant, world=world)
+        if story.was_killed or story.violations or first.nth == 1:
+            return story
+        first = Kill(first.point, (first.nth + 1) // 2)
 
 
 def tell(

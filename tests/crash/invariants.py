@@ -6,6 +6,7 @@ is for the next life to do.
 """
 
 import json
+import os
 import shutil
 import sqlite3
 import tempfile
@@ -34,14 +35,24 @@ LETTERS = "select account, text from letters order by rowid"
 
 
 class Files:
-    """Copies of the stores of one state."""
+    """
+    Copies of the stores of one state.
 
-    def __init__(self, state: Path, folder: Path, stack: ExitStack) -> None:
+    Args:
+        state: The folder that the application was given.
+        folder: Where the copies go.
+        stack: Closes them.
+        log_share: How much of each write-ahead log is there, if the machine died as well.
+    """
+
+    def __init__(self, state: Path, folder: Path, stack: ExitStack, log_share: float = 1.0) -> None:
         self._raw: dict[str, sqlite3.Connection] = {}
         for service in SERVICES:
             for path in (state / "store").glob(f"{service}.sqlite3*"):
                 if not path.name.endswith(("-shm", ".lock")):
-                    shutil.copy(path, folder / path.name)
+                    copy = Path(shutil.copy(path, folder / path.name))
+                    if path.name.endswith("-wal"):
+                        os.truncate(copy, int(path.stat().st_size * log_share))
             raw = sqlite3.connect(folder / f"{service}.sqlite3")
             self._raw[service] = stack.enter_context(closing(raw))
 
@@ -82,6 +93,19 @@ def at_the_end(state: Path, replies: Replies) -> list[str]:
         ]
 
 
+def after_power_loss(state: Path, log_share: float) -> tuple[int, list[str]]:
+    """
+    How many payments are left of what a killed process wrote, and what is wrong in each file alone.
+
+    Nothing of the logs may have been moved into the files yet, and of each log only its beginning
+    was written.
+    """
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="outgrow-crash-")))
+        files = Files(state, folder, stack, log_share)
+        return len(files.rows("ledger", PAYMENTS)), list(each_whole(files))
+
+
 def differ(what: str, seen: Any, expected: Any) -> Iterator[str]:
     """A line, if what was *seen* is not what was *expected*."""
     if seen != expected:
@@ -108,14 +132,18 @@ def _whole(files: Files) -> Iterator[str]:
         for consumer, source, position in files.rows(
             service, "select consumer, source, position from outgrow_cursor"
         ):
-            if position > files.number(source, "select coalesce(max(position), 0) from outgrow_journal"):
+            if position > files.number(
+                source, "select coalesce(max(position), 0) from outgrow_journal"
+            ):
                 yield f"cursor of {consumer}: {position} is behind the end of {source}"
 
 
 def each_whole(files: Files) -> Iterator[str]:
     """In each file alone, and at any point of its log: units of work are there wholly or not."""
     for service in SERVICES:
-        yield from differ(f"check of {service}", files.rows(service, "pragma quick_check"), [("ok",)])
+        yield from differ(
+            f"check of {service}", files.rows(service, "pragma quick_check"), [("ok",)]
+        )
     payments = files.rows("ledger", PAYMENTS)
     yield from differ("recorded payments", files.rows("ledger", PAID_EVENTS), payments)
     yield from differ("replies to payments", files.number("ledger", KEPT_IN_LEDGER), len(payments))

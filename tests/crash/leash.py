@@ -1,7 +1,7 @@
 """
 A program that dies with whoever started it, however that ends.
 
-``python -m tests.crash.leash PROGRAM ARGUMENTS...`` becomes the program, on the leash.
+``python -m tests.crash.leash FOLDER PROGRAM ARGUMENTS...`` becomes the program, on the leash.
 """
 
 import ctypes
@@ -22,4 +22,5 @@ def die_with_parent() -> None:
 
 if __name__ == "__main__":
     die_with_parent()
-    os.execv(sys.argv[1], sys.argv[1:])
+    os.chdir(sys.argv[1])
+    os.execv(sys.argv[2], sys.argv[2:])
