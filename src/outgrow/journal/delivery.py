@@ -77,7 +77,7 @@ class Delivery:
         """
         post = self._posts[store.service] = _Post(store, outbox, call)
         self._sources[store.service] = self._wrap(post.journal)
-        outbox.watch(lambda: self._look_for_destinations(post))
+        outbox.watch((), lambda: self._look_for_destinations(post))
         return post.inbox
 
     def subscribe(self, service: str, implementation: Any) -> None:

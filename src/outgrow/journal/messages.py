@@ -136,5 +136,5 @@ class Source(Protocol):
     async def events(self, after: int, types: Collection[str], limit: int) -> Batch:
         """The next events of *types* behind *after*; at most *limit*. Perhaps none: look on."""
 
-    def watch(self, wake: Callable[[], object]) -> None:
-        """Call *wake* soon after something was recorded. May miss some: look now and then."""
+    def watch(self, types: Collection[str], wake: Callable[[], object]) -> None:
+        """Call *wake* soon after one of *types* was recorded. May miss some: look now and then."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Final
 
 import msgspec
@@ -33,6 +33,8 @@ _INSERT = (
     "values (?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
+_TYPE, _DESTINATION = 2, 3
+
 Entry = tuple[Any, ...]
 """A row of the journal that is yet to be written, encoded when it was said."""
 
@@ -55,7 +57,8 @@ class Outbox:
         self._types: dict[type[Event], str] = {}
         self._callers: dict[Caller, str] = {}
         self.destinations: set[str] = set()
-        self._watchers: list[Callable[[], object]] = []
+        self._watchers: list[tuple[frozenset[str], Callable[[], object]]] = []
+        self._said: set[str] = set()
 
     def event(self, event: Event) -> Entry:
         """
@@ -94,16 +97,24 @@ class Outbox:
         """Write *entries* as the last thing that the unit of *tx* does."""
         for entry in entries:
             await tx.own(_INSERT, entry)
+            self._said.add(entry[_DESTINATION] or entry[_TYPE])
         crash.at("journal.after_append")
 
-    def watch(self, wake: Callable[[], object]) -> None:
-        """Call *wake* after each commit in which something was said."""
-        self._watchers.append(wake)
+    def watch(self, topics: Collection[str], wake: Callable[[], object]) -> None:
+        """
+        Call *wake* after each commit in which something was said to one of *topics*.
+
+        Args:
+            topics: Types of events, and services that commands are sent to; none means all.
+        """
+        self._watchers.append((frozenset(topics), wake))
 
     def committed(self) -> None:
-        """Tell those who watch; the store calls it after such a commit."""
-        for wake in self._watchers:
-            wake()
+        """Wake those who watch; the store calls it after a commit in which something was said."""
+        said, self._said = self._said, set()
+        for topics, wake in self._watchers:
+            if not topics or not said or not topics.isdisjoint(said):
+                wake()
 
     def _own_type(self, event: type[Event]) -> str:
         owner = service_name(event.__module__)

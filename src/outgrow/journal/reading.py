@@ -86,6 +86,10 @@ class Journal:
         async with self._store.read() as snapshot:
             return [row[0] for row in await snapshot.own(_DESTINATIONS)]
 
-    def watch(self, wake: Callable[[], object]) -> None:
-        """Call *wake* after each commit that recorded something."""
-        self._outbox.watch(wake)
+    def watch(self, types: Collection[str], wake: Callable[[], object]) -> None:
+        """Call *wake* after each commit that recorded one of *types*."""
+        self._outbox.watch(types, wake)
+
+    def watch_commands(self, destination: str, wake: Callable[[], object]) -> None:
+        """Call *wake* after each commit that sends something to *destination*."""
+        self._outbox.watch([destination], wake)

@@ -67,7 +67,7 @@ class Sender(Consumer):
         self._destination = destination
         self._call = call
         self._contexts = Contexts(self._clock)
-        journal.watch(self.wake)
+        journal.watch_commands(destination, self.wake)
 
     async def _fetch(self) -> Batch:
         return await self._journal.commands(self.position, self._destination, IN_FLIGHT_MAX)

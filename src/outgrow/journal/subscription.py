@@ -65,7 +65,7 @@ class Subscription(Consumer):
         self._decoders = {name: msgspec.json.Decoder(event) for name, event in events.items()}
         self._contexts = Contexts(self._clock)
         self._highwater: dict[int, int] = {}
-        source.watch(self.wake)
+        source.watch(events, self.wake)
 
     async def _load(self) -> None:
         await super()._load()

@@ -93,6 +93,6 @@ class Redelivering:
         twice = [message for message in batch.messages for _ in range(2)]
         return msgspec.structs.replace(batch, messages=twice)
 
-    def watch(self, wake: Callable[[], object]) -> None:
-        """Call *wake* soon after something was recorded."""
-        self._source.watch(wake)
+    def watch(self, types: Collection[str], wake: Callable[[], object]) -> None:
+        """Call *wake* soon after one of *types* was recorded."""
+        self._source.watch(types, wake)
