@@ -76,6 +76,13 @@ class Terminal:
             assert status == 0, f"{command.place}: status {status}:\n{printed}"
         return printed
 
+    def curl(self, path: str, body: str | None = None) -> str:
+        """Ask the program that runs for *path*, and return the body of its answer."""
+        json = "" if body is None else f" --json {shlex.quote(body)}"
+        status, printed = self._run(f"curl -s localhost:8080{path}{json}")
+        assert status == 0, printed
+        return printed
+
     def stop(self) -> str:
         """Type Ctrl-C if a program runs, and return what it printed until its end."""
         if self._program is None:

@@ -6,6 +6,7 @@ A test that asks for the fixture ``world`` runs once in each world that ``--worl
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -34,6 +35,15 @@ def pytest_configure(config: pytest.Config) -> None:
     file = config.rootpath / (configured or "outgrow.toml")
     if file.is_file() and str(file.parent) not in sys.path:
         sys.path.insert(0, str(file.parent))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pycollect_makeitem(obj: object) -> None:
+    """Let a test that asks for a world be ``async def``, whatever pytest-asyncio's mode."""
+    if not inspect.iscoroutinefunction(obj) or "world" not in inspect.signature(obj).parameters:
+        return
+    if all(mark.name != "asyncio" for mark in getattr(obj, "pytestmark", [])):
+        pytest.mark.asyncio(obj)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
