@@ -6,7 +6,7 @@ import pytest
 from outgrow.errors import ControlError, EventTooLarge, InvalidService, NotTheOwner
 from outgrow.journal import on
 from tests.journal.conftest import Run
-from tests.journal.orders import Noted, OrderCancelled, OrderPlaced
+from tests.journal.orders import Noted, OrderCancelled, OrderPlaced, Receipt
 from tests.journal.shop import Shop
 
 
@@ -245,6 +245,11 @@ async def test_an_event_of_another_service_is_refused(shop: Shop):
         await shop.stores["letters"].transact(unit)
 
 
+async def test_what_is_no_event_is_refused_when_it_is_recorded(shop: Shop):
+    with pytest.raises(TypeError, match="Receipt, which is no event"):
+        await record(shop, Receipt(order_id="a", number=1))
+
+
 async def test_an_event_that_is_too_large_is_refused_when_it_is_recorded(shop: Shop):
     await record(shop, Noted(text="x" * (256 * 1024 - 11)))
     with pytest.raises(EventTooLarge, match="Noted"):
@@ -377,3 +382,27 @@ def test_a_method_that_cannot_take_an_event_is_refused():
         @on(str)
         async def listen(self, tx, event):
             pass
+
+
+async def test_a_handler_far_behind_lets_others_run_while_it_catches_up(run_shop: Run):
+    async with run_shop(deliver=False) as shop:
+        for n in range(30):
+            await record(shop, *[placed(str(k), n) for k in range(1000)])
+
+        async def handled(tx):  # as if all had been delivered and only the cursor was lost
+            rows = await tx.own("select partition from outgrow_highwater")
+            assert rows == []
+            for partition in range(32):
+                row = ("letters.tell", "orders", partition, 30_000)
+                await tx.own("insert into outgrow_highwater values (?, ?, ?, ?)", row)
+
+        await shop.stores["letters"].transact(handled)
+    async with run_shop() as shop:
+        turns = 0
+        (tell,) = [c for c in shop.delivery._consumers if c.name == "letters.tell"]
+        while tell.position < 30_000:
+            await shop.orders.count()
+            await asyncio.wait([asyncio.get_running_loop().create_future()], timeout=0)
+            turns += 1
+        assert turns > 30
+        assert await shop.texts() == []

@@ -202,6 +202,7 @@ async def test_beyond_the_limit_the_oldest_replies_are_forgotten(shop: Shop):
     for n in range(700):
         await using(shop.orders, key=f"k{n}").place("a")
     inbox = Inbox(shop.stores["orders"], rows_max=100)
+    assert (await inbox.statistics())["replies"] == 700
     assert await inbox.prune() == 600
     rows = await shop.rows("orders", "select key from outgrow_inbox order by position")
     assert [key for (key,) in rows] == [f"k{n}" for n in range(600, 700)]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import types
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Final
 
@@ -124,6 +125,8 @@ class Consumer(ABC):
                 self._on_idle()
                 await self._wait_until(self._next_look())
                 self.is_idle = False
+            else:
+                await _let_others_run()
         if self._is_loaded:
             await self._save_cursor()
 
@@ -227,6 +230,12 @@ class Consumer(ABC):
             await self._woken.wait()
         finally:
             timer.cancel()
+
+
+@types.coroutine
+def _let_others_run() -> Generator[None, None, None]:
+    """Come again in the next turn of the loop: who finds nothing to handle waits for nothing."""
+    yield
 
 
 async def _start(tx: Transaction, row: tuple[object, ...]) -> None:

@@ -164,6 +164,10 @@ class Delivery:
         ends = {name: await source.end() for name, source in self._sources.items()}
         return [consumer.statistics(ends[consumer.source]) for consumer in self._consumers]
 
+    async def inboxes(self) -> dict[str, dict[str, float]]:
+        """What each service with a store remembers of its commands, by service."""
+        return {name: await post.inbox.statistics() for name, post in self._posts.items()}
+
     async def replay(self, consumer: str, key: str) -> int:
         """
         Try again what waits for *consumer* under *key*; how many messages that are.

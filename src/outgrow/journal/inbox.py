@@ -213,6 +213,17 @@ class Inbox:
         await self._store.transact(keep)
         crash.at("inbox.after_remember")
 
+    async def statistics(self) -> dict[str, float]:
+        """How many replies are kept, and the limits; by names that end in their unit."""
+        async with self._store.read() as snapshot:
+            rows = await snapshot.own(_OLDEST)
+        count = rows[0][2] - rows[0][0] + 1 if rows else 0
+        return {
+            "replies": count,
+            "replies_max": self._rows_max,
+            "keep_seconds": self._keep_seconds,
+        }
+
     async def prune(self) -> int:
         """
         Forget what has expired, and the oldest of what is over the limit; how many were forgotten.

@@ -66,6 +66,7 @@ class Outbox:
 
         Raises:
             NotTheOwner: Another service's contract defines the event.
+            TypeError: It is no event.
             EventTooLarge: Its fields are over 256 KiB as JSON.
         """
         name = self._types.get(type(event)) or self._own_type(type(event))
@@ -117,6 +118,11 @@ class Outbox:
                 wake()
 
     def _own_type(self, event: type[Event]) -> str:
+        if not issubclass(event, Event):
+            raise TypeError(
+                f"tx.record() was given a {event.__qualname__}, which is no event. "
+                'Define it as class OrderPlaced(Event, key="order_id") in the contract.'
+            )
         owner = service_name(event.__module__)
         if owner != self._service:
             raise NotTheOwner(

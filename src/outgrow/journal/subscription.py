@@ -17,7 +17,7 @@ from outgrow.journal.messages import Batch, Contexts, Message, Source
 from outgrow.journal.waiting import Line, OutOfStep, Verdict, judge
 from outgrow.store import Store, Transaction
 
-EVENTS_PER_TURN: Final = 128
+EVENTS_PER_TURN: Final = 64
 """How many events are handled before others of the process get their turn."""
 
 _LOAD = "select partition, position from outgrow_highwater where consumer = ? and source = ?"
