@@ -35,7 +35,8 @@ SAVE_SECONDS = 1.1
 
 
 def say(**fields: Any) -> None:
-    print(json.dumps(fields), flush=True)
+    sys.stdout.write(json.dumps(fields) + "\n")
+    sys.stdout.flush()
 
 
 async def send(application: Application, command: Command) -> None:

@@ -13,7 +13,7 @@ import sysconfig
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import aiohttp
 from demo.client import Client, Reply
@@ -27,9 +27,7 @@ STOP_SECONDS_MAX = 15.0
 
 
 def free_port(chance: random.Random) -> int:
-    """
-    A port that nobody listens on, and that no outgoing connection is given while the server is dead.
-    """
+    """A port that nobody listens on, nor is lent to a connection while the server is dead."""
     while True:
         port = chance.randrange(20_000, EPHEMERAL_PORTS_FROM)
         with socket.socket() as probe, suppress(OSError):
@@ -50,7 +48,7 @@ class Server:
         self.log = state / "server.log"
         self._process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> Server:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
