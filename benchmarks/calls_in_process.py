@@ -107,7 +107,7 @@ def _execution(clock: SystemClock) -> Context:
         deadline=deadline,
         method="orders.place_order",
         key="key",
-        watch=Watch(clock, deadline, task),
+        watch=Watch(deadline, task),
     )
 
 

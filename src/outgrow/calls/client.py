@@ -46,6 +46,9 @@ class Wishes:
     deadline_seconds: float | None = None
 
 
+NO_WISHES = Wishes()
+
+
 class Client:
     """
     The part of a client that is the same for every contract.
@@ -90,7 +93,7 @@ class Client:
             parent = self._outside()
         if parent.transaction is not None:
             raise CallInTransaction(method.full_name)
-        wishes = self._wishes or Wishes()
+        wishes = self._wishes or NO_WISHES
         seconds = [s for s in (method.deadline_seconds, wishes.deadline_seconds) if s is not None]
         if parent.deadline == math.inf and not seconds:
             seconds = [DEADLINE_SECONDS_DEFAULT]
@@ -99,9 +102,7 @@ class Client:
             deadline, watch = min(deadline, self._clock.monotonic() + min(seconds)), None
         key = None
         if method.is_keyed:
-            key = wishes.key or parent.derive_key(
-                method.full_name, encode_arguments(method, arguments)
-            )
+            key = wishes.key or self._new_key(method, arguments, parent)
         return Context(
             caller=parent.caller,
             correlation_id=parent.correlation_id,
@@ -113,6 +114,12 @@ class Client:
             via=self._via,
             watch=watch,
         )
+
+    def _new_key(self, method: Method, arguments: tuple[Any, ...], parent: Context) -> str:
+        """A key that a rerun of the parent derives again; a new one if nothing can run again."""
+        if parent.key is None and not parent.method:
+            return new_id()
+        return parent.derive_key(method.full_name, encode_arguments(method, arguments))
 
     def _outside(self) -> Context:
         """The beginning of a request that comes from no execution of outgrow."""

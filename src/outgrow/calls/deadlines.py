@@ -10,6 +10,7 @@ from outgrow.clock import Clock
 
 DEADLINE_SECONDS_DEFAULT = 10.0
 GRACE_SECONDS = 0.05
+LOOK_SECONDS = 0.02
 
 if sys.version_info >= (3, 12):
     running_task = asyncio.current_task
@@ -20,33 +21,75 @@ else:
 
 class Watch:
     """
-    Cancels one task when a deadline passes, and again each 50 ms while it does not end.
+    One task that is cancelled when its deadline passes, and again each 50 ms while it goes on.
 
     Calls in one process that share a task and a deadline share a watch, so that a call inside a
-    call costs no timer. It lives as long as the execution that it was made for.
+    call costs nothing. It lives as long as the execution that it was made for.
     """
 
-    __slots__ = ("_cancelled", "_clock", "_others", "_timer", "task")
+    __slots__ = ("_cancelled", "_others", "due", "task")
 
-    def __init__(self, clock: Clock, deadline: float, task: asyncio.Task[Any]) -> None:
+    def __init__(self, deadline: float, task: asyncio.Task[Any]) -> None:
         self.task = task
-        self._clock = clock
+        self.due = deadline
         self._cancelled = 0
         self._others = task.cancelling()
-        self._timer = clock.call_at(deadline, self._fire)
 
-    def _fire(self) -> None:
+    def fire(self, now: float) -> None:
+        """Cancel the task; if it goes on, it is due again."""
         self._cancelled += 1
+        self.due = now + GRACE_SECONDS
         self.task.cancel()
-        self._timer = self._clock.call_at(self._clock.monotonic() + GRACE_SECONDS, self._fire)
 
     @property
     def has_fired(self) -> bool:
         """Whether a cancellation of the task is this watch's doing, and nobody else's."""
         return self._cancelled > 0 and self.task.cancelling() <= self._others + self._cancelled
 
-    def stop(self) -> None:
-        """End the watch and take its cancellations back."""
-        self._timer.cancel()
+    def take_back(self) -> None:
+        """Take the cancellations back, once the execution has ended."""
         for _ in range(self._cancelled):
             self.task.uncancel()
+
+
+class Watches:
+    """
+    All watches of one application, looked at by one timer.
+
+    A timer for each call would cost as much as the call. The looks are at most `LOOK_SECONDS`
+    apart while anything is watched, and none otherwise; a deadline is never missed by more.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._watches: dict[Watch, None] = {}
+        self._is_looking = False
+
+    def __len__(self) -> int:
+        return len(self._watches)
+
+    def add(self, deadline: float, task: asyncio.Task[Any]) -> Watch:
+        """Cancel *task* at *deadline*, until the watch is ended."""
+        watch = Watch(deadline, task)
+        self._watches[watch] = None
+        if not self._is_looking:
+            self._look_later(self._clock.monotonic(), deadline)
+        return watch
+
+    def end(self, watch: Watch) -> None:
+        """Let the task go on; it has ended what was watched."""
+        del self._watches[watch]
+        watch.take_back()
+
+    def _look_later(self, now: float, due: float) -> None:
+        self._is_looking = True
+        self._clock.call_at(min(now + LOOK_SECONDS, due), self._look)
+
+    def _look(self) -> None:
+        self._is_looking = False
+        now = self._clock.monotonic()
+        for watch in list(self._watches):
+            if watch.due <= now:
+                watch.fire(now)
+        if self._watches:
+            self._look_later(now, min(watch.due for watch in self._watches))

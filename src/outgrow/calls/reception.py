@@ -13,7 +13,7 @@ from time import perf_counter_ns
 from typing import Any, Final, Protocol
 
 from outgrow.calls.arguments import encode_arguments, hash_arguments
-from outgrow.calls.deadlines import Watch, running_task
+from outgrow.calls.deadlines import Watches, running_task
 from outgrow.calls.failures import failure_of
 from outgrow.calls.transport import Invoke
 from outgrow.clock import Clock
@@ -73,7 +73,7 @@ class Reception:
         self._meters = meters
         self._loop = asyncio.get_running_loop()
         self._doors: dict[str, Invoke] = {}
-        self._in_flight = 0
+        self._watches = Watches(clock)
         self._idle = asyncio.Event()
 
     def admit(self, model: ContractModel, implementation: Any, memory: Memory | None) -> None:
@@ -134,30 +134,28 @@ class Reception:
         """Execute with a watch of its own: where a call enters, or has a deadline of its own."""
         if context.deadline <= self._clock.monotonic():
             raise CallTimedOut(method.full_name, may_have_run=False)
-        if self._in_flight >= IN_FLIGHT_MAX and not context.via:
+        if len(self._watches) >= IN_FLIGHT_MAX and not context.via:
             raise _overloaded(method)
         task = asyncio.current_task()
         if task is None:
             message = "calls are made from tasks of the application's event loop"
             raise InternalError(message)
-        self._in_flight += 1
-        watch = context.watch = Watch(self._clock, context.deadline, task)
+        watch = context.watch = self._watches.add(context.deadline, task)
         try:
             return await execute(context, *arguments)
         finally:
-            watch.stop()
-            self._in_flight -= 1
-            if self._in_flight == 0:
+            self._watches.end(watch)
+            if not self._watches:
                 self._idle.set()
 
     @property
     def in_flight(self) -> int:
         """How many calls that entered from outside, or have a task of their own, go on now."""
-        return self._in_flight
+        return len(self._watches)
 
     async def wait_idle(self) -> None:
         """Wait until no call goes on."""
-        while self._in_flight:
+        while self._watches:
             self._idle.clear()
             await self._idle.wait()
 

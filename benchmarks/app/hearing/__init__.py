@@ -1,0 +1,1 @@
+"""Hears of what was counted."""
