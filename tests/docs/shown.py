@@ -13,7 +13,7 @@ _MASKS = (
     (r"\b(127\.0\.0\.1|localhost):\d+", r"\1:<port>"),
     (r"\b(pid\"?[=:] ?)\d+", r"\1<pid>"),
     (r"\bin \d+\.\d+s\b", "in <seconds>s"),
-    (r"\b(_seconds_max\"?[=:] ?)[\d.e-]+", r"\1<seconds>"),
+    (r"(_seconds_max\"?[=:] ?)[\d.e-]+", r"\1<seconds>"),
     (r"\b\d+\.\d+ ms\b", "<n> ms"),
     (r"\b(milliseconds=)[\d.]+", r"\1<n>"),
 )

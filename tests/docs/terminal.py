@@ -55,7 +55,7 @@ class Terminal:
         if block.file is not None:
             path = self.folder / block.file
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(block.text, encoding="utf-8")
+            path.write_text(self._aimed(block.text), encoding="utf-8")
         for command in block.commands:
             self.type(command)
 
@@ -113,7 +113,7 @@ class Terminal:
 
     def _run(self, text: str) -> tuple[int, str]:
         if self._program is not None:
-            text = re.sub(r"\b(localhost|127\.0\.0\.1):8080\b", self._program.address, text)
+            text = self._aimed(text)
             self._settle()
         ended = subprocess.run(
             ["sh", "-c", text],
@@ -129,6 +129,10 @@ class Terminal:
         if moved:
             self.folder /= moved[1]
         return ended.returncode, ended.stdout.decode()
+
+    def _aimed(self, text: str) -> str:
+        """*text* with the address of the program that runs, if one does, in place of the plan's."""
+        return text.replace("localhost:8080", self.address) if self._program else text
 
     def _settle(self) -> None:
         """Events take a moment, and so does a reader."""

@@ -106,6 +106,19 @@ class Application:
             "consumers": await self._delivery.statistics(),
         }
 
+    async def replay(self, consumer: str, key: str) -> int:
+        """
+        Try again what is parked or waits for *consumer* under *key*; how many messages that are.
+
+        Args:
+            consumer: ``service.method`` of a handler, or ``service -> service`` of sent commands.
+            key: The events' key; the id of what has none.
+
+        Raises:
+            ControlError: There is no such consumer.
+        """
+        return await self._delivery.replay(consumer, key)
+
     def set_draining(self) -> None:
         """Say to whoever asks that no new requests should come."""
         self._waiting["application"] = "it is stopping"

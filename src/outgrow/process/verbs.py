@@ -23,6 +23,7 @@ def control_verbs(application: Application) -> dict[str, Verb]:
         "contracts": questions.contracts,
         "statistics": questions.statistics,
         "settle": questions.settle,
+        "replay": questions.replay,
     }
     if application.options.is_test:
         verbs |= {"clock": questions.clock, "crash": questions.crash}
@@ -80,6 +81,11 @@ class _Questions:
     async def settle(self, _: dict[str, Any]) -> Any:
         """Wait until nothing is left to do; tells how long the next retry waits, if one does."""
         return {"wait_seconds": await self._application.settle()}
+
+    async def replay(self, fields: dict[str, Any]) -> Any:
+        """Try a parked key again: ``{"consumer": "stock.hold", "key": "order-7"}``."""
+        consumer, key = str(fields["consumer"]), str(fields["key"])
+        return {"messages": await self._application.replay(consumer, key)}
 
     async def clock(self, fields: dict[str, Any]) -> Any:
         """Move a clock that stands still: ``{"advance_seconds": 1.5}``."""

@@ -1,0 +1,101 @@
+"""The how-to pages, done in the library that the tutorial has built."""
+
+import http.client
+import importlib.util
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.docs.pages import ROOT, blocks
+from tests.docs.shown import masked
+from tests.docs.terminal import Terminal
+
+HOW_TO = ROOT / "docs" / "how-to"
+
+
+@pytest.fixture
+def library(terminal: Terminal) -> Terminal:
+    """A terminal in the folder of the library, as it is at the end of the tutorial."""
+    for block in blocks(ROOT / "docs" / "tutorial.md"):
+        if block.file:
+            terminal.follow(block)
+    return terminal
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("page", ["repeat-a-request-safely", "look-inside", "test-a-service"])
+def test_a_page_does_what_it_shows(library: Terminal, page: str) -> None:
+    for block in blocks(HOW_TO / f"{page}.md"):
+        library.follow(block)
+
+
+def test_services_live_inside_of_another_application(library: Terminal) -> None:
+    [block] = [b for b in blocks(HOW_TO / "embed-in-fastapi-or-starlette.md") if b.file]
+    library.follow(block)
+    folders = [str(library.folder)]
+    if importlib.util.find_spec("starlette") is None:
+        folders.append(str(Path(__file__).with_name("standins")))
+    visitor = Path(__file__).with_name("visitor.py")
+    paths = ["/pages/dune", "/pages/faust", "/api/books/emma", "/api/health/ready", "/api/nothing"]
+
+    done = subprocess.run(
+        [sys.executable, visitor, *paths],
+        cwd=library.folder,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(folders)},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    own, missing, book, ready, nothing = json.loads(done.stdout)
+    assert own == [200, "Dune, lent 0 times"]
+    assert missing == [404, "The library has no book 'faust'."]
+    assert book == [200, '{"book_id":"emma","title":"Emma","times_lent":0}']
+    assert ready[0] == 200
+    assert nothing[0] == 404
+    assert json.loads(nothing[1])["type"] == "/problems/outgrow.RouteUnknown"
+
+
+def test_a_line_of_the_log_is_as_shown(library: Terminal) -> None:
+    [block] = [b for b in blocks(HOW_TO / "look-inside.md") if b.language == "json"]
+    shown = json.loads(block.text)
+
+    lines = log_of_a_visit(library.folder, shown["path"], shown["correlation_id"])
+
+    [line] = [line for line in lines if line.get("correlation_id") == shown["correlation_id"]]
+    assert list(line) == list(shown)
+    assert masked(line["message"]) == masked(shown["message"])
+    for name in ("level", "logger", "method", "path", "route", "status"):
+        assert line[name] == shown[name]
+
+
+def log_of_a_visit(folder: Path, path: str, correlation_id: str) -> list[dict[str, Any]]:
+    """What ``outgrow run`` logs where no terminal is, when *path* is asked for once."""
+    command = [Path(sysconfig.get_path("scripts"), "outgrow"), "run", "--http", "127.0.0.1:0"]
+    with subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True) as program:
+        assert program.stderr is not None
+        lines: list[dict[str, Any]] = []
+        for line in program.stderr:
+            lines.append(json.loads(line))
+            if lines[-1]["message"] == "ready":
+                break
+        told = " ".join(line["message"] for line in lines)
+        address = re.search(r"answering at http://(\S+:\d+),", told)
+        assert address is not None, told
+        connection = http.client.HTTPConnection(address[1], timeout=10)
+        connection.request("GET", path, headers={"x-correlation-id": correlation_id})
+        assert connection.getresponse().status == 200
+        connection.close()
+        program.send_signal(signal.SIGINT)
+        _, rest = program.communicate(timeout=20)
+    return lines + [json.loads(line) for line in rest.splitlines()]
