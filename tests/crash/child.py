@@ -48,6 +48,7 @@ async def send(application: Application, command: Command) -> None:
     except AccountClosed as problem:
         reply = {"AccountClosed": [problem.account, problem.cents]}
     say(key=command.key, reply=reply)
+    crash.at("client.after_reply")
 
 
 async def send_all(application: Application, commands: list[Command]) -> None:

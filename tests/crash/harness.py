@@ -83,8 +83,9 @@ def seed() -> int:
 
 
 def points() -> list[str]:
-    """The crash points that stand in the code."""
-    texts = (path.read_text() for path in (ROOT / "src").rglob("*.py"))
+    """The crash points that stand in the code, and in the child's."""
+    files = [*(ROOT / "src").rglob("*.py"), ROOT / "tests" / "crash" / "child.py"]
+    texts = (path.read_text() for path in files)
     return sorted({point for text in texts for point in POINT.findall(text)})
 
 

@@ -8,7 +8,7 @@ an error: then the mutant is to be planted anew.
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any
 
 from outgrow import crash
@@ -21,6 +21,7 @@ from outgrow.journal.messages import Contexts
 from outgrow.journal.outbox import Outbox
 from outgrow.journal.subscription import Subscription, _failure
 from outgrow.store import Store
+from outgrow.store.sqlite.units import Work
 
 
 def plant(name: str) -> None:
@@ -205,6 +206,18 @@ def send_key() -> None:
     replace(Contexts, "make", make_anew)
 
 
+def told_first() -> None:
+    """The reply of a command is told before its commit."""
+    wait = Work.__await__
+
+    def answer(self: Any) -> Generator[Any, Any, Any]:
+        if self.name != "run_once.<locals>.once":
+            return (yield from wait(self))
+        return self._result
+
+    replace(Work, "__await__", answer)
+
+
 MUTANTS: dict[str, Callable[[], None]] = {
     "inbox_check": inbox_check,
     "inbox_key": inbox_key,
@@ -216,4 +229,5 @@ MUTANTS: dict[str, Callable[[], None]] = {
     "not_remembered": not_remembered,
     "event_apart": event_apart,
     "send_key": send_key,
+    "told_first": told_first,
 }

@@ -19,6 +19,7 @@ FOUND_OUT: dict[str, tuple[list[Kill], str]] = {
     "not_remembered": ([Kill("inbox.after_remember", 12)], "kept 0 times"),
     "event_apart": ([Kill("store.after_commit", 12), Kill("store.after_commit", 20)], "recorded"),
     "send_key": ([Kill("journal.after_send", 2), Kill("journal.after_resend", 2)], "sent letters"),
+    "told_first": ([Kill("client.after_reply", 1), Kill("client.after_reply", 9)], "kept 0 times"),
 }
 """By mutant: where it is killed, once in each of as many states, and the word that tells on it."""
 
