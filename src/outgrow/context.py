@@ -8,10 +8,9 @@ call in, and travels with the calls, events and sends that come out of it.
 from __future__ import annotations
 
 import contextvars
-import functools
 import hashlib
+import itertools
 import os
-import random
 import secrets
 import time
 from collections.abc import Iterator
@@ -154,17 +153,13 @@ def new_id() -> str:
     return f"{moment[:8]}-{moment[8:]}-7{noise[:3]}-{_VARIANT[noise[3]]}{noise[4:7]}-{noise[7:19]}"
 
 
-_spans = random.Random(secrets.randbits(64))  # noqa: S311 - no secrets
-_random_bits = _spans.getrandbits
-
-
-new_span_id = functools.partial(_random_bits, 64)
-"""A new W3C span id. Not a secret, so a fast generator does."""
+new_span_id = itertools.count(secrets.randbits(63)).__next__
+"""A new W3C span id: unique, because the first of a process is random. It is not a secret."""
 
 
 def new_trace_id() -> int:
-    """A new W3C trace id. Not a secret, so a fast generator does."""
-    return _random_bits(128) | 1
+    """A new W3C trace id, a random number that is not zero."""
+    return int(_noise() + _noise()[:12], 16) or 1
 
 
 def parse_traceparent(header: str) -> tuple[int, int] | None:

@@ -1,7 +1,6 @@
 """How counting is done."""
 
 from counting.contract import Counted, Counting
-
 from outgrow import Store, Transaction, service, transactional
 
 

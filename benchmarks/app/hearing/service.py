@@ -1,8 +1,8 @@
 """How hearing is done."""
 
 from counting.contract import Counted
-from hearing.contract import Hearing
 
+from hearing.contract import Hearing
 from outgrow import Store, Transaction, on, service
 
 

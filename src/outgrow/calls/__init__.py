@@ -17,7 +17,8 @@ from outgrow.calls.client import Client, client_class, connect, using
 from outgrow.calls.deadlines import DEADLINE_SECONDS_DEFAULT, Watch
 from outgrow.calls.failures import decode_failure, encode_failure
 from outgrow.calls.in_process import InProcess
-from outgrow.calls.reception import MISSING, Memory, Reception
+from outgrow.calls.reception import Reception
+from outgrow.calls.repeats import MISSING, Memory
 from outgrow.calls.transport import Invoke, Transport
 
 __all__ = [

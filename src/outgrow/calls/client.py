@@ -57,6 +57,9 @@ class Client:
     services may call each other, and is connected when all of them exist.
     """
 
+    _unusual: type[Client]
+    """The same class for calls with wishes, none of which are usual."""
+
     def __init__(
         self,
         bind: Callable[[Method], Invoke],
@@ -151,9 +154,10 @@ def using(client: T, *, key: str | None = None, deadline: float | None = None) -
     if not isinstance(client, Client):
         message = f"using() takes a client of a contract, not {type(client).__name__}"
         raise TypeError(message)
-    wished = copy.copy(client)
+    wished: Any = copy.copy(client)
+    wished.__class__ = client._unusual  # noqa: SLF001 - the same file
     wished._wishes = Wishes(key=key, deadline_seconds=deadline)  # noqa: SLF001 - the same file
-    return wished
+    return wished  # type: ignore[no-any-return]
 
 
 def connect(client: Client) -> None:
@@ -177,52 +181,56 @@ def client_class(model: ContractModel) -> type[Client]:
         "encode": encode_arguments,
         "check": _check,
     }
-    lines = [f"class {model.name}Client(Client, Contract):"]
+    lines = [f"class {model.name}Client(Client, Contract):", "    pass"]
+    wishing = [f"class {model.name}Wishes({model.name}Client):", "    pass"]
     for n, method in enumerate(model.methods.values()):
         names[f"method_{n}"] = method
         for parameter in method.parameters:
             names[f"default_{n}_{parameter.name}"] = parameter.default
             names[f"check_{n}_{parameter.name}"] = compile_check(parameter.shape)
-        lines += _method_source(n, method, names)
-    if not model.methods:
-        lines.append("    pass")
-    source = "\n".join(lines) + "\n"
+        head, unusual, usual = _method_source(n, method, names)
+        has_own_deadline = method.deadline_seconds is not None
+        lines += head + ([f"        {unusual}"] if has_own_deadline else usual)
+        wishing += [*head, f"        {unusual}"]
+    source = "\n".join([*lines, "", *wishing]) + "\n"
     filename = f"<client of {model.service}.{model.name} #{next(_serial)}>"
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
     exec(compile(source, filename, "exec"), names)  # noqa: S102 - made from checked identifiers
-    return names[f"{model.name}Client"]  # type: ignore[no-any-return]
+    made: type[Client] = names[f"{model.name}Client"]
+    made._unusual = names[f"{model.name}Wishes"]  # noqa: SLF001 - the same file
+    return made
 
 
-def _method_source(n: int, method: Method, names: dict[str, Any]) -> list[str]:
-    """The source of one method: the usual call written out, the unusual handed to `_call`."""
+def _method_source(
+    n: int, method: Method, names: dict[str, Any]
+) -> tuple[list[str], str, list[str]]:
+    """The source of one method: its head, the unusual call, and the usual one written out."""
     signature = "".join(
         f", {p.name}" + ("" if p.default is msgspec.NODEFAULT else f"=default_{n}_{p.name}")
         for p in method.parameters
     )
     arguments = "".join(f"{p.name}, " for p in method.parameters)
-    lines = [f"    def {method.name}(self{signature}):"]
-    lines += [
+    head = [f"    def {method.name}(self{signature}):"]
+    head += [
         f"        check(method_{n}, {p.name!r}, check_{n}_{p.name}, {p.name})"
         for p in method.parameters
         if names[f"check_{n}_{p.name}"] is not None
     ]
-    lines += ["        parent = current(None)"]
-    unusual = "parent is None or parent.transaction is not None or self._wishes is not None"
-    if method.deadline_seconds is not None:
-        unusual = "True"
     key = "None"
     if method.is_keyed:
         encoded = f"encode(method_{n}, ({arguments}))"
         key = f"parent.derive_key({method.full_name!r}, {encoded})"
-    lines += [
-        f"        if {unusual}:",
-        f"            return self._call(method_{n}, ({arguments}))",
+    unusual = f"return self._call(method_{n}, ({arguments}))"
+    usual = [
+        "        parent = current(None)",
+        "        if parent is None or parent.transaction is not None:",
+        f"            {unusual}",
         f"        return self._invoke_{method.name}(Context(",
         "            parent.caller, parent.correlation_id, parent.trace_id, new_span_id(),",
         f"            parent.deadline, {method.full_name!r}, {key}, self._via,",
         f"            None, parent.watch), {arguments})",
     ]
-    return lines
+    return head, unusual, usual
 
 
 def _check(method: Method, name: str, check: Callable[[Any], None], value: Any) -> None:
