@@ -20,7 +20,7 @@ COMMANDS = 4_000
 @asynccontextmanager
 async def running(*services: str) -> AsyncIterator[tuple[Application, Any]]:
     """The application with these services only, and a client of counting."""
-    with tempfile.TemporaryDirectory(prefix="outgrow-", dir=Path.cwd()) as state:
+    with tempfile.TemporaryDirectory(prefix="outgrow-") as state:
         file = Path(state, "outgrow.toml")
         named = ", ".join(f'"{service}"' for service in services)
         file.write_text(  # noqa: ASYNC240 - before anything runs
@@ -55,7 +55,7 @@ async def count_at_once(client: Any, tasks: int, commands: int = COMMANDS) -> No
 @contextmanager
 def raw_sqlite() -> Iterator[sqlite3.Connection]:
     """A bare connection with the tables of a service, as durable as a store."""
-    with tempfile.TemporaryDirectory(prefix="outgrow-", dir=Path.cwd()) as folder:
+    with tempfile.TemporaryDirectory(prefix="outgrow-") as folder:
         connection = sqlite3.connect(Path(folder, "raw.sqlite3"), isolation_level=None)
         connection.execute("pragma journal_mode = wal")
         connection.execute("pragma synchronous = full")
