@@ -15,8 +15,8 @@ HEAD = """# Errors
 
 <!-- Written by tools/errors_page.py from src/outgrow/errors.py. -->
 
-Every way outgrow can fail. They are in `outgrow.errors`. What a client of the HTTP interface sees of
-them stands in [HTTP](reference/http.md#problem-details).
+Every way outgrow can fail. They are in `outgrow.errors`. What a client of the HTTP interface sees
+of them stands in [HTTP](reference/http.md#problem-details).
 """
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
+_ID = r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"
 _MASKS = (
     (r"\x1b\[[\d;]*m", ""),
-    (r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "<id>"),
+    (_ID, "<id>"),
     (r"\b[0-9a-f]{32}\b", "<trace>"),
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00)", "<time>"),
     (r"\b\d\d:\d\d:\d\d\.\d{6}\b", "<time>"),
@@ -33,9 +34,12 @@ def agree(shown: tuple[str, ...], printed: str) -> bool:
     Three dots stand for any text in their line; alone in a line they stand for any lines.
     """
     pattern = "".join(
-        r"(?:.*\n)*?"
-        if line.strip() == "..."
-        else re.escape(f"{line}\n").replace(r"\.\.\.", ".*")
+        r"(?:.*\n)*?" if line.strip() == "..." else re.escape(f"{line}\n").replace(r"\.\.\.", ".*")
         for line in masked("\n".join(shown)).splitlines()
     )
     return re.fullmatch(pattern, masked(printed)) is not None
+
+
+def ids(text: str) -> list[str]:
+    """The ids in *text*, in order."""
+    return re.findall(_ID, text)

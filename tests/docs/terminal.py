@@ -16,7 +16,7 @@ from typing import Self
 
 from outgrow.process.asking import ask
 from tests.docs.pages import Block, Command
-from tests.docs.shown import agree, masked
+from tests.docs.shown import agree, ids, masked
 
 SECONDS_MAX = 60.0
 STOP_SECONDS_MAX = 15.0
@@ -43,6 +43,7 @@ class Terminal:
         curl.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {stand_in} "$@"\n')
         curl.chmod(0o755)
         self._program: _Program | None = None
+        self._ids: dict[str, str] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -72,6 +73,7 @@ class Terminal:
             wanted = masked("\n".join(command.shown))
             message = f"{command.place} shows:\n{wanted}\nbut printed is:\n{masked(printed)}"
             assert agree(command.shown, printed), message
+            self._compare_ids(command, printed)
         else:
             assert status == 0, f"{command.place}: status {status}:\n{printed}"
         return printed
@@ -82,6 +84,17 @@ class Terminal:
         status, printed = self._run(f"curl -s localhost:8080{path}{json}")
         assert status == 0, printed
         return printed
+
+    def _compare_ids(self, command: Command, printed: str) -> None:
+        """Ids differ each time, but what is shown to be the same id must be the same."""
+        shown = ids("\n".join(command.shown))
+        if len(shown) != len(ids(printed)):
+            return  # Something is left out.
+        for there, here in zip(shown, ids(printed), strict=True):
+            known = self._ids.setdefault(there, here)
+            message = f"{command.place} shows the id {there}, printed as {known}; now {here}"
+            assert known == here, message
+            assert list(self._ids.values()).count(here) == 1, message
 
     def stop(self) -> str:
         """Type Ctrl-C if a program runs, and return what it printed until its end."""

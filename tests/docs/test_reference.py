@@ -29,7 +29,9 @@ def test_the_page_of_errors_is_current() -> None:
 def rows(page: Path) -> list[list[str]]:
     """The cells of all rows of all tables of *page*."""
     lines = page.read_text(encoding="utf-8").splitlines()
-    return [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in lines if "|" in line]
+    return [
+        [cell.strip() for cell in line.strip("| ").split(" | ")] for line in lines if "|" in line
+    ]
 
 
 def test_every_limit_is_what_the_code_says() -> None:
@@ -81,6 +83,9 @@ def test_every_status_is_explained() -> None:
 
     assert len(refusals) > 8
     for name, status in answers:
-        assert re.search(rf"^\| {status} \| `outgrow\.{name}` \|", text, re.MULTILINE), (name, status)
+        assert re.search(rf"^\| {status} \| `outgrow\.{name}` \|", text, re.MULTILINE), (
+            name,
+            status,
+        )
     for name, status in STATUSES.items():
         assert f"| `{name}` | {status} |" in text, (name, HTTPStatus(status))

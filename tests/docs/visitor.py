@@ -1,4 +1,4 @@
-"""Visits the ASGI application ``web.web`` of the current folder, and prints what it was answered."""
+"""Visits the ASGI application ``web.web`` of the current folder, and prints what it answers."""
 
 from __future__ import annotations
 
@@ -57,4 +57,4 @@ async def ask(web: Any, path: str) -> list[Any]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run(main(sys.argv[1:]))))
+    sys.stdout.write(json.dumps(asyncio.run(main(sys.argv[1:]))))
