@@ -175,7 +175,7 @@ def live(
 
 def spawn(options: list[str]) -> subprocess.Popen[str]:
     """Start the child; it dies with this process."""
-    environment = os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests' / 'worlds'}"}
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'src'}:{ROOT / 'tests' / 'worlds'}"}
     return subprocess.Popen(
         [sys.executable, "-m", "tests.crash.child", *options],
         cwd=ROOT,
