@@ -25,7 +25,14 @@ from outgrow.process import Application, start_application
 from outgrow.testing.world import WORLDS
 from outgrow.topology import read_topology
 from tests.crash import mutants
-from tests.crash.commands import CLOSED_ONLY, FAILURES, STUMBLING, Command, waves
+from tests.crash.commands import (
+    CLOSED_ONLY,
+    FAILURES,
+    LIVES_WITH_FAILURES,
+    STUMBLING,
+    Command,
+    waves,
+)
 from tests.crash.leash import die_with_parent
 
 TOPOLOGY = Path(__file__).parents[1] / "worlds" / "outgrow.toml"
@@ -69,8 +76,9 @@ async def live(state: Path, life: int, world: str) -> None:
     clock = ManualClock(datetime(2030, 1, 1, tzinfo=UTC) + timedelta(hours=life))
     options = replace(WORLDS[world], state=state, clock=clock)
     async with start_application(read_topology(TOPOLOGY), options) as application:
+        failures = FAILURES if life < LIVES_WITH_FAILURES else 0
         for account in (STUMBLING, CLOSED_ONLY):
-            await application.client(Mail).fail_next(account, FAILURES)
+            await application.client(Mail).fail_next(account, failures)
         for wave in waves():
             async with asyncio.TaskGroup() as group:
                 for commands in wave:

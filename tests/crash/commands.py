@@ -16,7 +16,9 @@ CLOSED_ONLY = "e"
 """Its one letter is sent, at first in vain."""
 
 FAILURES = 2
-"""How often in each life; less than what parks a key, over three lives."""
+"""How often in a life; attempts are counted on over lives, and eight in vain would park a key."""
+
+LIVES_WITH_FAILURES = 3
 
 
 @dataclass(frozen=True)
