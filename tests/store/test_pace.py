@@ -11,7 +11,14 @@ import pytest
 from outgrow.clock import SystemClock
 from outgrow.errors import StatementFailed, StatementInterrupted, StatementRefused
 from outgrow.store import Store, Transaction
-from outgrow.store.pace import QUICK_SECONDS, RUNS_ASIDE, TEXTS_MAX, Pace
+from outgrow.store.pace import (
+    QUICK_SECONDS,
+    RUNS_ASIDE,
+    STALL_SECONDS,
+    STRIKES_MAX,
+    TEXTS_MAX,
+    Pace,
+)
 
 COUNT = "with recursive c(x) as (select 1 union all select x + 1 from c limit :n) "
 SLOW_ROWS = 800_000
@@ -209,12 +216,22 @@ def test_work_that_was_slow_is_tried_again_ever_more_rarely() -> None:
     pace = Pace()
     pace.ran_aside("a", 0.0)
     for expected in (RUNS_ASIDE, RUNS_ASIDE * 2, RUNS_ASIDE * 4):
-        pace.was_slow("a")
+        pace.was_slow("a", STALL_SECONDS)
         runs = 0
         while "a" not in pace.quick:
             pace.ran_aside("a", 0.0)
             runs += 1
         assert runs == expected
+
+
+def test_work_may_be_held_up_now_and_then_but_not_again_and_again() -> None:
+    pace = Pace()
+    pace.ran_aside("a", 0.0)
+    for _ in range(STRIKES_MAX - 1):
+        pace.was_slow("a", QUICK_SECONDS * 2)
+        assert "a" in pace.quick
+    pace.was_slow("a", QUICK_SECONDS * 2)
+    assert "a" not in pace.quick
 
 
 def test_work_that_is_slow_aside_stays_there() -> None:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from time import perf_counter
+
 QUICK_SECONDS = 0.001
+STALL_SECONDS = 0.02
+STRIKES_MAX = 3
+FORGIVEN_AFTER_SECONDS = 1.0
 TEXTS_MAX = 1024
 RUNS_ASIDE = 8
 RUNS_ASIDE_MAX = 4096
@@ -12,9 +17,11 @@ class Pace:
     """
     Remembers which pieces of work are quick.
 
-    Work that was slow on the loop runs aside for a number of times, and is then tried again; the
-    number doubles with each trial that was slow. Aside only processor time counts, because there
-    the wall time would tell of the loop and not of the work.
+    A run on the loop that takes longer than `QUICK_SECONDS` is a strike: another program may just
+    have had the processor, so it takes three within a second, or one of `STALL_SECONDS`. Then the
+    work runs aside for a number of times, and is tried again; the number doubles with each trial
+    that fails. Aside only processor time counts, because there the wall time would tell of the loop
+    and not of the work.
 
     Attributes:
         quick: The work that may run on the loop; look here before each run.
@@ -24,13 +31,26 @@ class Pace:
         self.quick: set[str] = set()
         self._runs_left: dict[str, int] = {}
         self._penalties: dict[str, int] = {}
+        self._strikes: dict[str, tuple[int, float]] = {}
 
-    def was_slow(self, work: str) -> None:
-        """*work* ran on the loop and took longer than it may."""
+    def was_slow(self, work: str, seconds: float) -> None:
+        """*work* ran on the loop, and took *seconds*, which is longer than it may."""
+        if seconds < STALL_SECONDS and not self._is_out(work):
+            return
         self.quick.discard(work)
+        self._strikes.pop(work, None)
         penalty = min(self._penalties.get(work, RUNS_ASIDE // 2) * 2, RUNS_ASIDE_MAX)
         self._remember(work, penalty)
         self._penalties[work] = penalty
+
+    def _is_out(self, work: str) -> bool:
+        now = perf_counter()
+        strikes, since = self._strikes.get(work, (0, now))
+        if now - since > FORGIVEN_AFTER_SECONDS:
+            strikes, since = 0, now
+            self._penalties.pop(work, None)
+        self._strikes[work] = (strikes + 1, since)
+        return strikes + 1 >= STRIKES_MAX
 
     def ran_aside(self, work: str, processor_seconds: float) -> None:
         """*work* ran in a thread."""
@@ -51,5 +71,6 @@ class Pace:
             oldest = next(iter(self._runs_left))
             del self._runs_left[oldest]
             self._penalties.pop(oldest, None)
+            self._strikes.pop(oldest, None)
             self.quick.discard(oldest)
         self._runs_left[work] = runs_left

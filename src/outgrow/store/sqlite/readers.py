@@ -114,5 +114,6 @@ class _Reading:
         try:
             return run(sql, parameters)
         finally:
-            if perf_counter() - self._connection.started > QUICK_SECONDS:
-                pace.was_slow(sql)
+            seconds = perf_counter() - self._connection.started
+            if seconds > QUICK_SECONDS:
+                pace.was_slow(sql, seconds)

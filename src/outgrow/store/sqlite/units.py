@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import math
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from copy import copy
 from functools import partial
@@ -169,8 +170,9 @@ class Work(Course):
         try:
             if sql in pace.quick:
                 outcome = call(sql, parameters)
-                if perf_counter() - connection.started > QUICK_SECONDS:
-                    pace.was_slow(sql)
+                seconds = perf_counter() - connection.started
+                if seconds > QUICK_SECONDS:
+                    pace.was_slow(sql, seconds)
             else:
                 outcome = await Operation(partial(self._desk.aside, pace, call, sql, parameters))
         except UnitError as error:
@@ -182,7 +184,7 @@ class Work(Course):
 
     def _take(self, error: UnitError, pace: Pace, sql: str) -> None:
         if isinstance(error, StatementInterrupted):
-            pace.was_slow(sql)
+            pace.was_slow(sql, math.inf)
         if not self._connection.raw.in_transaction:
             lost = self._lose(sql)
             if not isinstance(error, StatementInterrupted):

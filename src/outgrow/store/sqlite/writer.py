@@ -223,8 +223,9 @@ class Writer:
             self._connection.own("commit")
         except UnitError as failure:
             error = failure
-        if perf_counter() - started > QUICK_SECONDS:
-            self._desk.own_pace.was_slow("commit")
+        seconds = perf_counter() - started
+        if seconds > QUICK_SECONDS:
+            self._desk.own_pace.was_slow("commit", seconds)
         self._committed(batch, error)
 
     def _commit_aside(self) -> None:
