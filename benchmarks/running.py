@@ -24,7 +24,8 @@ async def running(*services: str) -> AsyncIterator[tuple[Application, Any]]:
         file = Path(state, "outgrow.toml")
         named = ", ".join(f'"{service}"' for service in services)
         file.write_text(  # noqa: ASYNC240 - before anything runs
-            f'[app]\nname = "benchmark"\nservices = [{named}]\n')
+            f'[app]\nname = "benchmark"\nservices = [{named}]\n'
+        )
         import_from_app()
         async with start_application(read_topology(file), Options()) as application:
             from counting.contract import Counting  # noqa: PLC0415 - importable from here on
