@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import signal
+import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -114,17 +115,31 @@ def main() -> int:
     """Read the command line and run."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=0, help="stop after; 0: all purchases")
-    parser.add_argument("--http", default="127.0.0.1:8080", help="where the shop answers")
+    parser.add_argument("--http", help="where the shop answers; 127.0.0.1:8080 if it is free")
     arguments = parser.parse_args()
+    address: str = arguments.http or _free_address()
     console = Console()
     try:
-        return asyncio.run(_interruptible(arguments.http, arguments.seconds, console))
+        return asyncio.run(_interruptible(address, arguments.seconds, console))
     except (ShopNotStarted, ShopUnreachable, ExceptionGroup) as error:
         console.print(str(_first(error)), style="red", markup=False)
         return 1
     except (KeyboardInterrupt, asyncio.CancelledError):
         console.print("Stopped.")
         return 130
+
+
+def _free_address() -> str:
+    """A loopback address with the usual port, or with another one if somebody has that."""
+    for port in (8080, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return f"127.0.0.1:{probe.getsockname()[1]}"
+    raise ShopNotStarted("No port of 127.0.0.1 is free.")
 
 
 def _first(error: Exception) -> BaseException:
