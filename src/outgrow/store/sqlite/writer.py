@@ -224,9 +224,9 @@ class Writer:
         except UnitError as failure:
             error = failure
         seconds = perf_counter() - started
+        self._committed(batch, error)
         if seconds > QUICK_SECONDS:
             self._desk.own_pace.was_slow("commit", seconds)
-        self._committed(batch, error)
 
     def _commit_aside(self) -> None:
         crash.at("store.before_commit")
@@ -235,20 +235,26 @@ class Writer:
     def _committed(self, batch: Batch, error: BaseException | None) -> None:
         self._batch = None
         self._is_taken = False
-        if error is not None:
-            self._fail(batch, error)
-        else:
-            crash.at("store.after_commit")
-            self.commits += 1
-            self.units += len(batch.works)
-            self._commits_to_checkpoint -= 1
-            if self._commits_to_checkpoint <= 0:
-                self._checkpoint()
-        batch.committed.set_result(None)
-        if self._waiting and not self._is_taken:
-            self._wake()
+        try:
+            if error is not None:
+                self._fail(batch, error)
+            else:
+                self._count(batch)
+        finally:
+            # Whatever else goes wrong here, nobody waits for ever.
+            batch.committed.set_result(None)
+            if self._waiting and not self._is_taken:
+                self._wake()
         if error is None:
             self._tell(batch)
+
+    def _count(self, batch: Batch) -> None:
+        crash.at("store.after_commit")
+        self.commits += 1
+        self.units += len(batch.works)
+        self._commits_to_checkpoint -= 1
+        if self._commits_to_checkpoint <= 0:
+            self._checkpoint()
 
     def _tell(self, batch: Batch) -> None:
         for work in batch.works:
