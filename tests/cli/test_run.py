@@ -196,6 +196,18 @@ def test_the_control_channel_refuses_what_it_does_not_know(program) -> None:
         ask(running.socket, "clock", advance_seconds=1)
 
 
+def test_in_test_mode_the_clock_is_moved_and_a_crash_point_armed(program) -> None:
+    running = program("--test-mode")
+    before = ask(running.socket, "clock", advance_seconds=0)["now"]
+
+    after = ask(running.socket, "clock", advance_seconds=3600)["now"]
+    ask(running.socket, "crash", point="application.draining", nth=1)
+    running.process.send_signal(signal.SIGTERM)
+
+    assert before[:13] != after[:13]
+    assert running.process.wait(timeout=20) == -signal.SIGKILL
+
+
 def test_nobody_behind_the_control_channel_is_an_error_with_a_way_out(tmp_path: Path) -> None:
     from outgrow.errors import ControlError
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from outgrow.clock import ManualClock, SystemClock
 from outgrow.process import Options, run_process
 from outgrow.telemetry import configure_logs
 from outgrow.topology import read_topology
@@ -30,9 +31,18 @@ def run(
         Path | None,
         typer.Option(help="Keep stores and sockets here instead of in .outgrow beside the file."),
     ] = None,
+    test_mode: Annotated[
+        bool,
+        typer.Option(
+            "--test-mode",
+            help="Let the control channel move the clock, which stands still, and arm crashes.",
+            hidden=True,
+        ),
+    ] = False,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
 ) -> None:
     """Run all services in this process, until Ctrl-C."""
     configure_logs(level=log_level.upper())
     plan = read_topology(file, http=http)
-    run_process(plan, Options(is_open=open_, state=state))
+    clock = ManualClock() if test_mode else SystemClock()
+    run_process(plan, Options(is_open=open_, state=state, clock=clock, is_test=test_mode))

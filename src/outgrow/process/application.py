@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from outgrow import crash
 from outgrow.calls import DEADLINE_SECONDS_DEFAULT, Reception, decode_arguments
 from outgrow.context import ALL_PERMISSIONS, SYSTEM, Caller, Context
 from outgrow.contracts import ContractModel, is_contract
@@ -121,6 +122,7 @@ class Application:
 
     def set_draining(self) -> None:
         """Say to whoever asks that no new requests should come."""
+        crash.at("application.draining")
         self._waiting["application"] = "it is stopping"
 
     @asynccontextmanager
