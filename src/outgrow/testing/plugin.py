@@ -12,9 +12,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
 from outgrow.testing.world import WORLDS, World, start_world
+
+try:
+    from pytest_asyncio import fixture as async_fixture
+except ModuleNotFoundError:
+    # Without the extra 'testing' there are no worlds, but the tests of others must not suffer.
+    async_fixture = pytest.fixture  # type: ignore[assignment]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -80,7 +85,7 @@ def outgrow_file(request: pytest.FixtureRequest) -> Path:
     raise pytest.UsageError(message)
 
 
-@pytest_asyncio.fixture
+@async_fixture
 async def world(
     world_name: str, outgrow_file: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[World]:

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from outgrow.calls import Transport
-from outgrow.calls.grpc import Converters, GrpcServer, GrpcTransport, Messages
 from outgrow.process import Hosted
 from outgrow.testing.repeats import Repeating
 
@@ -15,6 +14,17 @@ from outgrow.testing.repeats import Repeating
 @asynccontextmanager
 async def wired(hosted: Hosted) -> AsyncIterator[Transport]:
     """Every call leaves the process by a Unix socket, comes back, and is sent twice."""
+    try:
+        # Imported here: pytest loads the plugin wherever outgrow is, with the extra or without.
+        from outgrow.calls.grpc import (  # noqa: PLC0415
+            Converters,
+            GrpcServer,
+            GrpcTransport,
+            Messages,
+        )
+    except ModuleNotFoundError as error:
+        message = "The wired world needs the 'grpc' extra: pip install 'outgrow[grpc]'."
+        raise ImportError(message) from error
     converters = Converters(Messages(hosted.application, hosted.models))
     server = GrpcServer(converters, hosted.reception.bind, hosted.clock)
     for model in hosted.models:
