@@ -83,19 +83,28 @@ def log_of_a_visit(folder: Path, path: str, correlation_id: str) -> list[dict[st
     """What ``outgrow run`` logs where no terminal is, when *path* is asked for once."""
     command = [Path(sysconfig.get_path("scripts"), "outgrow"), "run", "--http", "127.0.0.1:0"]
     with subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True) as program:
-        assert program.stderr is not None
-        lines: list[dict[str, Any]] = []
-        for line in program.stderr:
-            lines.append(json.loads(line))
-            if lines[-1]["message"] == "ready":
-                break
-        told = " ".join(line["message"] for line in lines)
-        address = re.search(r"answering at http://(\S+:\d+),", told)
-        assert address is not None, told
-        connection = http.client.HTTPConnection(address[1], timeout=10)
-        connection.request("GET", path, headers={"x-correlation-id": correlation_id})
-        assert connection.getresponse().status == 200
-        connection.close()
-        program.send_signal(signal.SIGINT)
-        _, rest = program.communicate(timeout=20)
+        try:
+            lines = visit(program, path, correlation_id)
+            _, rest = program.communicate(timeout=20)
+        finally:
+            program.kill()
     return lines + [json.loads(line) for line in rest.splitlines()]
+
+
+def visit(program: subprocess.Popen[str], path: str, correlation_id: str) -> list[dict[str, Any]]:
+    """Ask *program* for *path* as soon as it is ready, and tell it to end; what it said so far."""
+    assert program.stderr is not None
+    lines: list[dict[str, Any]] = []
+    for line in program.stderr:
+        lines.append(json.loads(line))
+        if lines[-1]["message"] == "ready":
+            break
+    told = " ".join(line["message"] for line in lines)
+    address = re.search(r"answering at http://(\S+:\d+),", told)
+    assert address is not None, told
+    connection = http.client.HTTPConnection(address[1], timeout=10)
+    connection.request("GET", path, headers={"x-correlation-id": correlation_id})
+    assert connection.getresponse().status == 200
+    connection.close()
+    program.send_signal(signal.SIGINT)
+    return lines
