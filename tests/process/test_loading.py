@@ -104,7 +104,7 @@ class S(Prices):
     text = await refused(file)
 
     assert "field 'other' of S asks for Other, which no service of this application keeps" in text
-    assert "Add the service of kept_elsewhere.contract to [app] services" in text
+    assert "its package is named in [app] services: kept_elsewhere." in text
 
 
 async def test_handlers_and_transactions_need_a_store(write) -> None:

@@ -274,13 +274,13 @@ async def test_a_kept_transaction_is_closed(store: Store) -> None:
     await store.transact(keep)
 
     for use in (
-        kept[0].execute("delete from item"),
-        kept[0].own("delete from item"),
-        kept[0].undo(),
-        kept[0].record(object()),
+        lambda tx: tx.execute("delete from item"),
+        lambda tx: tx.own("delete from item"),
+        lambda tx: tx.undo(),
+        lambda tx: tx.record(object()),
     ):
         with pytest.raises(TransactionClosed, match="outside of its unit"):
-            await use
+            await use(kept[0])
 
 
 async def test_a_task_that_a_unit_starts_cannot_use_its_transaction(store: Store) -> None:
@@ -524,3 +524,15 @@ async def test_the_transaction_is_in_the_context_while_the_unit_runs(store: Stor
         assert outside.transaction is None
     finally:
         leave(token)
+
+
+async def test_a_statement_that_was_not_awaited_is_not_forgotten_quietly(store: Store) -> None:
+    async def forgetful(tx: Transaction) -> None:
+        await tx.execute("insert into item (name) values ('kept')")
+        tx.execute("insert into item (name) values ('forgotten')").close()  # type: ignore[attr-defined]
+
+    with pytest.raises(StatementRefused, match=r"forgetful: 1 of its statements were not awaited"):
+        await store.transact(forgetful)
+
+    async with store.read() as snapshot:
+        assert await snapshot.fetch_one(int, "select count(*) from item") == 0

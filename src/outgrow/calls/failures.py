@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from outgrow import errors
+from outgrow.contracts import Problem
 from outgrow.errors import CallError, CallFailed
 
 
@@ -48,4 +49,6 @@ def failure_of(method: str, error: BaseException) -> CallFailed:
     kind = type(error)
     failed = CallFailed(method, f"{kind.__module__}.{kind.__qualname__}", str(error))
     failed.__cause__ = error
+    if isinstance(error, Problem):
+        failed.add_note(f"If it is a reply, declare it: raises=[{kind.__name__}] at {method}.")
     return failed

@@ -120,6 +120,10 @@ class Application:
         """
         return await self._delivery.replay(consumer, key)
 
+    def guarded_methods(self) -> list[str]:
+        """The methods that can be reached by HTTP with a permission only."""
+        return [m.full_name for m in self._methods.values() if m.http is not None and m.allow]
+
     def set_draining(self) -> None:
         """Say to whoever asks that no new requests should come."""
         crash.at("application.draining")

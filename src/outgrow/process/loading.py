@@ -8,6 +8,7 @@ import sys
 import traceback
 from types import ModuleType
 
+from outgrow.contracts import contracts_of
 from outgrow.errors import DefinitionError, Finding, InvalidService
 from outgrow.process.service import ServiceModel, is_service, read_service
 from outgrow.topology import Plan
@@ -91,8 +92,9 @@ def _client_findings(models: list[ServiceModel]) -> list[Finding]:
     """Fields that ask for a contract which no service, or more than one, keeps."""
     keepers: dict[type, list[str]] = {}
     for model in models:
-        for kept in model.contracts:
-            keepers.setdefault(kept.contract, []).append(model.cls.__name__)
+        # Asked of the class, because a contract that cannot be read is kept all the same.
+        for kept in contracts_of(model.cls):
+            keepers.setdefault(kept, []).append(model.cls.__name__)
     findings = [
         Finding(
             place=models[0].place,
@@ -112,8 +114,9 @@ def _client_findings(models: list[ServiceModel]) -> list[Finding]:
                         place=model.place,
                         message=f"field {field!r} of {model.cls.__name__} asks for "
                         f"{contract.__name__}, which no service of this application keeps.",
-                        remedy=f"Kept are: {known}.\n"
-                        f"Add the service of {contract.__module__} to [app] services.",
+                        remedy=f"Kept are: {known or 'none'}.\n"
+                        f"The class of its service derives from it, and its package is named in "
+                        f"[app] services: {contract.__module__.removesuffix('.contract')}.",
                         slug="contract-not-kept",
                     )
                 )

@@ -115,6 +115,11 @@ async def _edge(application: Application) -> AsyncIterator[None]:
     logger.info("answering at %s, with its documentation at %s/docs", listener.url, listener.url)
     if application.options.is_open:
         logger.warning("--open: everyone is anonymous and has all permissions")
+    elif guarded := application.guarded_methods():
+        logger.warning(
+            "%d methods need a permission, which nobody can have yet; --open lets everyone in",
+            len(guarded),
+        )
     try:
         yield
     finally:

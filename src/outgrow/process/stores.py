@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -10,6 +11,8 @@ from pathlib import Path
 from outgrow.clock import Clock
 from outgrow.journal import SCHEMA, Outbox
 from outgrow.store import Store, open_store
+
+logger = logging.getLogger("outgrow.process")
 
 
 def migrations_folder(package: str) -> Path | None:
@@ -46,13 +49,16 @@ async def open_service_store(
     """
     outbox = Outbox(service, clock)
     migrations = migrations_folder(package)
+    if migrations is None or not migrations.is_dir():
+        logger.info("service %r has no migrations in %s", service, migrations)
+        migrations = None
     store = await open_store(
         folder / f"{service}.sqlite3",
         application=application,
         service=service,
         clock=clock,
         schemas=[SCHEMA],
-        migrations=migrations if migrations is not None and migrations.is_dir() else None,
+        migrations=migrations,
         outbox=outbox,
     )
     await stack.enter_async_context(store)

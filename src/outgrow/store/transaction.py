@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, Protocol, TypeVar
 
 from outgrow.errors import NoSuchRow, StatementRefused
@@ -64,6 +64,18 @@ class Snapshot:
         return self._reading.own(sql, parameters)
 
 
+class _Done:
+    """What has happened already; awaiting it takes no time."""
+
+    __slots__ = ()
+
+    def __await__(self) -> Iterator[None]:
+        return iter(())
+
+
+DONE: Awaitable[None] = _Done()  # type: ignore[assignment]
+
+
 class Transaction(Snapshot):
     """
     One unit of work: all that is done through it is committed together, or nothing of it.
@@ -98,13 +110,13 @@ class Transaction(Snapshot):
         """
         return self._session.change(sql, adapt(sql, parameters))
 
-    async def record(self, event: Any) -> None:
+    def record(self, event: Any) -> Awaitable[None]:
         """
         Record *event* in this transaction, beside the data that it speaks of.
 
-        Nothing is sent here. After the commit the event is delivered to each handler at least
-        once, and for each key in the order recorded. If the transaction rolls back, the event
-        never happened.
+        It is recorded by the call itself; nothing is sent here. After the commit the event is
+        delivered to each handler at least once, and for each key in the order recorded. If the
+        transaction rolls back, the event never happened.
 
         Raises:
             NotTheOwner: The event belongs to another service.
@@ -113,8 +125,9 @@ class Transaction(Snapshot):
         """
         self._session.check()
         self.entries.append(self._need_outbox().event(event))
+        return DONE
 
-    async def send(self, method: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+    def send(self, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Awaitable[None]:
         """
         Call *method* with these arguments after the commit, under a key of its own.
 
@@ -125,6 +138,7 @@ class Transaction(Snapshot):
         """
         self._session.check()
         self.entries.append(self._need_outbox().command(method, args, kwargs))
+        return DONE
 
     async def undo(self) -> None:
         """

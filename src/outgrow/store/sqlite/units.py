@@ -104,10 +104,12 @@ class Work(Course):
         self._result: Any = None
         self.batch = batch
         self.transaction = Transaction(self, desk.outbox)
+        self._not_awaited = 0
 
     def begin_again(self) -> None:
         """Forget a run that was rolled back."""
         self.poison = self.cancelled = None
+        self._not_awaited = 0
         self.transaction = Transaction(self, self._desk.outbox)
 
     def __await__(self) -> Generator[Any, Any, Any]:
@@ -144,17 +146,26 @@ class Work(Course):
     async def _effect(self) -> None:
         transaction = self.transaction
         self._result = await self._unit(transaction, *self._args, **self._kwargs)
+        if self._not_awaited and self.poison is None:
+            message = (
+                f"{self.name}: {self._not_awaited} of its statements were not awaited, so they did "
+                "not run. Write await tx.execute(...)."
+            )
+            raise StatementRefused(message)
         if transaction.entries and self.poison is None:
             assert self._desk.outbox is not None
             await self._desk.outbox.append(transaction, transaction.entries)
 
     def change(self, sql: str, parameters: dict[str, Any]) -> Awaitable[int]:
+        self._not_awaited += 1
         return self._operate(self._desk.pace, self._connection.change, sql, parameters)
 
     def fetch(self, sql: str, parameters: dict[str, Any]) -> Awaitable[Rows]:
+        self._not_awaited += 1
         return self._operate(self._desk.pace, self._connection.fetch, sql, parameters)
 
     def own(self, sql: str, parameters: Row = ()) -> Awaitable[list[Row]]:
+        self._not_awaited += 1
         return self._operate(self._desk.own_pace, self._connection.own, sql, parameters)
 
     async def undo(self) -> None:
@@ -164,6 +175,7 @@ class Work(Course):
     async def _operate(
         self, pace: Pace, call: Callable[[str, Any], Any], sql: str, parameters: Any
     ) -> Any:
+        self._not_awaited -= 1
         if not self.is_running or self.poison is not None:
             self.check()
         connection = self._connection
