@@ -75,6 +75,7 @@ class Context(msgspec.Struct):
     transaction: Any = None
     watch: Any = None
     ordinals: dict[str, int] | None = None
+    unanswered: dict[str, list[str]] | None = None
 
     @property
     def traceparent(self) -> str:
@@ -86,19 +87,29 @@ class Context(msgspec.Struct):
         The key of the next call of *method* with *arguments* from this execution.
 
         A rerun of this execution derives the same keys for the same calls, so that its children
-        are repeats. Equal calls are told apart by their order.
+        are repeats. Equal calls are told apart by their order; one that got no answer and is made
+        again is the same call again.
 
         Args:
             method: ``service.method``.
             arguments: Their canonical encoding.
         """
         call = hashlib.sha256(arguments).hexdigest()
+        if self.unanswered is not None and (keys := self.unanswered.get(method + call)):
+            return keys.pop(0)
         if self.key is None:
             self.key = new_id()
         if self.ordinals is None:
             self.ordinals = {}
         n = self.ordinals[method + call] = self.ordinals.get(method + call, 0) + 1
         return hashlib.sha256(f"{self.key}\n{method}\n{call}\n{n}".encode()).hexdigest()
+
+    def leave_unanswered(self, method: str, arguments: bytes, key: str) -> None:
+        """Give *key* to the next equal call: this one ended, and nobody knows whether it ran."""
+        if self.unanswered is None:
+            self.unanswered = {}
+        call = method + hashlib.sha256(arguments).hexdigest()
+        self.unanswered.setdefault(call, []).append(key)
 
 
 _current: contextvars.ContextVar[Context] = contextvars.ContextVar("outgrow.context")

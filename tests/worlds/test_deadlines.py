@@ -73,6 +73,18 @@ async def test_a_call_inside_a_call_has_no_more_time_than_its_caller(world: Worl
     await until(lambda: ledger.was_cancelled("x"))
 
 
+async def test_a_deadline_that_passes_below_is_the_callers_own(world: World) -> None:
+    desk, ledger = world.client(Desk), world.client(Ledger)
+
+    async with asyncio.TaskGroup() as tasks:
+        waiting = tasks.create_task(_timed_out(using(desk, deadline=1.0).wait_below_and_fail("x")))
+        await until(lambda: ledger.has_begun("x"))
+        world.clock.advance(1.01)
+
+    assert waiting.result().method == "desk.wait_below_and_fail"
+    assert waiting.result().may_have_run
+
+
 async def test_a_deadline_that_has_passed_lets_nothing_begin(world: World) -> None:
     ledger = world.client(Ledger)
 

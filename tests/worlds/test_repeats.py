@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from parity.asking import until
 from parity.desk.contract import Desk
 from parity.ledger.contract import Ledger
 
 from outgrow import using
-from outgrow.errors import KeyReused
+from outgrow.errors import CallTimedOut, KeyReused
 from outgrow.testing import World
 
 
@@ -91,6 +92,28 @@ async def test_a_plain_command_is_executed_once_for_repeats_at_once(world: World
     assert set(replies) == {1}
 
 
+async def test_a_repeat_at_once_does_not_share_the_deadline_of_the_first(world: World) -> None:
+    desk, ledger = world.client(Desk), world.client(Ledger)
+
+    async with asyncio.TaskGroup() as tasks:
+        first = tasks.create_task(_timed_out(using(desk, key="k", deadline=1.0).wait_once("x")))
+        await until(lambda: ledger.has_begun("x"))
+        second = tasks.create_task(using(desk, key="k").wait_once("x"))
+        await asyncio.sleep(0)  # noqa: TID251 - let the second one join the first
+        world.clock.advance(1.01)
+
+    assert first.result()
+    assert second.result() == "waited"
+
+
+async def test_a_call_without_an_answer_that_is_made_again_is_the_same_call(world: World) -> None:
+    desk, ledger = world.client(Desk), world.client(Ledger)
+
+    assert await using(desk, key="k").pay_until_answered("a") == 1
+
+    assert len(set(await ledger.get_keys("a"))) == 1
+
+
 async def test_a_later_repeat_of_a_plain_command_gets_its_first_reply(world: World) -> None:
     desk = using(world.client(Desk), key="k")
 
@@ -131,3 +154,9 @@ async def test_a_method_that_promises_nothing_is_never_repeated(world: World) ->
     ledger = world.client(Ledger)
 
     assert [await ledger.count_up() for _ in range(3)] == [1, 2, 3]
+
+
+async def _timed_out(call: object) -> CallTimedOut:
+    with pytest.raises(CallTimedOut) as raised:
+        await call  # type: ignore[misc]
+    return raised.value

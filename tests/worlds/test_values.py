@@ -90,6 +90,11 @@ async def test_the_caller_cannot_change_what_the_callee_keeps(world: World) -> N
     assert await ledger.get_held() == ["kept"]
 
 
+async def test_what_is_no_list_is_not_taken_for_one(world: World) -> None:
+    with pytest.raises(ArgumentsRefused):
+        await world.client(Ledger).spoil("ab", {})  # type: ignore[arg-type]
+
+
 async def test_a_limit_of_a_parameter_is_checked_before_anything_is_sent(world: World) -> None:
     ledger = world.client(Ledger)
 

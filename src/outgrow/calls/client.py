@@ -12,7 +12,7 @@ import copy
 import itertools
 import linecache
 import math
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -31,7 +31,7 @@ from outgrow.context import (
     new_span_id,
     new_trace_id,
 )
-from outgrow.contracts import ContractModel, LimitBroken, Method, compile_check
+from outgrow.contracts import ContractModel, LimitBroken, Method, Problem, compile_check
 from outgrow.errors import ArgumentsRefused, CallInTransaction
 
 T = TypeVar("T")
@@ -85,9 +85,13 @@ class Client:
         return f"<client of {self._model.service}.{self._model.name}>"
 
     def _call(self, method: Method, arguments: tuple[Any, ...]) -> Any:
-        """Call with whatever is unusual: from outside of any execution, or with wishes."""
-        context = self._context(method, arguments, current(None))
-        return getattr(self, f"_invoke_{method.name}")(context, *arguments)
+        """Call with whatever is unusual: from outside of any execution, with wishes or a key."""
+        parent = current(None)
+        context = self._context(method, arguments, parent)
+        answer = getattr(self, f"_invoke_{method.name}")(context, *arguments)
+        if parent is None or context.key is None:
+            return answer
+        return _answered(answer, parent, method, arguments, context.key)
 
     def _context(
         self, method: Method, arguments: tuple[Any, ...], parent: Context | None
@@ -135,6 +139,23 @@ class Client:
         )
 
 
+async def _answered(
+    answer: Awaitable[Any],
+    parent: Context,
+    method: Method,
+    arguments: tuple[Any, ...],
+    key: str,
+) -> Any:
+    """The answer; without one, the parent's next equal call is the same call again."""
+    try:
+        return await answer
+    except Problem:
+        raise
+    except BaseException:
+        parent.leave_unanswered(method.full_name, encode_arguments(method, arguments), key)
+        raise
+
+
 def using(client: T, *, key: str | None = None, deadline: float | None = None) -> T:
     """
     The same client with wishes for the calls made with it.
@@ -178,7 +199,6 @@ def client_class(model: ContractModel) -> type[Client]:
         "Context": Context,
         "current": current,
         "new_span_id": new_span_id,
-        "encode": encode_arguments,
         "check": _check,
     }
     lines = [f"class {model.name}Client(Client, Contract):", "    pass"]
@@ -189,8 +209,8 @@ def client_class(model: ContractModel) -> type[Client]:
             names[f"default_{n}_{parameter.name}"] = parameter.default
             names[f"check_{n}_{parameter.name}"] = compile_check(parameter.shape)
         head, unusual, usual = _method_source(n, method, names)
-        has_own_deadline = method.deadline_seconds is not None
-        lines += head + ([f"        {unusual}"] if has_own_deadline else usual)
+        is_usual = method.deadline_seconds is None and not method.is_keyed
+        lines += head + (usual if is_usual else [f"        {unusual}"])
         wishing += [*head, f"        {unusual}"]
     source = "\n".join([*lines, "", *wishing]) + "\n"
     filename = f"<client of {model.service}.{model.name} #{next(_serial)}>"
@@ -216,10 +236,6 @@ def _method_source(
         for p in method.parameters
         if names[f"check_{n}_{p.name}"] is not None
     ]
-    key = "None"
-    if method.is_keyed:
-        encoded = f"encode(method_{n}, ({arguments}))"
-        key = f"parent.derive_key({method.full_name!r}, {encoded})"
     unusual = f"return self._call(method_{n}, ({arguments}))"
     usual = [
         "        parent = current(None)",
@@ -227,7 +243,7 @@ def _method_source(
         f"            {unusual}",
         f"        return self._invoke_{method.name}(Context(",
         "            parent.caller, parent.correlation_id, parent.trace_id, new_span_id(),",
-        f"            parent.deadline, {method.full_name!r}, {key}, self._via,",
+        f"            parent.deadline, {method.full_name!r}, None, self._via,",
         f"            None, parent.watch), {arguments})",
     ]
     return head, unusual, usual

@@ -28,7 +28,6 @@ class _Compiler:
 
     def __init__(self) -> None:
         self._records: dict[type, Copier] = {}
-        self._mutable: dict[type, bool] = {}
 
     def compile(self, shape: Shape) -> Copier | None:
         match shape:
@@ -69,32 +68,41 @@ class _Compiler:
 
     def _is_mutable(self, record: type) -> bool:
         """Whether a list or dictionary can be reached from *record*."""
-        if record not in self._mutable:
-            self._mutable[record] = False
-            self._mutable[record] = any(self._holds_mutable(f.shape) for f in fields_of(record))
-        return self._mutable[record]
+        return _reaches_mutable(RecordShape(record), set())
 
-    def _holds_mutable(self, shape: Shape) -> bool:
-        match shape:
-            case ListOf() | MapOf():
-                return True
-            case Maybe(item=item):
-                return self._holds_mutable(item)
-            case RecordShape(record=record):
-                return self._is_mutable(record)
-        return False
+
+def _reaches_mutable(shape: Shape, seen: set[type]) -> bool:
+    match shape:
+        case ListOf() | MapOf():
+            return True
+        case Maybe(item=item):
+            return _reaches_mutable(item, seen)
+        case RecordShape(record=record) if record not in seen:
+            seen.add(record)
+            return any(_reaches_mutable(field.shape, seen) for field in fields_of(record))
+    return False
+
+
+class NotCarried(TypeError):
+    """A value is no list or dictionary where its type says so; it could not cross a wire."""
 
 
 def _list_copier(item: Copier | None) -> Copier:
-    if item is None:
-        return list
-    return lambda values: [item(value) for value in values]
+    def copy(values: Any) -> Any:
+        if not isinstance(values, list):
+            raise NotCarried(f"a {type(values).__qualname__} is no list")
+        return values.copy() if item is None else [item(value) for value in values]
+
+    return copy
 
 
 def _map_copier(value: Copier | None) -> Copier:
-    if value is None:
-        return dict
-    return lambda values: {key: value(held) for key, held in values.items()}
+    def copy(values: Any) -> Any:
+        if not isinstance(values, dict):
+            raise NotCarried(f"a {type(values).__qualname__} is no dictionary")
+        return values.copy() if value is None else {k: value(held) for k, held in values.items()}
+
+    return copy
 
 
 def _optional_copier(item: Copier | None) -> Copier | None:

@@ -97,14 +97,14 @@ def _permit(method: Method, context: Context) -> None:
 
 def _outcome_of(method: Method, context: Context, error: BaseException) -> BaseException:
     """What the caller meets when the method ends with *error*, which it does not declare."""
-    if isinstance(error, asyncio.CancelledError):
-        if context.watch.has_fired:
-            return CallTimedOut(method.full_name, may_have_run=True)
-        if context.watch.task.cancelling():
-            return error
-        # Nobody cancelled the call: the method did it itself, and its caller goes on.
+    if context.watch.has_fired and isinstance(error, Exception | asyncio.CancelledError):
+        # Whatever it ended with, it did so because its time was over.
+        return CallTimedOut(method.full_name, may_have_run=True)
+    if isinstance(error, asyncio.CancelledError) and context.watch.task.cancelling():
+        return error
     if isinstance(error, KeyReused) and error.method == method.full_name:
         return error
     if isinstance(error, Exception | asyncio.CancelledError):
+        # A cancellation that nobody asked for is the method's own, and its caller goes on.
         return failure_of(method.full_name, error)
     return error

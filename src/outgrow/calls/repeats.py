@@ -77,6 +77,10 @@ class Repeats:
             future.cancel()
             raise
         except Exception as error:
+            if context.watch is not None and context.watch.has_fired:
+                # Only this caller's time is over; another one begins anew.
+                future.cancel()
+                raise
             future.set_exception(error)
             future.exception()  # It is raised here as well, so nobody needs to be told twice.
             raise

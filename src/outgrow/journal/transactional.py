@@ -12,7 +12,7 @@ import msgspec
 
 from outgrow.calls import bind_arguments, encode_arguments, hash_arguments
 from outgrow.context import Context, current
-from outgrow.contracts import Method, contracts_of, place_of, read_contract, resolve_hints
+from outgrow.contracts import Method, Problem, contracts_of, place_of, read_contract, resolve_hints
 from outgrow.errors import Finding, InvalidService
 from outgrow.journal.inbox import Keyed, Replies, run_once
 from outgrow.store import Store, Transaction
@@ -61,8 +61,15 @@ def transactional(
             return await store.transact(unit)
         if not plan.is_keyed:
             return await store.transact(unit)
-        keyed = plan.keyed(context, store.service, args, kwargs)
-        return await run_once(store, keyed, plan.replies, unit)
+        keyed, arguments = plan.keyed(context, store.service, args, kwargs)
+        try:
+            return await run_once(store, keyed, plan.replies, unit)
+        except Problem:
+            raise
+        except BaseException:
+            if keyed.key != context.key:
+                context.leave_unanswered(keyed.method, arguments, keyed.key)
+            raise
 
     run.__signature__ = signature  # type: ignore[attr-defined]
     run.__outgrow_keyed__ = True  # type: ignore[attr-defined]
@@ -93,14 +100,14 @@ class _Plan:
 
     def keyed(
         self, context: Context, service: str, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Keyed:
-        """The inbox's name for this execution."""
+    ) -> tuple[Keyed, bytes]:
+        """The inbox's name for this execution, and its arguments."""
         name = f"{service}.{self._name}"
         arguments = self._arguments(args, kwargs)
         key = context.key if self._is_named and _claim(context, name) else None
         if key is None:
             key = context.derive_key(name, arguments)
-        return Keyed.of(name, context.caller, key, hash_arguments(arguments))
+        return Keyed.of(name, context.caller, key, hash_arguments(arguments)), arguments
 
     def _arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
         if self._method is not None:

@@ -152,7 +152,6 @@ class Application:
                     yield
                 finally:
                     self.set_draining()
-                    await self._finish_calls()
 
     def _edge(self) -> Edge:
         # Imported here, so that a program that only defines services starts sooner.
@@ -203,12 +202,20 @@ class Application:
         """Deliver events and commands meanwhile."""
         raised: BaseException | None = None
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._delivery.run())
+            delivering = tasks.create_task(self._delivery.run())
             try:
                 yield
             except BaseException as error:  # noqa: BLE001 - raised again, without a group around it
                 raised = error
             self._delivery.stop()
+            try:
+                async with asyncio.timeout(DRAIN_SECONDS_MAX):
+                    await self._reception.wait_idle()
+                    await asyncio.wait([delivering])
+            except TimeoutError:
+                # A sent command that is cut off is sent again after the next start.
+                logger.warning("not all ended", extra={"in_flight": self._reception.in_flight})
+                delivering.cancel()
         if raised is not None:
             raise raised
 
@@ -222,13 +229,6 @@ class Application:
             if opening is not None:
                 async with asyncio.timeout(OPEN_SECONDS_MAX):
                     await opening()
-
-    async def _finish_calls(self) -> None:
-        try:
-            async with asyncio.timeout(DRAIN_SECONDS_MAX):
-                await self._reception.wait_idle()
-        except TimeoutError:
-            logger.warning("calls did not end", extra={"in_flight": self._reception.in_flight})
 
     async def _call_sent(self, name: str, context: Context, body: bytes) -> Any:
         """Deliver a command that a service sent."""

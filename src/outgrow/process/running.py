@@ -65,16 +65,19 @@ async def _run(plan: Plan, options: Options) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, _tell, told)
-    async with (
-        start_application(plan, options) as application,
-        _control(application),
-        _edge(application),
-    ):
-        logger.info("ready", extra={"application": plan.application, "pid": os.getpid()})
+    async with start_application(plan, options) as application:
+        if not told.is_set():
+            await _serve(application, told)
+    logger.info("stopped")
+
+
+async def _serve(application: Application, told: asyncio.Event) -> None:
+    """Let requests in until the process is told to end."""
+    async with _control(application), _edge(application):
+        logger.info("ready", extra={"application": application.name, "pid": os.getpid()})
         await told.wait()
         logger.info("draining", extra={"seconds_max": DRAIN_SECONDS_MAX})
         application.set_draining()
-    logger.info("stopped")
 
 
 def _tell(told: asyncio.Event) -> None:

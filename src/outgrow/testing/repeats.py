@@ -63,7 +63,9 @@ async def _outcome(invoke: Invoke, context: Context, arguments: tuple[Any, ...])
 
 
 def _again(context: Context) -> Context:
-    return msgspec.structs.replace(context, span_id=new_span_id(), watch=None, ordinals=None)
+    return msgspec.structs.replace(
+        context, span_id=new_span_id(), watch=None, ordinals=None, unanswered=None
+    )
 
 
 def _comparable(outcome: Any) -> Any:

@@ -52,6 +52,20 @@ class DeskService(Desk):
             return f"{refused.account} {refused.cents} {refused}"
         return "nothing"
 
+    async def wait_below_and_fail(self, name: str) -> None:
+        await self.ledger.wait(name)
+
+    async def wait_once(self, name: str) -> str:
+        if not await self.ledger.has_begun(name):
+            await self.ledger.wait(name)
+        return "waited"
+
+    async def pay_until_answered(self, account: str) -> int:
+        try:
+            return await self.ledger.pay_unless_first(account)
+        except CallFailed:
+            return await self.ledger.pay_unless_first(account)
+
     async def remember(self, account: str) -> str:
         return await self.keep(account)
 

@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import field
 
-from outgrow import Store, Transaction, new_id, on, service, transactional
+from outgrow import Store, Transaction, context, new_id, on, service, transactional
 from parity.ledger.contract import (
     AccountClosed,
     Closed,
@@ -27,6 +27,7 @@ class LedgerService(Ledger):
     held: list[str] = field(default_factory=lambda: ["kept"])
     begun: set[str] = field(default_factory=set)
     cancelled: set[str] = field(default_factory=set)
+    keys: dict[str, list[str]] = field(default_factory=dict)
     counted: int = 0
 
     async def echo(self, value: Everything) -> Everything:
@@ -131,6 +132,18 @@ class LedgerService(Ledger):
     async def pay_slowly(self, tx: Transaction, account: str) -> None:
         self.begun.add(account)
         await self._pay(tx, account, 100)
+
+    @transactional
+    async def pay_unless_first(self, tx: Transaction, account: str) -> int:
+        keys = self.keys.setdefault(account, [])
+        keys.append(context().key or "")
+        if len(keys) == 1:
+            message = "the first attempt"
+            raise OSError(message)
+        return await self._pay(tx, account, 1)
+
+    async def get_keys(self, account: str) -> list[str]:
+        return self.keys.get(account, [])
 
     async def count_up(self) -> int:
         self.counted += 1
