@@ -119,7 +119,7 @@ class S(Prices):
     @on(Done)
     async def hear(self, tx: Transaction, event: Done) -> None: ...
 """
-    assert "S has no store, but change, hear need one" in await refused(
+    assert "S has no store, but needs one for change, hear." in await refused(
         write(storeless_one=HEAD + body)
     )
 

@@ -40,7 +40,7 @@ def test_without_an_address_nothing_is_listened_on(file: Path) -> None:
     file.write_text(GOOD)
 
     assert read_topology(file).http is None
-    assert str(read_topology(file, http="[::1]:0").http) == "::1:0"
+    assert str(read_topology(file, http="[::1]:0").http) == "[::1]:0"
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:

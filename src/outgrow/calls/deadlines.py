@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from typing import Any
 
@@ -11,6 +12,9 @@ from outgrow.clock import Clock
 DEADLINE_SECONDS_DEFAULT = 10.0
 GRACE_SECONDS = 0.05
 LOOK_SECONDS = 0.02
+SWALLOWED_MAX = 20
+
+_log = logging.getLogger("outgrow.calls")
 
 if sys.version_info >= (3, 12):
     running_task = asyncio.current_task
@@ -38,6 +42,8 @@ class Watch:
     def fire(self, now: float) -> None:
         """Cancel the task; if it goes on, it is due again."""
         self._cancelled += 1
+        if self._cancelled == SWALLOWED_MAX:
+            _log.error("%s swallows its cancellation and cannot be ended", self.task.get_coro())
         self.due = now + GRACE_SECONDS
         self.task.cancel()
 

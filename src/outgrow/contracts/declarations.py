@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
+from outgrow.contracts.places import place_of
 from outgrow.contracts.problems import Problem
+from outgrow.errors import Finding, InvalidContract
 
 # Named, because a type checker takes `Contract` for an import that is nobody else's business.
 __all__ = [
@@ -101,7 +103,7 @@ def query(
             kind="query",
             http=http,
             allow=allow,
-            raises=tuple(raises),
+            raises=_problems(raises),
             deadline=deadline,
             repeat="safe",
         )
@@ -135,14 +137,29 @@ def command(
             kind="command",
             http=http,
             allow=allow,
-            raises=tuple(raises),
+            raises=_problems(raises),
             deadline=deadline,
             repeat=repeat,
         )
     )
 
 
+def _problems(raises: Any) -> tuple[type[Problem], ...]:
+    """What was given as ``raises``; one problem may stand there without a list."""
+    return (raises,) if isinstance(raises, type) else tuple(raises)
+
+
 def _declare(declaration: Declaration) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    marked: Any = declaration.http
+    if callable(marked):
+        finding = Finding(
+            place=place_of(marked),
+            message=f"{marked.__qualname__} is marked without brackets.",
+            remedy=f"Write @{declaration.kind}().",
+            slug="decorator-brackets",
+        )
+        raise InvalidContract([finding])
+
     def mark(method: Callable[P, R]) -> Callable[P, R]:
         method.__outgrow_declaration__ = declaration  # type: ignore[attr-defined]
         return method

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import re
+import string
 from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
 
 import msgspec
@@ -77,11 +79,20 @@ class Problem(Exception):
             super().__init__(self._message())
 
     def _message(self) -> str:
-        template = inspect.cleandoc(type(self).__dict__.get("__doc__") or type(self).__name__)
-        return template.format_map(vars(self))
+        return _template(type(self)).format_map(vars(self))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), problem_fields(self))
+
+
+def message_fields(problem: type[Problem]) -> set[str]:
+    """The names of the fields that the problem's message speaks of."""
+    parsed = string.Formatter().parse(_template(problem))
+    return {re.split(r"[.\[]", name)[0] for _, name, _, _ in parsed if name is not None}
+
+
+def _template(problem: type[Problem]) -> str:
+    return inspect.cleandoc(problem.__dict__.get("__doc__") or problem.__name__)
 
 
 def problem_type(problem: type[Problem]) -> str:

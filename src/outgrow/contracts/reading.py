@@ -18,7 +18,12 @@ from outgrow.contracts.declarations import (
 from outgrow.contracts.durations import parse_duration
 from outgrow.contracts.model import ContractModel, EventModel, Method, Parameter
 from outgrow.contracts.places import place_of, service_name, service_package
-from outgrow.contracts.problems import problem_schema_fields, problem_type
+from outgrow.contracts.problems import (
+    Problem,
+    message_fields,
+    problem_schema_fields,
+    problem_type,
+)
 from outgrow.contracts.records import Event, event_type
 from outgrow.contracts.shapes import (
     Choice,
@@ -123,7 +128,11 @@ class _Reader:
             reply_hint=hints.get("return"),
             http=self._binding(name, declaration, parameters, place),
             allow=declaration.allow,
-            problems={problem_type(problem): problem for problem in declaration.raises},
+            problems={
+                problem_type(problem): problem
+                for problem in declaration.raises
+                if _is_problem(problem)
+            },
             deadline_seconds=self._deadline(declaration, place),
             doc=_doc(function),
             place=place,
@@ -232,12 +241,33 @@ class _Reader:
 
     def _check_problems(self, name: str, declaration: Declaration, place: str) -> None:
         for problem in declaration.raises:
+            if not _is_problem(problem):
+                self._find(
+                    place,
+                    f"{name} raises {getattr(problem, '__name__', problem)}, which is no problem.",
+                    "Declared are subclasses of Problem, whose fields reach the caller. Anything "
+                    "else arrives as CallFailed, without being declared.",
+                    "raises-no-problem",
+                )
+                continue
             try:
-                for field in problem_schema_fields(problem):
+                fields = problem_schema_fields(problem)
+                for field in fields:
                     _read_deep(field.shape)
+                self._check_message(problem, [field.name for field in fields])
             except UnknownShape as error:
                 text = f"problem {problem.__name__} of {name}: {error}."
                 self._find(place, text, "", "type-not-carried")
+
+    def _check_message(self, problem: type[Problem], names: list[str]) -> None:
+        for unknown in sorted(message_fields(problem) - set(names)):
+            self._find(
+                place_of(problem),
+                f"the message of problem {problem.__name__} names {{{unknown}}}, which is no "
+                "field of it.",
+                f"Its fields: {', '.join(names) or 'none'}.",
+                "problem-message",
+            )
 
     def _deadline(self, declaration: Declaration, place: str) -> float | None:
         if declaration.deadline is None:
@@ -267,6 +297,10 @@ class _Reader:
                 EventModel(event=event, type=event_type(event), fields=fields, doc=_doc(event))
             )
         return tuple(models)
+
+
+def _is_problem(thing: Any) -> bool:
+    return isinstance(thing, type) and issubclass(thing, Problem) and thing is not Problem
 
 
 def _read_deep(shape: Shape, seen: set[type] | None = None) -> None:

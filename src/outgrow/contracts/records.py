@@ -52,7 +52,17 @@ else:
                 del namespace["__post_init__"]
             options.setdefault("frozen", True)
             options.setdefault("kw_only", True)
-            return super().__new__(mcls, name, bases, namespace, **options)
+            try:
+                return super().__new__(mcls, name, bases, namespace, **options)
+            except (TypeError, ValueError) as error:
+                finding = Finding(
+                    place=caller_place(2 if mcls is not _RecordMeta else 1),
+                    message=f"{name} cannot be made: {error}",
+                    remedy="A default that is a list or dictionary is empty: [] or {}. Give others "
+                    "where the record is made.",
+                    slug="record-definition",
+                )
+                raise InvalidContract([finding]) from error
 
     def _make_post_init(namespace: dict[str, Any]) -> Callable[[Any], None] | None:
         # Hints may name what is defined further down, so the check is compiled at first use.

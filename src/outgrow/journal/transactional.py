@@ -156,8 +156,10 @@ def _store_of(service: Any) -> Store:
 def _signature_for_callers(fn: Any) -> inspect.Signature:
     signature = inspect.signature(fn)
     parameters = list(signature.parameters.values())
-    takes_transaction = len(parameters) >= 2 and all(
-        p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters[:2]
+    takes_transaction = (
+        len(parameters) >= 2
+        and all(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters[:2])
+        and _may_be_transaction(parameters[1].annotation)
     )
     if not inspect.iscoroutinefunction(fn) or not takes_transaction:
         finding = Finding(
@@ -168,6 +170,13 @@ def _signature_for_callers(fn: Any) -> inspect.Signature:
         )
         raise InvalidService([finding])
     return signature.replace(parameters=[parameters[0], *parameters[2:]])
+
+
+def _may_be_transaction(hint: Any) -> bool:
+    """Whether the hint of a parameter, which may be text or missing, allows a transaction."""
+    if isinstance(hint, str):
+        return hint.rpartition(".")[2] == Transaction.__name__
+    return hint in (Transaction, inspect.Parameter.empty)
 
 
 def is_transactional(method: Any) -> bool:

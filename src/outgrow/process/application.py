@@ -13,7 +13,7 @@ from outgrow import crash
 from outgrow.calls import DEADLINE_SECONDS_DEFAULT, Reception, decode_arguments
 from outgrow.context import ALL_PERMISSIONS, SYSTEM, Caller, Context
 from outgrow.contracts import ContractModel, is_contract
-from outgrow.errors import ServiceUnreachable
+from outgrow.errors import ServiceUnreachable, StoreRefused
 from outgrow.journal import Delivery, Inbox
 from outgrow.process.loading import load_services
 from outgrow.process.options import Hosted, Options
@@ -169,7 +169,12 @@ class Application:
     async def _open_stores(self, stack: AsyncExitStack) -> dict[str, Inbox]:
         """One store for each service that asks for one, closed last."""
         inboxes = {}
-        await asyncio.to_thread((self.state / "store").mkdir, parents=True, exist_ok=True)
+        folder = self.state / "store"
+        try:
+            await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+        except OSError as error:
+            message = f"the folder of the stores cannot be made: {error}. Choose another state."
+            raise StoreRefused(str(folder), message) from error
         packages = {s.name: s.package for s in self.services if s.store is not None}
         for name, package in packages.items():
             store, outbox = await open_service_store(

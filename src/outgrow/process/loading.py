@@ -54,10 +54,9 @@ def _import(plan: Plan, package: str, findings: list[Finding]) -> ModuleType | N
             )
         )
     except Exception as error:  # noqa: BLE001 - a border: the user's module may raise anything
-        last = traceback.extract_tb(error.__traceback__)[-1]
         findings.append(
             Finding(
-                place=f"{last.filename}:{last.lineno}",
+                place=_place_of_error(error),
                 message=f"service {package!r} cannot be imported: {type(error).__name__}: {error}.",
                 remedy="The module raised this while it was imported.",
                 slug="service-import",
@@ -66,6 +65,13 @@ def _import(plan: Plan, package: str, findings: list[Finding]) -> ModuleType | N
     else:
         return module
     return None
+
+
+def _place_of_error(error: Exception) -> str:
+    if isinstance(error, SyntaxError):
+        return f"{error.filename}:{error.lineno}"
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{last.filename}:{last.lineno}"
 
 
 def _read(plan: Plan, name: str, module: ModuleType, findings: list[Finding]) -> list[ServiceModel]:

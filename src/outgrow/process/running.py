@@ -20,6 +20,7 @@ from outgrow.topology import Plan
 
 PROCESS_NAME = "main"
 DRAIN_SECONDS_MAX = 10.0
+END_SECONDS_MAX = 1.0
 SOCKET_PATH_BYTES_MAX = 107
 
 logger = logging.getLogger("outgrow.process")
@@ -38,7 +39,7 @@ def run_process(plan: Plan, options: Options) -> None:
     """
     _check_open(plan, options)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_run(plan, options))
+        runner.run(_run_to_the_end(plan, options))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -58,6 +59,20 @@ def _check_open(plan: Plan, options: Options) -> None:
             slug="open-not-loopback",
         )
         raise InvalidTopology([finding])
+
+
+async def _run_to_the_end(plan: Plan, options: Options) -> None:
+    """Run; then end the process even if some code does not let itself be ended."""
+    try:
+        await _run(plan, options)
+    finally:
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        if left and (await asyncio.wait(left, timeout=END_SECONDS_MAX))[1]:
+            logger.error("some code swallows its cancellation; the process ends without it")
+            logging.shutdown()
+            os._exit(1)
 
 
 async def _run(plan: Plan, options: Options) -> None:

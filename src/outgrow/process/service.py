@@ -43,8 +43,18 @@ def service(cls: type[T]) -> type[T]:
     Raises:
         InvalidService: It cannot keep its contract as it stands.
     """
-    InvalidService.raise_if_any(_method_findings(cls))
-    made = dataclasses.dataclass(kw_only=True, eq=False, repr=False)(cls)
+    InvalidService.raise_if_any(_init_findings(cls) + _method_findings(cls))
+    try:
+        made = dataclasses.dataclass(kw_only=True, eq=False, repr=False)(cls)
+    except (TypeError, ValueError) as error:
+        finding = Finding(
+            place=place_of(cls),
+            message=f"the fields of {cls.__name__} cannot be made: {error}.",
+            remedy="A default that can be changed is written field(default_factory=dict), with "
+            "field from dataclasses.",
+            slug="field-default",
+        )
+        raise InvalidService([finding]) from error
     made.__outgrow_service__ = True  # type: ignore[attr-defined]
     return made
 
@@ -52,6 +62,20 @@ def service(cls: type[T]) -> type[T]:
 def is_service(cls: Any) -> bool:
     """Whether *cls* was marked `service`."""
     return isinstance(cls, type) and "__outgrow_service__" in cls.__dict__
+
+
+def _init_findings(cls: type) -> list[Finding]:
+    if "__init__" not in cls.__dict__:
+        return []
+    return [
+        Finding(
+            place=place_of(cls.__dict__["__init__"]),
+            message=f"{cls.__name__} has an __init__ of its own.",
+            remedy="outgrow fills the fields of a service. Name what it needs as typed fields, and "
+            "make the rest in 'async def open(self)'.",
+            slug="service-init",
+        )
+    ]
 
 
 def _method_findings(cls: type) -> list[Finding]:
@@ -212,8 +236,8 @@ def _promise_findings(model: ServiceModel) -> list[Finding]:
         findings.append(
             Finding(
                 place=model.place,
-                message=f"{model.cls.__name__} has no store, but {', '.join(sorted(names))} need "
-                "one.",
+                message=f"{model.cls.__name__} has no store, but needs one for "
+                f"{', '.join(sorted(names))}.",
                 remedy="Handlers and transactional methods commit in the service's own store. Add "
                 "the field 'store: Store'.",
                 slug="store-missing",

@@ -44,7 +44,9 @@ class _Reader:
         self._check_keys(document)
         application = self._name(document)
         services = self._services(document)
-        http = self._address(http_instead or document["gateway"].get("http"))
+        http = self._address(document["gateway"].get("http"))
+        if http_instead is not None:
+            http = self._address(http_instead, place="--http")
         settings = self._settings(document.get("settings", {}), services)
         InvalidTopology.raise_if_any(self.findings)
         return Plan(
@@ -154,14 +156,20 @@ class _Reader:
             self._find(self._line("app"), "no service is named.", remedy, "no-services")
         return services
 
-    def _address(self, text: str | None) -> Address | None:
+    def _address(self, text: str | None, place: str = "") -> Address | None:
         if text is None:
             return None
         host, _, port = text.rpartition(":")
         if not host or not port.isdecimal() or int(port) > 65535:
-            remedy = 'Write a host and a port, such as "127.0.0.1:8080"; port 0 is chosen.'
-            line = self._line("gateway", "http")
-            self._find(line, f"http is {text!r}.", remedy, "http-address")
+            remedy = (
+                'Write a host and a port, such as "127.0.0.1:8080"; '
+                "with port 0 the system chooses one."
+            )
+            place = place or f"{self.file}:{self._line('gateway', 'http')}"
+            message = f"http is {text!r}."
+            self.findings.append(
+                Finding(place=place, message=message, remedy=remedy, slug="http-address")
+            )
             return None
         return Address(host=host.strip("[]"), port=int(port))
 
@@ -180,6 +188,6 @@ class _Reader:
 
 
 def _nearest(word: str, known: Any) -> str:
-    listed = f"Known: {', '.join(sorted(known))}."
+    listed = f"Known: {', '.join(sorted(known)) or 'none'}."
     close = difflib.get_close_matches(word, list(known), n=1)
     return f'{listed}\nDid you mean "{close[0]}"?' if close else listed
