@@ -24,6 +24,8 @@ class Waiting(Contract):
     async def get_now(self) -> str: ...
     @query("GET /late")
     async def get_late(self) -> str: ...
+    @query("GET /stuck")
+    async def get_stuck(self) -> str: ...
     @query("GET /secret", allow="secrets:read")
     async def get_secret(self) -> str: ...
 @service
@@ -34,6 +36,13 @@ class WaitingService(Waiting):
         print("waiting", flush=True)
         await blocking(input)
         return "late"
+    async def get_stuck(self) -> str:
+        print("stuck", flush=True)
+        while True:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                pass
     async def get_secret(self) -> str:
         return "secret"
 """
@@ -173,6 +182,19 @@ def test_the_second_ctrl_c_does_not_wait(program) -> None:
     running.process.send_signal(signal.SIGINT)
 
     assert running.process.wait(timeout=20) == 130
+
+
+@pytest.mark.long
+def test_a_process_ends_though_a_method_swallows_its_cancellation(program) -> None:
+    running = program()
+    connection = running.connect()
+    connection.request("GET", "/stuck")
+    assert running.process.stdout.readline() == "stuck\n"
+
+    running.process.send_signal(signal.SIGTERM)
+
+    running.read_until("some code swallows its cancellation")
+    assert running.process.wait(timeout=20) == 1
 
 
 def test_the_control_channel_tells_what_runs_and_how(program) -> None:

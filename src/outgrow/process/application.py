@@ -64,6 +64,7 @@ class Application:
         self._delivery = Delivery(self.clock, options.source)
         self._stores: dict[str, Store] = {}
         self._waiting: dict[str, str] = {"application": "it is starting"}
+        self._end_by: float | None = None
 
     def client(self, contract: Callable[..., T], *, caller: Caller = SYSTEM) -> T:
         """
@@ -125,7 +126,9 @@ class Application:
         return [m.full_name for m in self._methods.values() if m.http is not None and m.allow]
 
     def set_draining(self) -> None:
-        """Say to whoever asks that no new requests should come."""
+        """Say to whoever asks that no new requests should come; the time to finish begins."""
+        if self._end_by is None:
+            self._end_by = asyncio.get_running_loop().time() + DRAIN_SECONDS_MAX
         crash.at("application.draining")
         self._waiting["application"] = "it is stopping"
 
@@ -214,7 +217,7 @@ class Application:
                 raised = error
             self._delivery.stop()
             try:
-                async with asyncio.timeout(DRAIN_SECONDS_MAX):
+                async with asyncio.timeout_at(self._end_by):
                     await self._reception.wait_idle()
                     await asyncio.wait([delivering])
             except TimeoutError:
