@@ -247,3 +247,17 @@ def test_the_memory_of_texts_is_bounded() -> None:
         pace.ran_aside(f"{i}", 0.0)
     assert len(pace.quick) == TEXTS_MAX
     assert "0" not in pace.quick
+
+
+def test_what_was_slow_hours_ago_is_forgiven(monkeypatch: pytest.MonkeyPatch) -> None:
+    pace = Pace()
+    pace.ran_aside("a", 0.0)
+    for hour in range(5):
+        now = hour * 3600.0
+        monkeypatch.setattr("outgrow.store.pace.perf_counter", lambda now=now: now)
+        pace.was_slow("a", STALL_SECONDS)
+        runs = 0
+        while "a" not in pace.quick:
+            pace.ran_aside("a", 0.0)
+            runs += 1
+        assert runs == RUNS_ASIDE

@@ -20,8 +20,8 @@ class Pace:
     A run on the loop that takes longer than `QUICK_SECONDS` is a strike: another program may just
     have had the processor, so it takes three within a second, or one of `STALL_SECONDS`. Then the
     work runs aside for a number of times, and is tried again; the number doubles with each trial
-    that fails. Aside only processor time counts, because there the wall time would tell of the loop
-    and not of the work.
+    that fails, and is forgotten if the work was quick for `FORGIVEN_AFTER_SECONDS`. Aside only
+    processor time counts, because there the wall time would tell of the loop and not of the work.
 
     Attributes:
         quick: The work that may run on the loop; look here before each run.
@@ -32,6 +32,7 @@ class Pace:
         self._runs_left: dict[str, int] = {}
         self._penalties: dict[str, int] = {}
         self._strikes: dict[str, tuple[int, float]] = {}
+        self._quick_since: dict[str, float] = {}
 
     def was_slow(self, work: str, seconds: float) -> None:
         """*work* ran on the loop, and took *seconds*, which is longer than it may."""
@@ -39,6 +40,9 @@ class Pace:
             return
         self.quick.discard(work)
         self._strikes.pop(work, None)
+        now = perf_counter()
+        if now - self._quick_since.pop(work, now) > FORGIVEN_AFTER_SECONDS:
+            self._penalties.pop(work, None)
         penalty = min(self._penalties.get(work, RUNS_ASIDE // 2) * 2, RUNS_ASIDE_MAX)
         self._remember(work, penalty)
         self._penalties[work] = penalty
@@ -48,7 +52,6 @@ class Pace:
         strikes, since = self._strikes.get(work, (0, now))
         if now - since > FORGIVEN_AFTER_SECONDS:
             strikes, since = 0, now
-            self._penalties.pop(work, None)
         self._strikes[work] = (strikes + 1, since)
         return strikes + 1 >= STRIKES_MAX
 
@@ -61,6 +64,7 @@ class Pace:
         self._remember(work, left)
         if left <= 0:
             self.quick.add(work)
+            self._quick_since.setdefault(work, perf_counter())
 
     def is_known(self, work: str) -> bool:
         """Whether *work* ran before, as far as is remembered."""
@@ -72,5 +76,6 @@ class Pace:
             del self._runs_left[oldest]
             self._penalties.pop(oldest, None)
             self._strikes.pop(oldest, None)
+            self._quick_since.pop(oldest, None)
             self.quick.discard(oldest)
         self._runs_left[work] = runs_left

@@ -63,12 +63,14 @@ class Batch:
     The units that are committed together.
 
     Attributes:
+        began: When the first of them came.
         committed: Done when each of them knows what became of it.
     """
 
-    __slots__ = ("committed", "works")
+    __slots__ = ("began", "committed", "works")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.began = perf_counter()
         self.committed = Patience(loop=loop)
         self.works: list[Work] = []
 

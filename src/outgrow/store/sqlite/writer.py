@@ -19,6 +19,7 @@ from outgrow.store.sqlite.units import Batch, Desk, Work, run_timed
 from outgrow.store.transaction import Transaction
 
 UNITS_PER_COMMIT_MAX = 256
+COMMIT_DELAY_SECONDS_MAX = 0.05
 UNIT_SECONDS_WARNED = 0.05
 COMMITS_PER_CHECKPOINT = 16
 COMMITS_PER_CHECKPOINT_MAX = 1024
@@ -34,7 +35,8 @@ class Writer:
     A unit runs in its caller's task. The first one begins a transaction, each one has a savepoint,
     and the transaction is committed at the end of the loop's turn, so that all who came in that
     turn share one commit. Who comes while a statement or a commit runs in the thread waits for
-    the floor, and so shares the next.
+    the floor, and so shares the next. Those who wait are always woken before those who are done,
+    so that nobody who comes again and again keeps the floor.
 
     Args:
         desk: What the units work with.
@@ -110,7 +112,8 @@ class Writer:
         while self._is_taken or self._batch is not None:
             await self._wait_for_floor()
         self._is_closed = True
-        self._wake()
+        while self._waiting:
+            self._wake()
 
     async def _wait_for_floor(self) -> None:
         if self._is_closed:
@@ -127,22 +130,25 @@ class Writer:
 
     def _wake(self) -> None:
         waiting = self._waiting
-        for _ in range(min(len(waiting), UNITS_PER_COMMIT_MAX)):
+        woken = 0
+        while waiting and woken < UNITS_PER_COMMIT_MAX:
             turn = waiting.popleft()
-            if not turn.done():
+            if not turn.done():  # It is done if its task was cancelled, which needs no floor.
                 turn.set_result(None)
+                woken += 1
 
     def _release(self) -> None:
         self._is_taken = False
         batch = self._batch
-        if batch is not None:
-            if len(batch.works) >= UNITS_PER_COMMIT_MAX:
-                self._commit()
-            elif not self._is_due:
-                self._is_due = True
-                self._loop.call_soon(self._commit)
-        if self._waiting and not self._is_taken:
+        if batch is not None and _is_full(batch):
+            self._commit()  # It wakes them when it is done.
+            return
+        if self._waiting:
             self._wake()
+        if batch is not None and not self._is_due:
+            # After those who wait, so that they share it.
+            self._is_due = True
+            self._loop.call_soon(self._commit)
 
     async def _perform(self, work: Work) -> None:
         connection = self._connection
@@ -187,6 +193,8 @@ class Writer:
                 work.error = error
             # It ran in the loser's task, so a cancellation that came meanwhile is the loser's.
             loser.cancelled = loser.cancelled or work.cancelled
+        if self._waiting:
+            self._wake()
         batch.committed.set_result(None)
         self._tell(batch)
 
@@ -242,9 +250,9 @@ class Writer:
                 self._count(batch)
         finally:
             # Whatever else goes wrong here, nobody waits for ever.
-            batch.committed.set_result(None)
             if self._waiting and not self._is_taken:
                 self._wake()
+            batch.committed.set_result(None)
         if error is None:
             self._tell(batch)
 
@@ -289,12 +297,19 @@ class Writer:
         self._release()
 
     def _fail(self, batch: Batch, cause: BaseException) -> None:
-        if self._connection.raw.in_transaction:
-            self._connection.own("rollback")
         self.units_failed += len(batch.works)
         for work in batch.works:
             work.error = StatementFailed(f"the commit did not succeed: {cause}", "CommitFailed")
             work.error.__cause__ = cause
+        if self._connection.raw.in_transaction:
+            self._connection.own("rollback")
+
+
+def _is_full(batch: Batch) -> bool:
+    return (
+        len(batch.works) >= UNITS_PER_COMMIT_MAX
+        or perf_counter() - batch.began > COMMIT_DELAY_SECONDS_MAX
+    )
 
 
 def _warn(work: Work, seconds: float) -> None:
