@@ -10,13 +10,6 @@ from tests.docs.terminal import Terminal
 
 README = ROOT / "README.md"
 FIRST_SCREEN_LINES_MAX = 40
-TESTS = """
-from orders import Orders
-
-async def test_two_cups_cost_twice_as_much(world):
-    assert await world.client(Orders).place_order("tea", 2) == 600
-"""
-
 
 def first_screen() -> list[Block]:
     """The blocks up to the first console, which is the last of them."""
@@ -38,7 +31,7 @@ def test_the_program_runs_answers_and_is_tested_in_both_worlds(terminal: Termina
     for block in files:
         assert block.file, f"{block.place}: no file"
         terminal.follow(block)
-    prepare, run, test = console.commands
+    _install, prepare, run, test = console.commands
 
     terminal.type(prepare)
     printed = terminal.type(run)
@@ -46,7 +39,7 @@ def test_the_program_runs_answers_and_is_tested_in_both_worlds(terminal: Termina
     assert terminal.curl("/orders", '{"item": "tea", "quantity": 2}') == "600"
     assert terminal.curl("/prices/tea") == "300"
     assert "<title>shop</title>" in terminal.curl("/docs")
-    (terminal.folder / "test_orders.py").write_text(TESTS)
+    terminal.follow(next(block for block in blocks(README) if block.file == "test_orders.py"))
     assert "2 passed" in terminal.type(test)
 
 
