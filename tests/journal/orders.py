@@ -21,6 +21,11 @@ class Receipt(Record):
     number: int
 
 
+class Parcel(Record):
+    grams: float
+    note: str | None = None
+
+
 class OrderPlaced(Event, key="order_id"):
     order_id: str
     cents: int
@@ -40,6 +45,16 @@ class TooExpensive(Problem):
     cents: int
 
 
+class FarTooExpensive(TooExpensive):
+    """{cents} are {times} times too much."""
+
+    times: int
+
+
+class Weighed(Event, key=None):
+    parcels: list[Parcel]
+
+
 class Undeclared(Problem):
     """Nobody said that this may happen."""
 
@@ -53,6 +68,15 @@ class Orders(Contract):
 
     @command()
     async def place_two(self, order_id: str) -> list[int]: ...
+
+    @command(raises=[TooExpensive])
+    async def ask_price(self, cents: int) -> int: ...
+
+    @command()
+    async def weigh(self, parcel: Parcel) -> Parcel: ...
+
+    @command()
+    async def weigh_plainly(self, text: str) -> Parcel: ...
 
     @command()
     async def misbehave(self) -> None: ...
@@ -80,6 +104,8 @@ class OrdersService(Orders):
         await tx.record(OrderPlaced(order_id=order_id, cents=cents))
         if self.thank is not None:
             await tx.send(self.thank, f"thanks for {cents}")
+        if cents > 1_000_000:
+            raise FarTooExpensive(cents=cents, times=1000)
         if cents > 1000:
             raise TooExpensive(cents=cents)
         if cents < 0:
@@ -109,6 +135,18 @@ class OrdersService(Orders):
         receipt = await self.place(order_id, cents)  # joins
         await tx.execute("update orders set cents = 7 where number = :n", n=receipt.number)
         return receipt.number
+
+    async def ask_price(self, cents: int) -> int:
+        self.runs += 1
+        raise FarTooExpensive(cents=cents, times=1000)
+
+    @transactional
+    async def weigh(self, tx: Transaction, parcel: Parcel) -> Parcel:
+        await self._insert(tx, "weighed", 1)
+        return parcel.replace(grams=parcel.grams * 1e308)
+
+    async def weigh_plainly(self, text: str) -> Parcel:
+        return Parcel(grams=float(text))
 
     @transactional
     async def misbehave(self, tx: Transaction) -> None:

@@ -3,10 +3,11 @@ import random
 
 import pytest
 
+from outgrow.calls import NotFinite
 from outgrow.errors import ControlError, EventTooLarge, InvalidService, NotTheOwner
 from outgrow.journal import on
 from tests.journal.conftest import Run
-from tests.journal.orders import Noted, OrderCancelled, OrderPlaced, Receipt
+from tests.journal.orders import Noted, OrderCancelled, OrderPlaced, Parcel, Receipt, Weighed
 from tests.journal.shop import Shop
 
 
@@ -254,6 +255,13 @@ async def test_an_event_that_is_too_large_is_refused_when_it_is_recorded(shop: S
     await record(shop, Noted(text="x" * (256 * 1024 - 11)))
     with pytest.raises(EventTooLarge, match="Noted"):
         await record(shop, Noted(text="x" * (256 * 1024 - 10)))
+
+
+async def test_an_event_with_a_number_that_json_has_not_is_refused_when_it_is_recorded(shop: Shop):
+    parcels = [Parcel(grams=1.5, note="null"), Parcel(grams=2.5), Parcel(grams=float("nan"))]
+    await record(shop, Weighed(parcels=parcels[:2]))
+    with pytest.raises(NotFinite, match=r"orders\.Weighed\.parcels\[2\]\.grams: nan is no finite"):
+        await record(shop, Weighed(parcels=parcels))
 
 
 async def test_an_event_that_does_not_fit_its_class_any_more_is_parked_and_told(shop: Shop):

@@ -5,10 +5,10 @@ import pytest
 
 from outgrow.calls import using
 from outgrow.context import Caller, Context, enter, leave
-from outgrow.errors import CallFailed, InvalidService, KeyReused
+from outgrow.errors import ArgumentsRefused, CallFailed, InvalidService, KeyReused
 from outgrow.journal import transactional
 from tests.journal.conftest import Run
-from tests.journal.orders import TooExpensive
+from tests.journal.orders import Parcel, TooExpensive
 from tests.journal.shop import Shop
 
 
@@ -87,6 +87,52 @@ async def test_a_problem_that_is_not_declared_is_not_remembered(shop: Shop):
         await using(shop.orders, key="k").place("a", -1)
     assert await shop.rows("orders", "select count(*) from outgrow_inbox") == [(0,)]
     assert await shop.orders.count() == 0
+
+
+@pytest.mark.parametrize("command", ["place", "ask_price"])
+async def test_a_problem_of_a_class_below_the_declared_is_the_declared_one_in_each_repeat(
+    shop: Shop, command: str
+):
+    arguments = ("a", 2_000_000) if command == "place" else (2_000_000,)
+    for _ in range(2):
+        with pytest.raises(TooExpensive) as caught:
+            await getattr(using(shop.orders, key="k"), command)(*arguments)
+        assert type(caught.value) is TooExpensive
+        assert str(caught.value) == "2000000 are too much."
+    rows = await shop.rows("orders", "select state, reply from outgrow_inbox")
+    assert rows == [("problem", '{"type":"orders.TooExpensive","fields":{"cents":2000000}}')]
+
+
+async def test_a_reply_that_cannot_be_kept_is_told_and_its_effect_undone(shop: Shop):
+    with pytest.raises(CallFailed, match=r"orders\.weigh: reply\.grams: inf is no finite number"):
+        await using(shop.orders, key="k").weigh(Parcel(grams=10.0))
+    assert await shop.orders.count() == 0
+    assert await shop.rows("orders", "select count(*) from outgrow_inbox") == [(0,)]
+    weighed = await using(shop.orders, key="k").weigh(Parcel(grams=1.0))
+    assert weighed == Parcel(grams=1e308)
+
+
+async def test_a_plain_reply_that_cannot_be_kept_is_told(shop: Shop):
+    with pytest.raises(CallFailed, match=r"orders\.weigh_plainly: reply\.grams: nan is no finite"):
+        await using(shop.orders, key="k").weigh_plainly("nan")
+
+
+@pytest.mark.parametrize("key", ["k", None])
+async def test_arguments_that_cannot_be_kept_are_refused_with_their_place(
+    shop: Shop, key: str | None
+):
+    client = using(shop.orders, key=key)
+    with pytest.raises(ArgumentsRefused) as caught:
+        await client.weigh(Parcel(grams=float("-inf")))
+    assert caught.value.findings == [
+        ("parcel.grams", "-inf is no finite number, and JSON has no other")
+    ]
+    with pytest.raises(ArgumentsRefused) as caught:
+        await client.place("\ud800", 1)
+    assert caught.value.findings == [
+        ("order_id", "it holds half of a surrogate pair, which is no text")
+    ]
+    assert await shop.rows("orders", "select count(*) from outgrow_inbox") == [(0,)]
 
 
 async def test_a_failure_is_not_remembered_so_that_the_repeat_succeeds(shop: Shop):

@@ -1,7 +1,14 @@
 import pytest
 
-from outgrow.errors import CallRefused, EventTooLarge, Overloaded, ServiceUnreachable
+from outgrow.errors import (
+    ArgumentsRefused,
+    CallRefused,
+    EventTooLarge,
+    Overloaded,
+    ServiceUnreachable,
+)
 from tests.journal.conftest import Run
+from tests.journal.orders import Parcel
 from tests.journal.shop import Shop
 
 
@@ -152,3 +159,13 @@ async def test_what_promises_nothing_about_repeats_cannot_be_sent(shop: Shop):
 async def test_arguments_that_are_too_large_are_refused_when_they_are_sent(shop: Shop):
     with pytest.raises(EventTooLarge, match=r"letters\.write"):
         await send(shop, "x" * 256 * 1024)
+
+
+async def test_arguments_that_cannot_be_kept_are_refused_when_they_are_sent(shop: Shop):
+    async def unit(tx):
+        await tx.send(shop.orders.weigh, Parcel(grams=float("nan")))
+
+    with pytest.raises(ArgumentsRefused, match=r"parcel\.grams: nan is no finite number"):
+        await shop.stores["letters"].transact(unit)
+    with pytest.raises(ArgumentsRefused, match="text: it holds half of a surrogate pair"):
+        await send(shop, "\ud800")

@@ -13,6 +13,7 @@ from outgrow.calls.arguments import (
     hash_arguments,
     method_of,
 )
+from outgrow.calls.carrying import NotFinite, as_declared, check_finite
 from outgrow.calls.client import Client, client_class, connect, using
 from outgrow.calls.deadlines import DEADLINE_SECONDS_DEFAULT, Watch
 from outgrow.calls.failures import decode_failure, encode_failure
@@ -28,10 +29,13 @@ __all__ = [
     "InProcess",
     "Invoke",
     "Memory",
+    "NotFinite",
     "Reception",
     "Transport",
     "Watch",
+    "as_declared",
     "bind_arguments",
+    "check_finite",
     "client_class",
     "connect",
     "decode_arguments",

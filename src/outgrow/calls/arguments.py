@@ -8,8 +8,9 @@ from typing import Any
 
 import msgspec
 
+from outgrow.calls.carrying import NotFinite, check_finite
 from outgrow.contracts import Method, Parameter, contracts_of, read_contract
-from outgrow.errors import EventUnreadable
+from outgrow.errors import ArgumentsRefused, EventUnreadable
 
 _encoder = msgspec.json.Encoder(order="sorted")
 
@@ -19,13 +20,37 @@ def encode_arguments(method: Method, arguments: tuple[Any, ...]) -> bytes:
     The arguments by name as canonical JSON: keys sorted, and what equals its default left out.
 
     A caller that does not know a new parameter encodes as one that gives its default.
+
+    Raises:
+        ArgumentsRefused: One holds what JSON has not: a float that is infinite or no number, half
+            of a surrogate pair, or a thing that is no data.
     """
     named = {
         parameter.name: argument
         for parameter, argument in zip(method.parameters, arguments, strict=True)
         if parameter.default is msgspec.NODEFAULT or argument != parameter.default
     }
-    return _encoder.encode(named)
+    try:
+        body = _encoder.encode(named)
+        check_finite("", named, body)
+    except (TypeError, ValueError, OverflowError):
+        raise ArgumentsRefused(method.full_name, _findings(named)) from None
+    return body
+
+
+def _findings(named: dict[str, Any]) -> list[tuple[str, str]]:
+    """Why arguments cannot be encoded, by their places."""
+    findings = []
+    for name, argument in named.items():
+        try:
+            check_finite("", argument, _encoder.encode(argument))
+        except UnicodeEncodeError:
+            findings.append((name, "it holds half of a surrogate pair, which is no text"))
+        except NotFinite as error:
+            findings.append((f"{name}{error.place}", error.problem))
+        except (TypeError, ValueError, OverflowError) as error:
+            findings.append((name, str(error)))
+    return findings
 
 
 def decode_arguments(method: Method, body: bytes) -> tuple[Any, ...]:

@@ -109,7 +109,8 @@ class Client:
             deadline, watch = min(deadline, self._clock.monotonic() + min(seconds)), None
         key = None
         if method.is_keyed:
-            key = wishes.key or self._new_key(method, arguments, parent)
+            encoded = encode_arguments(method, arguments)  # refused here, before anything is asked
+            key = wishes.key or _new_key(method, encoded, parent)
         return Context(
             caller=parent.caller,
             correlation_id=parent.correlation_id,
@@ -122,12 +123,6 @@ class Client:
             watch=watch,
         )
 
-    def _new_key(self, method: Method, arguments: tuple[Any, ...], parent: Context) -> str:
-        """A key that a rerun of the parent derives again; a new one if nothing can run again."""
-        if parent.key is None and not parent.method:
-            return new_id()
-        return parent.derive_key(method.full_name, encode_arguments(method, arguments))
-
     def _outside(self) -> Context:
         """The beginning of a request that comes from no execution of outgrow."""
         return Context(
@@ -137,6 +132,13 @@ class Client:
             span_id=new_span_id(),
             deadline=math.inf,
         )
+
+
+def _new_key(method: Method, encoded: bytes, parent: Context) -> str:
+    """A key that a rerun of the parent derives again; a new one if nothing can run again."""
+    if parent.key is None and not parent.method:
+        return new_id()
+    return parent.derive_key(method.full_name, encoded)
 
 
 async def _answered(

@@ -12,11 +12,14 @@ from collections.abc import Awaitable, Callable
 from time import perf_counter_ns
 from typing import Any
 
+import msgspec
+
+from outgrow.calls.carrying import as_declared
 from outgrow.calls.deadlines import running_task
 from outgrow.calls.failures import failure_of
 from outgrow.calls.transport import Invoke
 from outgrow.context import Context, enter, leave
-from outgrow.contracts import Method
+from outgrow.contracts import Method, Problem
 from outgrow.errors import CallerNotAllowed, CallTimedOut, KeyReused
 from outgrow.telemetry import Meter
 
@@ -33,9 +36,11 @@ async def execute(context{parameters}):
     started = perf_counter_ns()
     try:
         return await run({arguments})
-    except problems:
+    except problems as problem:
         meter.problems += 1
-        raise
+        if type(problem) in problems:
+            raise
+        raise declared(method, problem) from problem
     except BaseException as error:
         meter.errors += 1
         outcome = outcome_of(method, context, error)
@@ -66,6 +71,7 @@ def make_door(
     """
     arguments = "".join(f"argument_{n}, " for n in range(len(method.parameters)))
     names: dict[str, Any] = {
+        "declared": _declared,
         "enter": enter,
         "histogram": meter.histogram,
         "leave": leave,
@@ -93,6 +99,14 @@ def _permit(method: Method, context: Context) -> None:
     """Refuse a caller from outside that lacks the permission; services are let in."""
     if not context.via and not context.caller.may(method.allow or ""):
         raise CallerNotAllowed(method.full_name, method.allow or "", str(context.caller))
+
+
+def _declared(method: Method, problem: Problem) -> Exception:
+    """What the caller meets instead of a *problem* of a class below a declared one."""
+    try:
+        return as_declared(problem, method.problems.values())
+    except (msgspec.MsgspecError, TypeError, ValueError) as error:
+        return failure_of(method.full_name, error)
 
 
 def _outcome_of(method: Method, context: Context, error: BaseException) -> BaseException:

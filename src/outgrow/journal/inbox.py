@@ -9,10 +9,17 @@ from typing import Any, Final
 import msgspec
 
 from outgrow import crash
-from outgrow.calls import MISSING
+from outgrow.calls import MISSING, as_declared, check_finite
 from outgrow.clock import Clock
 from outgrow.context import Caller, Context
-from outgrow.contracts import Method, Problem, decode_problem, encode_problem, problem_type
+from outgrow.contracts import (
+    Method,
+    Problem,
+    decode_problem,
+    encode_problem,
+    problem_fields,
+    problem_type,
+)
 from outgrow.errors import (
     EventUnreadable,
     KeyReused,
@@ -67,12 +74,21 @@ class Replies:
         self._hint = hint
 
     def encode(self, outcome: Any) -> tuple[str, str]:
-        """State and text of a value or a problem."""
+        """
+        State and text of a value or a problem.
+
+        Raises:
+            NotFinite: A float in it is infinite or no number, so a repeat would not get it again.
+        """
         if isinstance(outcome, self.problems):
-            fields = msgspec.Raw(encode_problem(outcome))
-            kept = {"type": problem_type(type(outcome)), "fields": fields}
+            problem = as_declared(outcome, self.problems)
+            name, fields = problem_type(type(problem)), encode_problem(problem)
+            check_finite(f"{self._name}: problem {name}", problem_fields(problem), fields)
+            kept = {"type": name, "fields": msgspec.Raw(fields)}
             return "problem", self._encode(kept).decode()
-        return "reply", self._encode(outcome).decode()
+        text = self._encode(outcome)
+        check_finite(f"{self._name}: reply", outcome, text)
+        return "reply", text.decode()
 
     def decode(self, state: str, text: str) -> Any:
         """
@@ -153,7 +169,7 @@ async def run_once(
                 return remembered
             if not isinstance(error, replies.problems):
                 raise
-            outcome = error
+            outcome = as_declared(error, replies.problems)
         crash.at("inbox.before_key")
         expires_at = _expiry(store.clock, KEEP_SECONDS)
         if await _insert(tx, keyed, replies, outcome, expires_at):

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from outgrow import crash
-from outgrow.calls import bind_arguments, encode_arguments, method_of
+from outgrow.calls import bind_arguments, check_finite, encode_arguments, method_of
 from outgrow.clock import Clock
 from outgrow.context import (
     SYSTEM,
@@ -68,9 +68,12 @@ class Outbox:
             NotTheOwner: Another service's contract defines the event.
             TypeError: It is no event.
             EventTooLarge: Its fields are over 256 KiB as JSON.
+            NotFinite: A float in it is infinite or no number, which its readers would not get.
         """
         name = self._types.get(type(event)) or self._own_type(type(event))
-        return self._entry("event", name, None, event_key(event), self._encode(event))
+        body = self._encode(event)
+        check_finite(name, event, body)
+        return self._entry("event", name, None, event_key(event), body)
 
     def command(
         self, bound: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -80,6 +83,7 @@ class Outbox:
 
         Raises:
             CallRefused: The method promises nothing about repeats, or changes nothing.
+            ArgumentsRefused: An argument cannot be kept.
             EventTooLarge: The arguments are over 256 KiB as JSON.
             TypeError: It is no method of a client, or the arguments do not fit it.
         """
