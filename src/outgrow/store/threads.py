@@ -23,21 +23,60 @@ class Patience(asyncio.Future[Any]):
         return False
 
 
+class _Errand(asyncio.Future[Any]):
+    """
+    A future whose cancellation ends what it stands for.
+
+    A call that has not begun never does. One that has is interrupted, and until it has ended its
+    task is not told, so that nothing it uses is used by another meanwhile.
+    """
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, begun: threading.Lock, interrupt: Callable[[], None]
+    ) -> None:
+        super().__init__(loop=loop)
+        self._begun = begun
+        self._interrupt = interrupt
+
+    def cancel(self, msg: Any | None = None) -> bool:
+        if self.done():
+            return False
+        if self._begun.acquire(blocking=False):
+            return super().cancel(msg)
+        self._interrupt()
+        return False
+
+
 class _Job:
-    """One call, and the future that waits for it."""
+    """
+    One call, and the future that waits for it.
 
-    __slots__ = ("_call", "_error", "_loop", "_result", "finished", "future")
+    Args:
+        call: What is called.
+        future: What it is told.
+        begun: Taken by who comes first: the thread that makes the call, or who cancels it.
+    """
 
-    def __init__(self, call: Callable[[], Any], loop: asyncio.AbstractEventLoop) -> None:
+    __slots__ = ("_begun", "_call", "_error", "_loop", "_result", "finished", "future")
+
+    def __init__(
+        self,
+        call: Callable[[], Any],
+        future: asyncio.Future[Any],
+        begun: threading.Lock,
+    ) -> None:
         self._call = call
-        self._loop = loop
+        self._begun = begun
+        self._loop = future.get_loop()
         self._result: Any = None
         self._error: BaseException | None = None
-        self.future = Patience(loop=loop)
+        self.future = future
         self.finished = threading.Lock()
         self.finished.acquire()
 
     def run(self) -> None:
+        if not self._begun.acquire(blocking=False):
+            return
         try:
             self._result = self._call()
         except BaseException as error:  # noqa: BLE001 - it is raised where the future is awaited
@@ -71,13 +110,29 @@ class Threads:
 
     def run(self, call: Callable[[], Any]) -> asyncio.Future[Any]:
         """Let *call* run in a thread; what comes back cannot be cancelled."""
+        future = Patience(loop=asyncio.get_running_loop())
+        return self._put(_Job(call, future, threading.Lock()))
+
+    def run_unless_cancelled(
+        self, call: Callable[[], Any], interrupt: Callable[[], None]
+    ) -> asyncio.Future[Any]:
+        """
+        Let *call* run in a thread, until what comes back is cancelled.
+
+        Args:
+            call: What has an effect only if it is not cancelled.
+            interrupt: Called on the loop to make *call* end soon, if it is under way.
+        """
+        begun = threading.Lock()
+        errand = _Errand(asyncio.get_running_loop(), begun, interrupt)
+        return self._put(_Job(call, errand, begun))
+
+    def _put(self, job: _Job) -> asyncio.Future[Any]:
         if not self._threads:
             self._start()
-        loop = asyncio.get_running_loop()
-        job = _Job(call, loop)
         self.calls += 1
         self._jobs.put(job)
-        timer = loop.call_later(NUDGE_AFTER_SECONDS, self._nudge, job)
+        timer = job.future.get_loop().call_later(NUDGE_AFTER_SECONDS, self._nudge, job)
         job.future.add_done_callback(lambda _: timer.cancel())
         return job.future
 

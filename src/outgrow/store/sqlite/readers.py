@@ -62,12 +62,17 @@ class Readers:
                 yield Snapshot(reading)
             finally:
                 self.open -= 1
-                reading.is_open = False
-                connection.own("commit")
-                if len(self._idle) < CONNECTIONS_KEPT:
-                    self._idle.append(connection)
-                else:
-                    connection.raw.close()
+                try:
+                    await reading.end()
+                finally:
+                    self._put_back(connection)
+
+    def _put_back(self, connection: Connection) -> None:
+        connection.own("commit")
+        if len(self._idle) < CONNECTIONS_KEPT:
+            self._idle.append(connection)
+        else:
+            connection.raw.close()
 
     def close(self) -> None:
         """Let go of the file; snapshots that are still open keep theirs until they end."""
@@ -78,9 +83,9 @@ class Readers:
 
 
 class _Reading:
-    """What one snapshot runs its statements on."""
+    """What one snapshot runs its statements on, one at a time, whoever asks for them."""
 
-    __slots__ = ("_connection", "_is_inside_unit", "_pace", "_threads", "is_open")
+    __slots__ = ("_connection", "_is_inside_unit", "_pace", "_threads", "_turn", "is_open")
 
     def __init__(
         self,
@@ -93,7 +98,22 @@ class _Reading:
         self._threads = threads
         self._pace = pace
         self._is_inside_unit = is_inside_unit
+        self._turn = asyncio.Lock()
         self.is_open = True
+
+    async def end(self) -> None:
+        """Refuse further statements, and wait until the one under way, if any, has ended."""
+        self.is_open = False
+        cancelled = None
+        while self._turn.locked():
+            try:
+                async with self._turn:
+                    break
+            except asyncio.CancelledError as error:
+                cancelled = error
+                self._connection.raw.interrupt()
+        if cancelled is not None:
+            raise cancelled
 
     async def fetch(self, sql: str, parameters: dict[str, Any]) -> Rows:
         return await self._run(self._connection.fetch, sql, parameters)  # type: ignore[no-any-return]
@@ -102,18 +122,26 @@ class _Reading:
         return await self._run(self._connection.own, sql, parameters)  # type: ignore[no-any-return]
 
     async def _run(self, run: Callable[..., Any], sql: str, parameters: Any) -> Any:
+        self._check()
+        if sql in self._pace.quick and not self._turn.locked():
+            return self._run_at_once(run, sql, parameters)
+        async with self._turn:
+            self._check()  # The snapshot may have ended while others had their turn.
+            call = partial(run_timed, self._pace, run, sql, parameters)
+            return await self._threads.run_unless_cancelled(call, self._connection.raw.interrupt)
+
+    def _run_at_once(self, run: Callable[..., Any], sql: str, parameters: Any) -> Any:
+        try:
+            return run(sql, parameters)
+        finally:
+            seconds = perf_counter() - self._connection.started
+            if seconds > QUICK_SECONDS:
+                self._pace.was_slow(sql, seconds)
+
+    def _check(self) -> None:
         if not self.is_open or self._is_inside_unit():
             message = (
                 "a snapshot was used after its end, or inside a transaction. It lives as long as "
                 "its 'async with store.read()'; in a transaction read with tx.fetch_…(...)."
             )
             raise TransactionClosed(message)
-        pace = self._pace
-        if sql not in pace.quick:
-            return await self._threads.run(partial(run_timed, pace, run, sql, parameters))
-        try:
-            return run(sql, parameters)
-        finally:
-            seconds = perf_counter() - self._connection.started
-            if seconds > QUICK_SECONDS:
-                pace.was_slow(sql, seconds)
