@@ -89,6 +89,22 @@ async def test_a_failure_takes_back_what_was_done_and_recorded(world: World) -> 
     assert await ledger.count_payments("a") == 0
 
 
+async def test_a_reply_of_another_type_is_a_failure_that_takes_back_what_was_done(
+    world: World,
+) -> None:
+    with pytest.raises(CallFailed, match="ledger.reply_wrongly: its reply is no"):
+        await world.client(Ledger).reply_wrongly("a")
+
+    assert await world.client(Ledger).count_payments("a") == 0
+
+
+async def test_an_event_that_nobody_could_read_is_not_recorded(world: World) -> None:
+    with pytest.raises(CallFailed, match="its handlers could not read it"):
+        await world.client(Ledger).record_wrongly("a")
+
+    assert await world.client(Ledger).count_payments("a") == 0
+
+
 async def test_a_problem_is_remembered_under_its_key_like_any_reply(world: World) -> None:
     ledger = using(world.client(Ledger), key="once")
     await world.client(Ledger).close_account("a")

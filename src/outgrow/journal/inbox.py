@@ -70,7 +70,7 @@ class Replies:
         self._name = name
         self._types = problems
         self._encode = msgspec.json.Encoder().encode
-        self._decoder: Callable[[str], Any] | None = None
+        self._decoder: Callable[[str | bytes], Any] | None = None
         self._hint = hint
 
     def encode(self, outcome: Any) -> tuple[str, str]:
@@ -79,6 +79,7 @@ class Replies:
 
         Raises:
             NotFinite: A float in it is infinite or no number, so a repeat would not get it again.
+            TypeError: It is not what the signature says, so a repeat could not be given it.
         """
         if isinstance(outcome, self.problems):
             problem = as_declared(outcome, self.problems)
@@ -88,6 +89,10 @@ class Replies:
             return "problem", self._encode(kept).decode()
         text = self._encode(outcome)
         check_finite(f"{self._name}: reply", outcome, text)
+        try:
+            self._decode_reply(text)
+        except msgspec.ValidationError as error:
+            raise TypeError(f"{self._name}: its reply is no {self._hint}: {error}") from error
         return "reply", text.decode()
 
     def decode(self, state: str, text: str) -> Any:
@@ -99,9 +104,7 @@ class Replies:
         """
         try:
             if state == "reply":
-                if self._decoder is None:
-                    self._decoder = msgspec.json.Decoder(self._hint).decode
-                return self._decoder(text)
+                return self._decode_reply(text)
             kept = msgspec.json.decode(text, type=_KeptProblem)
             return decode_problem(self._types[kept.type], bytes(kept.fields))
         except (msgspec.DecodeError, KeyError) as error:
@@ -109,6 +112,11 @@ class Replies:
                 f"{self._name}: the reply that is kept for a repeat does not fit the method any "
                 f"more: {error}. Keep what a method replies readable for a day after a change."
             ) from error
+
+    def _decode_reply(self, text: str | bytes) -> Any:
+        if self._decoder is None:
+            self._decoder = msgspec.json.Decoder(self._hint).decode
+        return self._decoder(text)
 
 
 class _KeptProblem(msgspec.Struct):
@@ -240,15 +248,20 @@ class Inbox:
             "keep_seconds": self._keep_seconds,
         }
 
-    async def prune(self) -> int:
+    async def prune(self, *, until: Callable[[], bool] | None = None) -> int:
         """
         Forget what has expired, and the oldest of what is over the limit; how many were forgotten.
 
         Takes many small units of work, between which others get their turn.
+
+        Args:
+            until: Asked after each unit; once it is true, the rest is left for the next time.
         """
         forgotten = 0
         while count := await self._prune_some():
             forgotten += count
+            if until is not None and until():
+                break
         return forgotten
 
     async def _prune_some(self) -> int:

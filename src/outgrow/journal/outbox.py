@@ -54,7 +54,7 @@ class Outbox:
         self._service = service
         self._clock = clock
         self._encode = msgspec.json.Encoder(order="deterministic").encode
-        self._types: dict[type[Event], str] = {}
+        self._types: dict[type[Event], tuple[str, Callable[[bytes], Any]]] = {}
         self._callers: dict[Caller, str] = {}
         self.destinations: set[str] = set()
         self._watchers: list[tuple[frozenset[str], Callable[[], object]]] = []
@@ -66,13 +66,17 @@ class Outbox:
 
         Raises:
             NotTheOwner: Another service's contract defines the event.
-            TypeError: It is no event.
+            TypeError: It is no event, or a field has another type than its class says.
             EventTooLarge: Its fields are over 256 KiB as JSON.
             NotFinite: A float in it is infinite or no number, which its readers would not get.
         """
-        name = self._types.get(type(event)) or self._own_type(type(event))
+        name, decode = self._types.get(type(event)) or self._own_type(type(event))
         body = self._encode(event)
         check_finite(name, event, body)
+        try:
+            decode(body)
+        except msgspec.ValidationError as error:
+            raise TypeError(f"{name}: its handlers could not read it: {error}") from error
         return self._entry("event", name, None, event_key(event), body)
 
     def command(
@@ -121,7 +125,7 @@ class Outbox:
             if not topics or not said or not topics.isdisjoint(said):
                 wake()
 
-    def _own_type(self, event: type[Event]) -> str:
+    def _own_type(self, event: type[Event]) -> tuple[str, Callable[[bytes], Any]]:
         if not issubclass(event, Event):
             raise TypeError(
                 f"tx.record() was given a {event.__qualname__}, which is no event. "
@@ -134,7 +138,7 @@ class Outbox:
                 f"event of {owner!r}. Only the service whose contract defines an event records it: "
                 f"ask {owner!r} by a command, or define an event of {self._service!r}."
             )
-        self._types[event] = event_type(event)
+        self._types[event] = event_type(event), msgspec.json.Decoder(event).decode
         return self._types[event]
 
     def _entry(

@@ -145,6 +145,16 @@ class LedgerService(Ledger):
     async def get_keys(self, account: str) -> list[str]:
         return self.keys.get(account, [])
 
+    @transactional
+    async def reply_wrongly(self, tx: Transaction, account: str) -> int:
+        await self._pay(tx, account, 1)
+        return "one"  # type: ignore[return-value]
+
+    @transactional
+    async def record_wrongly(self, tx: Transaction, account: str) -> None:
+        await self._pay(tx, account, 1)
+        await tx.record(Paid(account=account, cents="one"))  # type: ignore[arg-type]
+
     async def count_up(self) -> int:
         self.counted += 1
         return self.counted
