@@ -1,9 +1,11 @@
 """Opening a store: alone, the right one, and changed wholly or not at all."""
 
+import asyncio
 import os
 import sqlite3
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +50,26 @@ def start(command: list[str]) -> subprocess.Popen[str]:
 
 async def put(tx: Transaction, name: str) -> None:
     await tx.execute("insert into item (name) values (:name)", name=name)
+
+
+async def test_what_was_opened_for_one_who_gave_up_is_closed(open_at: Any) -> None:
+    loop = asyncio.get_running_loop()
+    opening = loop.create_task(open_at())
+    loop.call_soon(opening.cancel)
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    assert "outgrow-store-s-0" not in [thread.name for thread in threading.enumerate()]
+    await open_at()
+
+
+async def test_a_cancelled_closing_lets_the_file_go(open_at: Any) -> None:
+    loop = asyncio.get_running_loop()
+    store = await open_at()
+    closing = loop.create_task(store.close())
+    loop.call_soon(closing.cancel)
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    await open_at()
 
 
 async def test_a_second_opener_in_this_process_is_refused(open_at: Any) -> None:

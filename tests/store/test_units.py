@@ -536,3 +536,53 @@ async def test_a_statement_that_was_not_awaited_is_not_forgotten_quietly(store: 
 
     async with store.read() as snapshot:
         assert await snapshot.fetch_one(int, "select count(*) from item") == 0
+
+
+async def test_a_cancellation_survives_that_a_neighbour_takes_the_batch_along(
+    store: Store,
+) -> None:
+    loop = asyncio.get_running_loop()
+    await store.transact(put, "first")
+    tasks = []
+
+    async def victim(tx: Transaction) -> None:
+        await tx.fetch_one(int, "select 1 -- never seen, so it waits for the thread")
+        await put(tx, "victim")
+        if not tasks:
+            tasks.append(loop.create_task(store.transact(or_rollback)))
+
+    await store.transact(put, "known")
+    cancelled = loop.create_task(store.transact(victim))
+    loop.call_soon(cancelled.cancel)
+    await asyncio.wait([cancelled])
+    assert cancelled.cancelled()
+    with pytest.raises(StatementFailed):
+        await tasks[0]
+    assert store.statistics()["units_repeated"] == 1
+    assert await names(store) == ["first", "known", "victim"]
+
+
+async def test_a_timeout_that_expires_inside_of_a_unit_does_not_cancel_its_caller(
+    store: Store,
+) -> None:
+    async def impatient(tx: Transaction) -> str:
+        async with asyncio.timeout(0):
+            await tx.fetch_one(int, "select 1 -- never seen, so it waits for the thread")
+        return await put(tx, "done")
+
+    task = asyncio.get_running_loop().create_task(store.transact(impatient))
+    assert await task == "done"
+    assert task.cancelling() == 0
+
+
+async def test_a_caller_that_cancels_itself_is_told_after_its_unit(store: Store) -> None:
+    async def call() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        await store.transact(put, "done")
+
+    task = asyncio.get_running_loop().create_task(call())
+    await asyncio.wait([task])
+    assert task.cancelled()
+    assert await names(store) == ["done"]

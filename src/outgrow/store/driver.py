@@ -51,6 +51,20 @@ class Course:
     poison: UnitError | None = None
     cancelled: asyncio.CancelledError | None = None
 
+    def __init__(self) -> None:
+        self._cancels_before = _count_cancels()
+
+    def keep(self, cancelled: asyncio.CancelledError) -> None:
+        """Keep a cancellation of the caller's task for later."""
+        self.cancelled = cancelled
+        # It may have been asked for before the course began, and come only now.
+        self._cancels_before = min(self._cancels_before, _count_cancels() - 1)
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether one is kept that was not taken back meanwhile, as ``asyncio.timeout`` does."""
+        return self.cancelled is not None and _count_cancels() > self._cancels_before
+
     def check(self) -> None:
         """
         Refuse an operation from outside of the unit, or in one that is lost.
@@ -72,7 +86,10 @@ class Course:
 
 @types.coroutine
 def drive(
-    course: Course, coroutine: Coroutine[Any, Any, Any], run: Callable[..., Any] | None = None
+    course: Course,
+    coroutine: Coroutine[Any, Any, Any],
+    run: Callable[..., Any] | None = None,
+    host: Course | None = None,
 ) -> Generator[Any, Any, Any]:
     """
     Advance *coroutine* to its end.
@@ -84,6 +101,7 @@ def drive(
         course: Told how it is going.
         coroutine: The unit of work.
         run: How to call a function in the unit's own context variables, if they are not current.
+        host: Whose task it runs in and who keeps that one's cancellation, if not *course*.
 
     Raises:
         UnitError: The unit was poisoned.
@@ -102,7 +120,7 @@ def drive(
         finally:
             course.is_running = False
         if type(signal) is Operation:
-            step, given = yield from _carry_out(course, coroutine, signal)
+            step, given = yield from _carry_out(host or course, coroutine, signal)
             continue
         if refusals >= REFUSALS_MAX:
             _abandon(course, coroutine)
@@ -121,20 +139,26 @@ def outlast(course: Course, future: asyncio.Future[Any]) -> Generator[Any, Any, 
         try:
             yield from future
         except asyncio.CancelledError as error:
-            course.cancelled = error
+            course.keep(error)
         except BaseException:  # noqa: BLE001 - it is the future's own, and is raised below
             break
     return future.result()
 
 
 def _carry_out(
-    course: Course, coroutine: Coroutine[Any, Any, Any], operation: Operation
+    host: Course, coroutine: Coroutine[Any, Any, Any], operation: Operation
 ) -> Generator[Any, Any, tuple[Callable[..., Any], Any]]:
     try:
-        result = yield from outlast(course, operation.start())
+        result = yield from outlast(host, operation.start())
     except Exception as error:  # noqa: BLE001 - the unit gets it
         return coroutine.throw, error
     return coroutine.send, result
+
+
+def _count_cancels() -> int:
+    """How many cancellations of the current task were asked for and not taken back."""
+    task = asyncio.current_task()
+    return 0 if task is None else task.cancelling()
 
 
 def _refusal(

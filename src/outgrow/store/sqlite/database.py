@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 from outgrow.clock import Clock
+from outgrow.store.driver import Course, outlast
 from outgrow.store.sqlite.connection import STATEMENT_SECONDS_MAX, Connection, may_read
 from outgrow.store.sqlite.opening import Opening, Schema
 from outgrow.store.sqlite.readers import SNAPSHOTS_MAX, Readers
@@ -61,12 +62,19 @@ async def open_store(
         migrations=migrations,
     )
     threads = Threads(f"outgrow-store-{service}", 1)
+    course = Course()
     try:
-        connection = await threads.run(opening.open)
-    except BaseException:
+        connection = await outlast(course, threads.run(opening.open))
+    except BaseException as error:
         threads.close()
+        if course.is_cancelled:
+            assert course.cancelled is not None
+            raise course.cancelled from error
         raise
     database = SqliteDatabase(opening, connection, Desk(connection, threads, outbox))
+    if course.cancelled is not None:
+        await database.close()
+        raise course.cancelled
     return Store(database, application=application, service=service, clock=clock)
 
 
@@ -117,10 +125,12 @@ class SqliteDatabase:
         await self._writer.close()
         self._readers.close()
         # The last to close moves the log into the file, which takes a while.
-        await self._desk.threads.run(self._connection.raw.close)
-        self._desk.threads.close()
-        os.close(self._opening.lock)
-        self._opening.lock = -1
+        try:
+            await self._desk.threads.run(self._connection.raw.close)
+        finally:
+            self._desk.threads.close()
+            os.close(self._opening.lock)
+            self._opening.lock = -1
 
     def _connect(self) -> Connection:
         connection = Connection(self._opening.path, may_read)

@@ -97,6 +97,7 @@ class Work(Course):
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> None:
+        super().__init__()
         self._desk = desk
         self._connection = desk.connection
         self._unit = unit
@@ -110,7 +111,7 @@ class Work(Course):
 
     def begin_again(self) -> None:
         """Forget a run that was rolled back."""
-        self.poison = self.cancelled = None
+        self.poison = None
         self._not_awaited = 0
         self.transaction = Transaction(self, self._desk.outbox)
 

@@ -94,7 +94,7 @@ class Writer:
             failure = error
         finally:
             self._release()
-        if failure is None and work.cancelled is None:
+        if failure is None and (work.cancelled is None or not work.is_cancelled):
             return work
         return await self._end_otherwise(work, failure)
 
@@ -102,9 +102,9 @@ class Writer:
         """Raise, but not before what the unit saw of its neighbours is certain."""
         if work.batch.works:
             await outlast(work, work.batch.committed)
-        if work.cancelled is not None:
+        if failure is None or work.is_cancelled:
+            assert work.cancelled is not None
             raise work.cancelled from failure
-        assert failure is not None
         raise failure
 
     async def close(self) -> None:
@@ -191,22 +191,20 @@ class Writer:
                 await self._run_singly(loser, work)
             except BaseException as error:  # noqa: BLE001 - its own caller gets it
                 work.error = error
-            # It ran in the loser's task, so a cancellation that came meanwhile is the loser's.
-            loser.cancelled = loser.cancelled or work.cancelled
         if self._waiting:
             self._wake()
         batch.committed.set_result(None)
         self._tell(batch)
 
-    async def _run_singly(self, course: Course, work: Work) -> None:
+    async def _run_singly(self, host: Course, work: Work) -> None:
         connection = self._connection
-        await self._begin(course)
+        await self._begin(host)
         self._work = work
         connection.savepoint()
         try:
-            await drive(work, work.run_elsewhere(work.effect), work.run_elsewhere)
+            await drive(work, work.run_elsewhere(work.effect), work.run_elsewhere, host)
             connection.release()
-            await outlast(course, self._desk.threads.run(self._commit_aside))
+            await outlast(host, self._desk.threads.run(self._commit_aside))
         except BaseException:
             if connection.raw.in_transaction:
                 connection.own("rollback")
