@@ -354,6 +354,25 @@ async def test_a_consumer_whose_commits_were_lost_begins_again_where_its_store_s
     assert await shop.texts() == [f"a placed {n}" for n in range(4)]
 
 
+async def test_settling_tells_when_a_consumer_goes_on_that_was_interrupted(shop: Shop):
+    await shop.delivery.settle()
+    (tell,) = [c for c in shop.delivery._consumers if c.name == "letters.tell"]
+    fetch = tell._fetch
+
+    async def fail_once():
+        tell._fetch = fetch
+        raise OSError("disk full")
+
+    tell._fetch = fail_once
+    await record(shop, placed("a"))
+    async with asyncio.timeout(10):
+        assert await shop.delivery.settle() == 1.0
+    assert await shop.texts() == []
+    shop.clock.advance(1.0)
+    assert await shop.delivery.settle() is None
+    assert await shop.texts() == ["a placed 1"]
+
+
 async def until_interrupted(shop: Shop):
     """Wait until letters.tell has found out that it is out of step."""
     (tell,) = [c for c in shop.delivery._consumers if c.name == "letters.tell"]

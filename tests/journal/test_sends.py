@@ -95,6 +95,32 @@ async def test_a_command_that_waited_longer_than_keys_are_kept_is_left_to_an_ope
     assert await shop.texts() == ["hello"]
 
 
+@pytest.mark.parametrize(
+    ("age", "is_parked"),
+    [(24 * 3600 - 11, False), (24 * 3600 - 10, True), (25 * 3600, True)],
+)
+async def test_a_command_that_may_have_been_called_is_called_again_while_its_key_is_remembered(
+    run_shop: Run, clock, age: int, is_parked: bool
+):
+    async with run_shop() as shop:
+        await send(shop, "hello")
+        await shop.delivery.settle()
+    async with run_shop(deliver=False) as shop:  # as if it had ended before it noted the call
+
+        async def rewind(tx):
+            await tx.own("update outgrow_cursor set position = 0")
+
+        await shop.stores["orders"].transact(rewind)
+        clock.advance(age)
+        await shop.inboxes["letters"].prune()
+    async with run_shop() as shop:
+        await shop.settle_all()
+        assert await shop.texts() == ["hello"]
+        assert len(shop.sent) == (not is_parked)
+        (lane,) = [s for s in await shop.delivery.statistics() if s.consumer == "orders -> letters"]
+        assert lane.parked_count == is_parked
+
+
 async def test_a_command_that_fails_is_parked_after_eight_attempts_and_others_flow(shop: Shop):
     original = shop.letters_service._add
 

@@ -78,7 +78,7 @@ class Consumer(ABC):
         name: The consumer's name in its store; another name is another consumer.
         source: The service whose journal it reads.
         store: The consumer's own.
-        on_idle: Called whenever nothing is left to do for now.
+        on_idle: Called whenever nothing is left to do until it is woken, or the clock moves.
     """
 
     def __init__(self, name: str, source: str, store: Store, on_idle: Callable[[], object]) -> None:
@@ -95,6 +95,7 @@ class Consumer(ABC):
         self._woken = asyncio.Event()
         self._is_stopping = False
         self._is_loaded = False
+        self._recovers_at: float | None = None
         self._saved = 0
         self._saved_at = self._clock.monotonic()
 
@@ -118,7 +119,7 @@ class Consumer(ABC):
             except Exception:  # noqa: BLE001 - the relay is a border: what it cannot do now it tries again later
                 _log.exception("%s: reading %s was interrupted", self.name, self.source)
                 self._is_loaded = False
-                await self._wait_until(self._clock.monotonic() + RECOVER_SECONDS)
+                await self._recover()
                 continue
             if is_done:
                 self.is_idle = not self._woken.is_set()
@@ -128,17 +129,29 @@ class Consumer(ABC):
             else:
                 await _let_others_run()
         if self._is_loaded:
-            await self._save_cursor()
+            await self._save_cursor_at_last()
+
+    @property
+    def next_due(self) -> float | None:
+        """When something is tried again, by the monotonic clock; None if nothing will be."""
+        return self.waiting.next_due if self._recovers_at is None else self._recovers_at
 
     @property
     def is_due(self) -> bool:
         """Whether a retry is due."""
-        due = self.waiting.next_due
+        due = self.next_due
         return due is not None and due <= self._clock.monotonic()
+
+    def is_busy(self, end: int) -> bool:
+        """Whether there is something to do before the clock moves, if its source ends at *end*."""
+        if self._recovers_at is not None:
+            return self.is_due
+        return not self.is_idle or self.is_due or self.position < end
 
     def wake(self) -> None:
         """There may be something to do."""
         self.is_idle = False
+        self._recovers_at = None
         self._woken.set()
 
     def stop(self) -> None:
@@ -209,6 +222,20 @@ class Consumer(ABC):
             await self._save_cursor()
         return batch.is_last and not self.is_due
 
+    async def _recover(self) -> None:
+        """Pause after a failure; whoever wakes it ends the pause."""
+        until = self._clock.monotonic() + RECOVER_SECONDS
+        if not self._woken.is_set():
+            self._recovers_at = until
+            self._on_idle()
+        await self._wait_until(until)
+
+    async def _save_cursor_at_last(self) -> None:
+        try:
+            await self._save_cursor()
+        except Exception:  # noqa: BLE001 - the relay is a border: what it did is kept, and read again
+            _log.exception("%s: how far %s was read was not saved", self.name, self.source)
+
     async def _save_cursor(self) -> None:
         self._saved_at = self._clock.monotonic()
         if self._saved == self.position:
@@ -221,7 +248,7 @@ class Consumer(ABC):
     def _next_look(self) -> float:
         """When to look again without being woken, by the monotonic clock."""
         look = self._clock.monotonic() + POLL_SECONDS
-        due = self.waiting.next_due
+        due = self.next_due
         return look if due is None else min(look, due)
 
     async def _wait_until(self, when: float) -> None:

@@ -121,14 +121,24 @@ class Delivery:
         await self._add_senders()
 
     async def run(self) -> None:
-        """Deliver until `stop` is called; then what has begun is finished."""
-        async with asyncio.TaskGroup() as group:
-            self._group = group
-            for consumer in self._consumers:
-                group.create_task(consumer.run())
-            await self._keep_house()
-            for consumer in self._consumers:
-                consumer.stop()
+        """
+        Deliver until `stop` is called; then what has begun is finished.
+
+        Cancelled:
+            What has begun is cut off, and no task is left. Nothing is lost: after the next start
+            events are delivered that were not handled, and commands that were under way are called
+            again, under the same keys.
+        """
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                for consumer in self._consumers:
+                    group.create_task(consumer.run())
+                await self._keep_house()
+                for consumer in self._consumers:
+                    consumer.stop()
+        finally:
+            self._group = None
 
     def stop(self) -> None:
         """Let `run` end. What is not delivered now is delivered after the next start."""
@@ -140,23 +150,20 @@ class Delivery:
         Wait until each consumer is at the end of its source and nothing is under way.
 
         Returns:
-            Seconds until the earliest retry is due, None if there is none: move the clock.
+            Seconds until the earliest retry is due, of a message or of a consumer whose own store
+            failed; None if there is none: move the clock.
         """
         while True:
             self._moved.clear()
             await self._add_senders()
             ends = {name: await source.end() for name, source in self._sources.items()}
-            busy = [
-                c
-                for c in self._consumers
-                if not c.is_idle or c.is_due or c.position < ends[c.source]
-            ]
+            busy = [c for c in self._consumers if c.is_busy(ends[c.source])]
             if not busy:
                 break
             for consumer in busy:
                 consumer.wake()
             await self._moved.wait()
-        dues = [due for c in self._consumers if (due := c.waiting.next_due) is not None]
+        dues = [due for c in self._consumers if (due := c.next_due) is not None]
         return max(min(dues) - self._clock.monotonic(), 0.0) if dues else None
 
     async def statistics(self) -> list[ConsumerStatistics]:
@@ -209,7 +216,7 @@ class Delivery:
             try:
                 await self._add_senders()
                 for post in self._posts.values():
-                    await post.inbox.prune()
+                    await post.inbox.prune(until=self._attention.is_set)
             except Exception:  # noqa: BLE001 - the relay is a border: it tries again later
                 _log.exception("keeping the journal's house was interrupted")
             timer = self._clock.call_at(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
 from typing import Any, Final
 
 from outgrow import crash
@@ -14,13 +13,21 @@ from outgrow.contracts import Problem
 from outgrow.errors import Overloaded, ServiceUnreachable
 from outgrow.journal.consumer import Consumer
 from outgrow.journal.inbox import KEEP_SECONDS
-from outgrow.journal.messages import Batch, Contexts, Message, time_of
+from outgrow.journal.messages import DEADLINE_SECONDS, Batch, Contexts, Message, time_of
 from outgrow.journal.reading import Journal
 from outgrow.journal.waiting import Line, Verdict, judge
 from outgrow.store import Store, Transaction
 
 IN_FLIGHT_MAX: Final = 64
 """How many commands to one service are under way at once."""
+
+AGE_SECONDS_MAX: Final = KEEP_SECONDS - DEADLINE_SECONDS
+"""
+How old a command may be when it is called without an operator.
+
+An earlier attempt may have arrived as soon as it was recorded, and the call may arrive as late as
+its deadline: the key of the first must be remembered until then.
+"""
 
 _SAVE = "update outgrow_cursor set position = ? where consumer = ? and source = ? and position < ?"
 
@@ -34,8 +41,8 @@ would.
 
 
 _TOO_OLD = (
-    "It has waited longer than the other side remembers keys, so if an earlier attempt arrived "
-    "there, another would take effect again. Look there, then replay it or leave it."
+    "It is older than the other side remembers keys, so if an earlier attempt arrived there, "
+    "another would take effect again. Look there, then replay it or leave it."
 )
 
 _log = logging.getLogger("outgrow.journal")
@@ -73,8 +80,16 @@ class Sender(Consumer):
         return await self._journal.commands(self.position, self._destination, IN_FLIGHT_MAX)
 
     async def _deliver(self, batch: Batch) -> None:
+        # What is not in the waiting lines may have been called all the same, by a process that
+        # ended before it noted so. Nobody knows, so what is too old is not called again.
         fresh = [m for m in batch.messages if m.line not in self.waiting.lines]
-        failed = await self._call_all([(message, 1) for message in fresh])
+        calls, failed = [], []
+        for message in fresh:
+            if self._is_too_old(message):
+                failed.append(self._park(message, 0))
+            else:
+                calls.append((message, 1))
+        failed += await self._call_all(calls)
         crash.at("journal.after_send")
         # All of the batch has been called or is set aside here, so the cursor may move with it.
         await self._store.transact(self._conclude, batch.position, failed)
@@ -94,13 +109,12 @@ class Sender(Consumer):
             return
         async with self._store.read() as snapshot:
             heads = [await self.waiting.head(snapshot, line) for line in lines]
-        expired_before = self._clock.now() - timedelta(seconds=KEEP_SECONDS)
         calls, failed = [], []
         for message, line in zip(heads, lines, strict=True):
-            if time_of(message.recorded_at) > expired_before or line.is_forced:
-                calls.append((message, line.attempts + 1))
+            if self._is_too_old(message) and not line.is_forced:
+                failed.append(self._park(message, line.attempts))
             else:
-                failed.append((message, Verdict(line.attempts, None, _TOO_OLD)))
+                calls.append((message, line.attempts + 1))
         failed += await self._call_all(calls)
         crash.at("journal.after_resend")
         await self._store.transact(self._conclude_retries, heads, failed)
@@ -111,6 +125,14 @@ class Sender(Consumer):
                 self.waiting.removed(line)
             else:
                 self.waiting.failed(line, verdict)
+
+    def _is_too_old(self, message: Message) -> bool:
+        age = self._clock.now() - time_of(message.recorded_at)
+        return age.total_seconds() >= AGE_SECONDS_MAX
+
+    def _park(self, message: Message, attempts: int) -> tuple[Message, Verdict]:
+        _log.warning("%s: %s (id %s) is parked. %s", self.name, message.type, message.id, _TOO_OLD)
+        return message, Verdict(attempts, None, _TOO_OLD)
 
     async def _conclude_retries(
         self, tx: Transaction, heads: list[Message], failed: list[tuple[Message, Verdict]]
