@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from outgrow.clock import SystemClock
-from outgrow.errors import TransactionClosed
+from outgrow.errors import StatementRefused, TransactionClosed
 from outgrow.store import Store
 from outgrow.store.sqlite import readers
 from outgrow.store.sqlite.connection import Connection
 
+COUNT = "select count(*) from item"
 ENDLESS = "with recursive c(x) as (select 1 union all select x + 1 from c) select count(*) from c"
 
 
@@ -144,3 +145,45 @@ async def test_a_read_that_runs_is_interrupted_when_it_is_cancelled(
                 await turns()
         assert endless.cancelled()
         assert await snapshot.fetch_one(int, "select 1") == 1
+
+
+async def test_a_snapshot_inside_of_another_does_not_wait_for_it(store: Store) -> None:
+    async def read(depth: int) -> int:
+        async with store.read() as snapshot:
+            await turns()  # Until all hold one.
+            if depth == 0:
+                return await snapshot.fetch_one(int, COUNT)
+            return sum(await asyncio.gather(read(depth - 1)))
+
+    async with asyncio.timeout(5):
+        await asyncio.gather(*[read(1) for _ in range(readers.SNAPSHOTS_MAX)])
+    statistics = store.statistics()
+    assert (statistics["snapshots"], statistics["snapshots_open"]) == (2 * 64, 0)
+
+
+async def test_too_many_snapshots_inside_of_others_are_refused(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readers, "SNAPSHOTS_INSIDE_MAX", 1)
+    for _ in range(2):
+        async with store.read(), store.read():
+            with pytest.raises(StatementRefused, match="End a snapshot before"):
+                async with store.read():
+                    pass
+
+
+async def test_a_task_that_outlives_the_snapshot_it_was_made_in_waits_as_all_do(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readers, "SNAPSHOTS_INSIDE_MAX", 0)
+    go = asyncio.Event()
+
+    async def read_later() -> int:
+        await go.wait()
+        async with store.read() as snapshot:
+            return await snapshot.fetch_one(int, COUNT)
+
+    async with store.read():
+        task = await start(read_later())
+    go.set()
+    assert await task == 0

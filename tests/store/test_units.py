@@ -586,3 +586,21 @@ async def test_a_caller_that_cancels_itself_is_told_after_its_unit(store: Store)
     await asyncio.wait([task])
     assert task.cancelled()
     assert await names(store) == ["done"]
+
+
+async def test_a_transaction_knows_whether_its_unit_runs(store: Store) -> None:
+    seen = []
+
+    async def look(tx: Transaction) -> None:
+        async def later() -> None:
+            seen.append(("task", tx.is_running))
+
+        seen.append(("unit", tx.is_running))
+        tasks.append(asyncio.get_running_loop().create_task(later()))
+        await tx.fetch_one(int, "select 1 -- never seen, so it waits for the thread")
+        seen.append(("unit", tx.is_running))
+
+    tasks: list[asyncio.Task[None]] = []
+    await store.transact(look)
+    await tasks[0]
+    assert seen == [("unit", True), ("task", False), ("unit", True)]

@@ -98,7 +98,7 @@ class Client:
     ) -> Context:
         if parent is None:
             parent = self._outside()
-        if parent.transaction is not None:
+        if parent.transaction is not None and parent.transaction.is_running:
             raise CallInTransaction(method.full_name)
         wishes = self._wishes or NO_WISHES
         seconds = [s for s in (method.deadline_seconds, wishes.deadline_seconds) if s is not None]

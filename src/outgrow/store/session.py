@@ -23,6 +23,10 @@ class Reading(Protocol):
 class Session(Reading, Protocol):
     """What a transaction runs its statements on; all of them wait for nothing but the database."""
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the code that runs now is the unit of work's."""
+
     def change(self, sql: str, parameters: dict[str, Any]) -> Awaitable[int]:
         """Run a statement of the user's; how many rows it changed."""
 

@@ -96,6 +96,11 @@ class Transaction(Snapshot):
         self._outbox = outbox
         self.entries: list[Any] = []
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the code that runs now is its unit's: not after it, nor in a task of its own."""
+        return self._session.is_running
+
     def execute(self, sql: str, /, **parameters: Any) -> Awaitable[int]:
         """
         Run *sql*, and tell how many rows it changed.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -18,6 +19,7 @@ from outgrow.store.threads import Threads
 from outgrow.store.transaction import Snapshot
 
 SNAPSHOTS_MAX = 64
+SNAPSHOTS_INSIDE_MAX = 128
 CONNECTIONS_KEPT = 4
 READER_THREADS = 4
 
@@ -35,26 +37,34 @@ class Readers:
         self, connect: Callable[[], Connection], is_inside_unit: Callable[[], bool], name: str
     ) -> None:
         self._connect = connect
-        self._is_inside_unit = is_inside_unit
+        self.is_inside_unit = is_inside_unit
         self._idle: list[Connection] = []
         self._places = asyncio.Semaphore(SNAPSHOTS_MAX)
-        self._threads = Threads(f"{name}-reader", READER_THREADS)
-        self._pace = Pace()
+        self.threads = Threads(f"{name}-reader", READER_THREADS)
+        self.pace = Pace()
+        self._inside = 0
         self.snapshots = 0
         self.open = 0
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Snapshot]:
-        """A snapshot; there are at most `SNAPSHOTS_MAX` at once, others wait."""
-        if self._is_inside_unit():
+        """
+        A snapshot; there are at most `SNAPSHOTS_MAX` at once, others wait.
+
+        One that is opened inside of another does not wait, since the other could not end
+        meanwhile; beyond `SNAPSHOTS_INSIDE_MAX` it is refused.
+        """
+        if self.is_inside_unit():
             message = (
                 "store.read() was called inside a transaction, where it would not see what the "
                 "transaction did. Read with tx.fetch_…(...)."
             )
             raise StatementRefused(message)
-        async with self._places:
+        outer = _held_here()
+        async with self._place_inside() if self._holds_one(outer) else self._places:
             connection = self._idle.pop() if self._idle else self._connect()
-            reading = _Reading(connection, self._threads, self._pace, self._is_inside_unit)
+            reading = _Reading(self, connection, outer)
+            _held.set(reading)
             self.snapshots += 1
             self.open += 1
             connection.own("begin")
@@ -67,6 +77,27 @@ class Readers:
                 finally:
                     self._put_back(connection)
 
+    def _holds_one(self, reading: _Reading | None) -> bool:
+        while reading is not None:
+            if reading.is_open and reading.readers is self:
+                return True
+            reading = reading.outer
+        return False
+
+    @asynccontextmanager
+    async def _place_inside(self) -> AsyncIterator[None]:
+        if self._inside >= SNAPSHOTS_INSIDE_MAX:
+            message = (
+                f"store.read(): {SNAPSHOTS_INSIDE_MAX} snapshots are open inside of others. "
+                "End a snapshot before you call what opens another one."
+            )
+            raise StatementRefused(message)
+        self._inside += 1
+        try:
+            yield
+        finally:
+            self._inside -= 1
+
     def _put_back(self, connection: Connection) -> None:
         connection.own("commit")
         if len(self._idle) < CONNECTIONS_KEPT:
@@ -76,28 +107,28 @@ class Readers:
 
     def close(self) -> None:
         """Let go of the file; snapshots that are still open keep theirs until they end."""
-        self._threads.close()
+        self.threads.close()
         for connection in self._idle:
             connection.raw.close()
         self._idle.clear()
 
 
 class _Reading:
-    """What one snapshot runs its statements on, one at a time, whoever asks for them."""
+    """
+    What one snapshot runs its statements on, one at a time, whoever asks for them.
 
-    __slots__ = ("_connection", "_is_inside_unit", "_pace", "_threads", "_turn", "is_open")
+    Args:
+        readers: Whose connection it is.
+        connection: Nobody else's until the snapshot ends.
+        outer: The open one that it is inside of, of any store.
+    """
 
-    def __init__(
-        self,
-        connection: Connection,
-        threads: Threads,
-        pace: Pace,
-        is_inside_unit: Callable[[], bool],
-    ) -> None:
+    __slots__ = ("_connection", "_turn", "is_open", "outer", "readers")
+
+    def __init__(self, readers: Readers, connection: Connection, outer: _Reading | None) -> None:
+        self.readers = readers
+        self.outer = outer
         self._connection = connection
-        self._threads = threads
-        self._pace = pace
-        self._is_inside_unit = is_inside_unit
         self._turn = asyncio.Lock()
         self.is_open = True
 
@@ -123,12 +154,14 @@ class _Reading:
 
     async def _run(self, run: Callable[..., Any], sql: str, parameters: Any) -> Any:
         self._check()
-        if sql in self._pace.quick and not self._turn.locked():
+        if sql in self.readers.pace.quick and not self._turn.locked():
             return self._run_at_once(run, sql, parameters)
         async with self._turn:
             self._check()  # The snapshot may have ended while others had their turn.
-            call = partial(run_timed, self._pace, run, sql, parameters)
-            return await self._threads.run_unless_cancelled(call, self._connection.raw.interrupt)
+            call = partial(run_timed, self.readers.pace, run, sql, parameters)
+            return await self.readers.threads.run_unless_cancelled(
+                call, self._connection.raw.interrupt
+            )
 
     def _run_at_once(self, run: Callable[..., Any], sql: str, parameters: Any) -> Any:
         try:
@@ -136,12 +169,25 @@ class _Reading:
         finally:
             seconds = perf_counter() - self._connection.started
             if seconds > QUICK_SECONDS:
-                self._pace.was_slow(sql, seconds)
+                self.readers.pace.was_slow(sql, seconds)
 
     def _check(self) -> None:
-        if not self.is_open or self._is_inside_unit():
+        if not self.is_open or self.readers.is_inside_unit():
             message = (
                 "a snapshot was used after its end, or inside a transaction. It lives as long as "
                 "its 'async with store.read()'; in a transaction read with tx.fetch_…(...)."
             )
             raise TransactionClosed(message)
+
+
+_held: contextvars.ContextVar[_Reading | None] = contextvars.ContextVar(
+    "outgrow.held", default=None
+)
+
+
+def _held_here() -> _Reading | None:
+    """The innermost snapshot that is open here, or was when this task was made."""
+    reading = _held.get()
+    while reading is not None and not reading.is_open:
+        reading = reading.outer
+    return reading
