@@ -11,6 +11,7 @@ from tests.docs.terminal import Terminal
 README = ROOT / "README.md"
 FIRST_SCREEN_LINES_MAX = 40
 
+
 def first_screen() -> list[Block]:
     """The blocks up to the first console, which is the last of them."""
     found = blocks(README)
