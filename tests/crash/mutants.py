@@ -184,7 +184,7 @@ def event_apart() -> None:
 
         async def write() -> None:
             await self.store.transact(lambda tx: append(self, tx, late))
-            for wake in self._watchers:
+            for _, wake in self._watchers:
                 wake()
 
         task = asyncio.get_running_loop().create_task(write())
