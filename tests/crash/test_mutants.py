@@ -13,7 +13,7 @@ FOUND_OUT: dict[str, tuple[list[Kill], str]] = {
         [Kill("journal.after_delivery", 1), Kill("journal.before_cursor", 1)],
         "expected",
     ),
-    "inbox_key": ([Kill("store.after_commit", 20)], "payments of"),
+    "inbox_key": ([Kill("store.after_commit", 14)], "payments of"),
     "two_transactions": ([Kill("journal.before_effect", 20)], "expected"),
     "effect_first": ([Kill("journal.after_effect", 20)], "expected"),
     "cursor_first": ([Kill("journal.before_effect", 20)], "expected"),
