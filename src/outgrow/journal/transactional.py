@@ -57,9 +57,9 @@ def transactional(
             return await fn(self, tx, *args, **kwargs)
 
         context = current(None)
-        if context is None or context.key is None or context.transaction is not None:
+        if context is None or context.key is None or not plan.is_keyed:
             return await store.transact(unit)
-        if not plan.is_keyed:
+        if context.transaction is not None and context.transaction.is_running:
             return await store.transact(unit)
         keyed, arguments = plan.keyed(context, store.service, args, kwargs)
         try:
