@@ -18,7 +18,7 @@ OutgrowError
 │  └─ UnitError          a unit of work was rolled back, alone
 │     ├─ StatementRefused · StatementFailed · StatementInterrupted
 │     ├─ TransactionClosed · WaitedInTransaction
-├─ JournalError          EventTooLarge · EventUnreadable · NotTheOwner
+├─ JournalError          EventTooLarge · EventUnreadable · NotTheOwner · BrokerUnreachable
 ├─ ListenRefused         an address could not be listened on
 ├─ ControlError          a running process could not be asked, or could not answer
 └─ InternalError         outgrow is wrong; please report
@@ -316,6 +316,19 @@ class EventUnreadable(JournalError):
 
 class NotTheOwner(JournalError):
     """A service recorded an event that another service's contract defines."""
+
+
+class BrokerUnreachable(JournalError):
+    """
+    The broker, or the process behind it, did not answer in time.
+
+    Attributes:
+        broker: Where it was looked for.
+    """
+
+    def __init__(self, broker: str, message: str) -> None:
+        self.broker = broker
+        super().__init__(f"{broker}: {message}")
 
 
 class ControlError(OutgrowError):

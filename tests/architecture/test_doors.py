@@ -15,7 +15,9 @@ HOMES = {
     "grpc": ("calls/grpc/",),
     "grpc_health": ("calls/grpc/",),
     "grpc_reflection": ("calls/grpc/",),
+    "grimp": ("cli/",),  # outgrow check
     "msgspec": EVERYWHERE,  # data and JSON
+    "nats": ("journal/nats/",),
     "pytest": ("testing/",),
     "pytest_asyncio": ("testing/",),
     "rich": ("cli/",),

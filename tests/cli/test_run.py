@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from outgrow.process.asking import ask
+from outgrow.process.control import ask
 
 SERVICE = """
 import asyncio, threading

@@ -14,12 +14,13 @@ from typing import Any
 from outgrow import crash
 from outgrow.calls import MISSING
 from outgrow.context import new_id
-from outgrow.journal import inbox, waiting
+from outgrow.journal import inbox
+from outgrow.journal.consumers import waiting
+from outgrow.journal.consumers.subscription import Subscription, _failure
 from outgrow.journal.delivery import Delivery
 from outgrow.journal.inbox import Inbox
 from outgrow.journal.messages import Contexts
 from outgrow.journal.outbox import Outbox
-from outgrow.journal.subscription import Subscription, _failure
 from outgrow.store import Store
 from outgrow.store.sqlite.units import Work
 

@@ -14,7 +14,7 @@ import threading
 from pathlib import Path
 from typing import Self
 
-from outgrow.process.asking import ask
+from outgrow.process.control import ask
 from tests.docs.pages import Block, Command
 from tests.docs.shown import agree, ids, masked
 

@@ -14,7 +14,7 @@ from typing import Any
 from outgrow import crash
 from outgrow.calls import using
 from outgrow.clock import ManualClock
-from outgrow.journal.subscription import Subscription
+from outgrow.journal.consumers.subscription import Subscription
 from tests.journal.shop import Shop
 
 ORDERS, KEYS = 24, "abc"

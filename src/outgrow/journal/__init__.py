@@ -7,28 +7,34 @@ Offers: transactional methods and handlers, what is remembered of commands, and 
 events and sent commands.
 """
 
-from outgrow.journal.consumer import ConsumerStatistics
+from outgrow.journal.broker import Broker, BrokerMaker, Carried, in_process
+from outgrow.journal.consumers import Call, ConsumerStatistics
 from outgrow.journal.delivery import Delivery
 from outgrow.journal.handlers import Handler, handlers_of, on
 from outgrow.journal.inbox import Inbox
 from outgrow.journal.messages import Batch, Message, Source
 from outgrow.journal.outbox import Outbox
+from outgrow.journal.reading import Journal
 from outgrow.journal.schema import SCHEMA
-from outgrow.journal.sender import Call
 from outgrow.journal.transactional import is_transactional, transactional
 
 __all__ = [
     "SCHEMA",
     "Batch",
+    "Broker",
+    "BrokerMaker",
     "Call",
+    "Carried",
     "ConsumerStatistics",
     "Delivery",
     "Handler",
     "Inbox",
+    "Journal",
     "Message",
     "Outbox",
     "Source",
     "handlers_of",
+    "in_process",
     "is_transactional",
     "on",
     "transactional",

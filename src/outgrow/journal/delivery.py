@@ -9,15 +9,14 @@ from typing import Any, Final
 
 from outgrow.clock import Clock
 from outgrow.contracts import place_of
-from outgrow.errors import ControlError, Finding, InvalidService
-from outgrow.journal.consumer import Consumer, ConsumerStatistics
+from outgrow.errors import BrokerUnreachable, ControlError, Finding, InvalidService
+from outgrow.journal.broker import Broker, InProcessBroker
+from outgrow.journal.consumers import Call, Consumer, ConsumerStatistics, Sender, Subscription
 from outgrow.journal.handlers import handlers_of
 from outgrow.journal.inbox import Inbox
 from outgrow.journal.messages import Source
 from outgrow.journal.outbox import Outbox
 from outgrow.journal.reading import Journal
-from outgrow.journal.sender import Call, Sender
-from outgrow.journal.subscription import Subscription
 from outgrow.store import Store
 
 PRUNE_SECONDS: Final = 1.0
@@ -42,8 +41,12 @@ class Delivery:
     """
     Runs the consumers of a process's services. Lives as long as its application.
 
-    In the order of its life: `host` each service that has a store, `subscribe` each service's
-    object, `open`, then let calls in and `run`; `stop` at the end.
+    In the order of its life: `host` each service that has a store, `connect` a broker if services
+    of other processes are listened to, `subscribe` each service's object, `open`, then let calls in
+    and `run`; `stop` at the end.
+
+    Attributes:
+        journals: The journals of the hosted services, by service.
 
     Args:
         clock: The application's.
@@ -54,6 +57,8 @@ class Delivery:
         self._clock = clock
         self._wrap = wrap or _as_it_is
         self._posts: dict[str, _Post] = {}
+        self.journals: dict[str, Journal] = {}
+        self._broker: Broker = InProcessBroker(self.journals)
         self._sources: dict[str, Source] = {}
         self._consumers: list[Consumer] = []
         self._starts: list[tuple[Subscription, bool]] = []
@@ -65,7 +70,7 @@ class Delivery:
 
     def host(self, store: Store, outbox: Outbox, call: Call) -> Inbox:
         """
-        Host a service: its journal is a source, and what it sends goes out from here.
+        Host a service: its journal can be read, and what it sends goes out from here.
 
         Args:
             store: The service's.
@@ -76,9 +81,13 @@ class Delivery:
             What the service remembers of its plain commands; pruned from here.
         """
         post = self._posts[store.service] = _Post(store, outbox, call)
-        self._sources[store.service] = self._wrap(post.journal)
+        self.journals[store.service] = post.journal
         outbox.watch((), lambda: self._look_for_destinations(post))
         return post.inbox
+
+    def connect(self, broker: Broker) -> None:
+        """Let handlers read what *broker* carries."""
+        self._broker = broker
 
     def subscribe(self, service: str, implementation: Any) -> None:
         """
@@ -92,12 +101,13 @@ class Delivery:
             name, handle = f"{service}.{handler.method}", getattr(implementation, handler.method)
             post = self._posts.get(service)
             for source, events in handler.events_by_source().items():
-                if post is None or source not in self._sources:
+                read = self._source(source)
+                if post is None or read is None:
                     findings.append(_cannot_listen(name, handle, source, has_store=bool(post)))
                     continue
                 subscription = Subscription(
                     name,
-                    self._sources[source],
+                    read,
                     post.store,
                     handle=handle,
                     events=events,
@@ -107,15 +117,27 @@ class Delivery:
                 self._starts.append((subscription, handler.since == "now"))
         InvalidService.raise_if_any(findings)
 
+    def _source(self, service: str) -> Source | None:
+        if service not in self._sources:
+            found = self._broker.source(service)
+            if found is None:
+                return None
+            self._sources[service] = self._wrap(found)
+        return self._sources[service]
+
     async def open(self) -> None:
         """
         Learn where each consumer stands, and settle durably where new ones begin.
 
         Nothing may be recorded before this has returned: a new handler would miss it.
+
+        Raises:
+            BrokerUnreachable: A new handler's source, in another process, did not tell in time
+                where its journal ends.
         """
         for subscription, from_now in self._starts:
-            source = self._sources[subscription.source]
-            await subscription.open(await source.end() if from_now else 0)
+            end = self._sources[subscription.source].end if from_now else _beginning
+            await subscription.open(end)
         for post in self._posts.values():
             post.outbox.destinations |= set(await post.journal.destinations())
         await self._add_senders()
@@ -156,7 +178,7 @@ class Delivery:
         while True:
             self._moved.clear()
             await self._add_senders()
-            ends = {name: await source.end() for name, source in self._sources.items()}
+            ends = {name: await self._end_of(name) for name in self._read()}
             busy = [c for c in self._consumers if c.is_busy(ends[c.source])]
             if not busy:
                 break
@@ -168,8 +190,20 @@ class Delivery:
 
     async def statistics(self) -> list[ConsumerStatistics]:
         """How each consumer is doing."""
-        ends = {name: await source.end() for name, source in self._sources.items()}
+        ends: dict[str, int | None] = {}
+        for name in self._read():
+            try:
+                ends[name] = await self._end_of(name)
+            except BrokerUnreachable:
+                ends[name] = None
         return [consumer.statistics(ends[consumer.source]) for consumer in self._consumers]
+
+    def _read(self) -> set[str]:
+        return {consumer.source for consumer in self._consumers}
+
+    async def _end_of(self, service: str) -> int:
+        post = self._posts.get(service)
+        return await (self._sources[service] if post is None else post.journal).end()
 
     async def inboxes(self) -> dict[str, dict[str, float]]:
         """What each service with a store remembers of its commands, by service."""
@@ -204,7 +238,7 @@ class Delivery:
 
     async def _add_sender(self, post: _Post, destination: str) -> None:
         sender = Sender(post.journal, destination, post.store, post.call, self._moved.set)
-        await sender.open(0)
+        await sender.open(_beginning)
         post.senders.add(destination)
         self._consumers.append(sender)
         if self._group is not None and not self._is_stopping:
@@ -228,6 +262,10 @@ class Delivery:
                 timer.cancel()
 
 
+async def _beginning() -> int:
+    return 0
+
+
 def _as_it_is(source: Source) -> Source:
     return source
 
@@ -243,7 +281,7 @@ def _cannot_listen(name: str, handle: Any, source: str, *, has_store: bool) -> F
         )
     return Finding(
         place=place_of(handle),
-        message=f"{name} listens to {source!r}, which records nothing here.",
+        message=f"{name} listens to {source!r}, which records nothing in this application.",
         remedy="A service that records events is among the application's services, and has a field "
         "store: Store.",
         slug="handler-without-source",

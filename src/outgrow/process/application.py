@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,8 +14,8 @@ from outgrow.calls import DEADLINE_SECONDS_DEFAULT, Reception, decode_arguments
 from outgrow.context import ALL_PERMISSIONS, SYSTEM, Caller, Context
 from outgrow.contracts import ContractModel, is_contract
 from outgrow.errors import ServiceUnreachable, StoreRefused
-from outgrow.journal import Delivery, Inbox
-from outgrow.process.loading import load_services
+from outgrow.journal import Carried, Delivery, Inbox
+from outgrow.process.loading import load_contracts, load_services
 from outgrow.process.options import Hosted, Options
 from outgrow.process.stores import open_service_store
 from outgrow.process.wiring import Clients, build_service, fill_all_settings
@@ -37,7 +37,7 @@ logger = logging.getLogger("outgrow.process")
 
 class Application:
     """
-    An application that runs in this program: all its services, in one process.
+    An application as it runs in this program: all of its services, or those of one process.
 
     Made by `start`; lives until the end of its ``async with``.
 
@@ -54,13 +54,22 @@ class Application:
         self.options = options
         self.clock = options.clock
         self.state: Path = options.state or plan.folder / STATE_FOLDER
-        self.services = load_services(plan)
+        self.services = load_services(plan, options.hosted)
         self.models: list[ContractModel] = [m for s in self.services for m in s.contracts]
+        elsewhere = load_contracts(plan, self.services, is_complete=options.is_gateway)
+        self.known = [*self.models, *elsewhere]
         self.meters = Meters()
         self._settings = fill_all_settings(plan, self.services)
         self._reception = Reception(self.clock, self.meters)
-        self._clients = Clients(self.models, self.clock)
-        self._methods = {m.full_name: m for model in self.models for m in model.methods.values()}
+        self._hosted = Hosted(
+            application=self.name,
+            models=self.models,
+            known=self.known,
+            reception=self._reception,
+            clock=self.clock,
+        )
+        self._clients = Clients(self.known, self.clock)
+        self._methods = {m.full_name: m for model in self.known for m in model.methods.values()}
         self._delivery = Delivery(self.clock, options.source)
         self._stores: dict[str, Store] = {}
         self._waiting: dict[str, str] = {"application": "it is starting"}
@@ -79,7 +88,7 @@ class Application:
             LookupError: No service of the application keeps the contract.
         """
         if not is_contract(contract) or not self._clients.knows(contract):  # type: ignore[arg-type]
-            known = ", ".join(sorted(model.name for model in self.models))
+            known = ", ".join(sorted(model.name for model in self.known))
             name = getattr(contract, "__name__", repr(contract))
             message = f"{name} is kept by no service of {self.name!r}. Kept are: {known}."
             raise LookupError(message)
@@ -137,14 +146,10 @@ class Application:
         """Open everything, run until the block ends, finish what is under way, close everything."""
         async with AsyncExitStack() as stack:
             inboxes = await self._open_stores(stack)
+            broker = await stack.enter_async_context(self.options.broker(self._carried()))
+            self._delivery.connect(broker)
             services = self._build(inboxes)
-            hosted = Hosted(
-                application=self.name,
-                models=self.models,
-                reception=self._reception,
-                clock=self.clock,
-            )
-            transport = await stack.enter_async_context(self.options.transport(hosted))
+            transport = await stack.enter_async_context(self.options.transport(self._hosted))
             self._clients.connect(transport.bind)
             self.asgi = self._edge()
             await self._delivery.open()
@@ -156,13 +161,29 @@ class Application:
                 finally:
                     self.set_draining()
 
+    def serve(self) -> AbstractAsyncContextManager[None]:
+        """Let calls of other processes in until the end of the block, and let them finish."""
+        return self.options.server(self._hosted)
+
+    def _carried(self) -> Carried:
+        events: dict[str, set[str]] = {service.name: set() for service in self.services}
+        for model in self.models:
+            events[model.service] |= {event.type for event in model.events}
+        return Carried(
+            application=self.name,
+            environment=self.options.environment,
+            journals=self._delivery.journals,
+            events={service: frozenset(types) for service, types in events.items()},
+            services=frozenset(self.plan.services),
+        )
+
     def _edge(self) -> Edge:
         # Imported here, so that a program that only defines services starts sooner.
         from outgrow.gateway import Edge  # noqa: PLC0415
 
         return Edge(
             self.name,
-            self.models,
+            self.known if self.options.is_gateway else self.models,
             self._clients.bind,
             self.clock,
             readiness=self.readiness,

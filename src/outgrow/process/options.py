@@ -10,7 +10,8 @@ from pathlib import Path
 from outgrow.calls import InProcess, Reception, Transport
 from outgrow.clock import Clock, SystemClock
 from outgrow.contracts import ContractModel
-from outgrow.journal import Source
+from outgrow.journal import BrokerMaker, Source
+from outgrow.journal import in_process as in_process_broker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,12 +22,14 @@ class Hosted:
     Attributes:
         application: The application's name.
         models: The contracts that are kept here.
+        known: All contracts that can be called from here, kept here or elsewhere.
         reception: What lets calls in.
         clock: The application's clock.
     """
 
     application: str
     models: list[ContractModel]
+    known: list[ContractModel]
     reception: Reception
     clock: Clock
 
@@ -40,6 +43,16 @@ async def in_process(hosted: Hosted) -> AsyncIterator[Transport]:
     yield InProcess(hosted.reception)
 
 
+Server = Callable[[Hosted], AbstractAsyncContextManager[None]]
+"""Lets calls of other processes in until the end of the block, and then lets them finish."""
+
+
+@asynccontextmanager
+async def nobody(_: Hosted) -> AsyncIterator[None]:
+    """No other process calls."""
+    yield
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """
@@ -49,7 +62,15 @@ class Options:
         is_open: Whether everyone from outside is let in, without a name and with all permissions.
         state: The folder of stores and sockets; ``.outgrow`` beside the topology file if None.
         clock: What time it is.
+        process: The name of this process in its topology.
+        environment: Which of the application's environments this is; processes of one environment
+            hear each other's events.
+        hosted: The services that are hosted here; all if None.
+        is_gateway: Whether all services can be called from here, and by HTTP at its edge; otherwise
+            those that the hosted services ask for, and by HTTP those that are hosted.
         transport: How services call each other.
+        server: How calls from other processes come in.
+        broker: How handlers hear of what is recorded elsewhere.
         source: Makes what handlers read instead of a journal; tests repeat events with it.
         is_test: Whether the control channel may move the clock and arm crash points.
     """
@@ -57,6 +78,12 @@ class Options:
     is_open: bool = False
     state: Path | None = None
     clock: Clock = field(default_factory=SystemClock)
+    process: str = "main"
+    environment: str = "local"
+    hosted: frozenset[str] | None = None
+    is_gateway: bool = True
     transport: TransportMaker = in_process
+    server: Server = nobody
+    broker: BrokerMaker = in_process_broker
     source: Callable[[Source], Source] | None = None
     is_test: bool = False

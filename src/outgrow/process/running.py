@@ -13,12 +13,10 @@ from pathlib import Path
 
 from outgrow.errors import Finding, InvalidTopology
 from outgrow.process.application import Application, start_application
-from outgrow.process.control import ControlChannel
+from outgrow.process.control import ControlChannel, control_verbs
 from outgrow.process.options import Options
-from outgrow.process.verbs import control_verbs
 from outgrow.topology import Plan
 
-PROCESS_NAME = "main"
 DRAIN_SECONDS_MAX = 10.0
 END_SECONDS_MAX = 1.0
 SOCKET_PATH_BYTES_MAX = 107
@@ -88,7 +86,7 @@ async def _run(plan: Plan, options: Options) -> None:
 
 async def _serve(application: Application, told: asyncio.Event) -> None:
     """Let requests in until the process is told to end."""
-    async with _control(application), _edge(application):
+    async with _control(application), application.serve(), _edge(application):
         logger.info("ready", extra={"application": application.name, "pid": os.getpid()})
         await told.wait()
         logger.info("draining", extra={"seconds_max": DRAIN_SECONDS_MAX})
@@ -108,7 +106,7 @@ async def _control(application: Application) -> AsyncIterator[None]:
     # Imported here: a program that embeds an application serves it by itself.
     from outgrow.gateway import Listener  # noqa: PLC0415
 
-    path = _socket_path(application.state)
+    path = _socket_path(application.state, application.options.process)
     verbs = control_verbs(application)
     listener = Listener(ControlChannel(verbs), path, application.clock, setting="--state")
     await listener.start()
@@ -146,8 +144,8 @@ async def _edge(application: Application) -> AsyncIterator[None]:
             logger.warning("%d requests were cut off", cut)
 
 
-def _socket_path(state: Path) -> Path:
-    path = (state / "run" / f"{PROCESS_NAME}.sock").resolve()
+def _socket_path(state: Path, process: str) -> Path:
+    path = (state / "run" / f"{process}.sock").resolve()
     if len(os.fsencode(path)) > SOCKET_PATH_BYTES_MAX:
         finding = Finding(
             place=str(state),

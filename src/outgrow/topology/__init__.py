@@ -6,8 +6,16 @@ Uses: contracts.
 Offers: the plan that outgrow.toml holds, and the settings of services.
 """
 
-from outgrow.topology.plan import Address, Plan
+from outgrow.topology.plan import Address, Placement, Plan, Topology
 from outgrow.topology.reading import read_topology
 from outgrow.topology.settings import Settings, fill_settings
 
-__all__ = ["Address", "Plan", "Settings", "fill_settings", "read_topology"]
+__all__ = [
+    "Address",
+    "Placement",
+    "Plan",
+    "Settings",
+    "Topology",
+    "fill_settings",
+    "read_topology",
+]

@@ -31,6 +31,44 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """
+    One process of a topology.
+
+    Attributes:
+        name: The process's name.
+        services: Short names of the services that it hosts, in the order of ``[app] services``.
+        http: Where it answers HTTP for its own services; port 0 is chosen.
+    """
+
+    name: str
+    services: tuple[str, ...]
+    http: Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topology:
+    """
+    How the services are divided into processes.
+
+    Attributes:
+        name: What ``outgrow run`` is given.
+        broker: ``nats`` for one that is started with the processes, or the URL of a NATS server.
+        gateway: The process that answers HTTP for all services; None if none does.
+        processes: The processes by name. Each service is placed in exactly one.
+    """
+
+    name: str
+    broker: str
+    gateway: str | None
+    processes: dict[str, Placement]
+
+    def process_of(self, service: str) -> str:
+        """The name of the process that hosts *service*."""
+        return next(p.name for p in self.processes.values() if service in p.services)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """
     The wish: which services there are and where they should live.
@@ -41,6 +79,7 @@ class Plan:
         services: Dotted package of each service by its short name, in the order of the file.
         http: Where the application answers HTTP; None if it does not.
         settings: What the file says in ``[settings.<service>]``, by service.
+        topologies: What the file says in ``[topology.<name>]``, by name.
     """
 
     file: Path
@@ -48,6 +87,7 @@ class Plan:
     services: dict[str, str]
     http: Address | None
     settings: dict[str, dict[str, Any]] = field(default_factory=dict)
+    topologies: dict[str, Topology] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:

@@ -11,11 +11,11 @@ from outgrow import crash
 from outgrow.context import Context
 from outgrow.contracts import Problem
 from outgrow.errors import Overloaded, ServiceUnreachable
-from outgrow.journal.consumer import Consumer
+from outgrow.journal.consumers.consumer import Consumer
+from outgrow.journal.consumers.waiting import Line, Verdict, judge
 from outgrow.journal.inbox import KEEP_SECONDS
 from outgrow.journal.messages import DEADLINE_SECONDS, Batch, Contexts, Message, time_of
 from outgrow.journal.reading import Journal
-from outgrow.journal.waiting import Line, Verdict, judge
 from outgrow.store import Store, Transaction
 
 IN_FLIGHT_MAX: Final = 64

@@ -6,14 +6,14 @@ import asyncio
 import logging
 import types
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
 from typing import Final
 
 from outgrow import crash
 from outgrow.clock import Timer
+from outgrow.journal.consumers.waiting import Line, Waiting
 from outgrow.journal.messages import Batch
-from outgrow.journal.waiting import Line, Waiting
 from outgrow.store import Store, Transaction
 
 POLL_SECONDS: Final = 1.0
@@ -46,7 +46,7 @@ class ConsumerStatistics:
         consumer: ``service.method`` of a handler, or ``service -> service`` of sent commands.
         source: The service whose journal it reads.
         position: Up to where it has read.
-        lag: How many positions its source is ahead.
+        lag: How many positions its source is ahead; None if the source could not be asked.
         handled: Messages handled since the start of the process.
         attempts_failed: Attempts that failed since the start of the process.
         waiting: Messages that wait for a retry, or behind one that does.
@@ -57,7 +57,7 @@ class ConsumerStatistics:
     consumer: str
     source: str
     position: int
-    lag: int
+    lag: int | None
     handled: int
     attempts_failed: int
     waiting: int
@@ -99,13 +99,16 @@ class Consumer(ABC):
         self._saved = 0
         self._saved_at = self._clock.monotonic()
 
-    async def open(self, start: int) -> None:
+    async def open(self, ask_start: Callable[[], Awaitable[int]]) -> None:
         """
-        Load where it stands; a new consumer begins at *start*, and that is durable on return.
+        Load where it stands; a new consumer begins at *ask_start*, and that is durable on return.
 
         Must be done before the source records what the consumer must not miss.
         """
-        await self._store.transact(_start, (self.name, self.source, start))
+        async with self._store.read() as snapshot:
+            is_new = not await snapshot.own(_LOAD, (self.name, self.source))
+        if is_new:
+            await self._store.transact(_start, (self.name, self.source, await ask_start()))
         await self._load()
 
     async def run(self) -> None:
@@ -174,14 +177,14 @@ class Consumer(ABC):
         self.wake()
         return line.count
 
-    def statistics(self, end: int) -> ConsumerStatistics:
+    def statistics(self, end: int | None) -> ConsumerStatistics:
         """How it is doing, if *end* is the last position of its source."""
         parked = [line.key for line in self.waiting.lines.values() if line.is_parked]
         return ConsumerStatistics(
             consumer=self.name,
             source=self.source,
             position=self.position,
-            lag=max(end - self.position, 0),
+            lag=None if end is None else max(end - self.position, 0),
             handled=self.handled,
             attempts_failed=self.attempts_failed,
             waiting=sum(line.count for line in self.waiting.lines.values()),

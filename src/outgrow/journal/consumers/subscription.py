@@ -12,9 +12,9 @@ from outgrow import crash
 from outgrow.context import enter, leave
 from outgrow.contracts import Event
 from outgrow.errors import EventUnreadable
-from outgrow.journal.consumer import Consumer
+from outgrow.journal.consumers.consumer import Consumer
+from outgrow.journal.consumers.waiting import Line, OutOfStep, Verdict, judge
 from outgrow.journal.messages import Batch, Contexts, Message, Source
-from outgrow.journal.waiting import Line, OutOfStep, Verdict, judge
 from outgrow.store import Store, Transaction
 
 EVENTS_PER_TURN: Final = 64

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from outgrow.errors import ControlError
-from outgrow.process.control import PREFIX
+from outgrow.process.control.channel import PREFIX
 
 ANSWER_SECONDS_MAX = 60.0
 

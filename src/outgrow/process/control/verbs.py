@@ -11,7 +11,7 @@ from outgrow import crash
 from outgrow.clock import ManualClock
 from outgrow.errors import ControlError
 from outgrow.process.application import Application
-from outgrow.process.control import Verb
+from outgrow.process.control.channel import Verb
 
 
 def control_verbs(application: Application) -> dict[str, Verb]:
@@ -46,9 +46,9 @@ class _Questions:
         plan = self._application.plan
         return {
             "application": plan.application,
-            "process": "main",
+            "process": self._application.options.process,
             "pid": os.getpid(),
-            "services": plan.services,
+            "services": {s.name: s.package for s in self._application.services},
             "state": str(self._application.state),
         }
 

@@ -1,0 +1,13 @@
+"""
+The control channel: how the command line and tests reach running processes, and nothing else does.
+
+Floor: house; a room inside process.
+Uses: of process the application.
+Offers: the channel that each process serves, its verbs, and how to ask them.
+"""
+
+from outgrow.process.control.asking import ask
+from outgrow.process.control.channel import ControlChannel, Verb
+from outgrow.process.control.verbs import control_verbs
+
+__all__ = ["ControlChannel", "Verb", "ask", "control_verbs"]
