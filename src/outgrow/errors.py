@@ -20,6 +20,7 @@ OutgrowError
 │     ├─ TransactionClosed · WaitedInTransaction
 ├─ JournalError          EventTooLarge · EventUnreadable · NotTheOwner · BrokerUnreachable
 ├─ ListenRefused         an address could not be listened on
+├─ ExtraMissing          an optional part is not installed
 ├─ ControlError          a running process could not be asked, or could not answer
 └─ InternalError         outgrow is wrong; please report
 
@@ -333,6 +334,21 @@ class BrokerUnreachable(JournalError):
 
 class ControlError(OutgrowError):
     """A running process could not be asked, or could not do what it was asked."""
+
+
+class ExtraMissing(OutgrowError):
+    """
+    An optional part of outgrow is needed, and is not installed.
+
+    Attributes:
+        extra: The name of the extra that brings it.
+    """
+
+    def __init__(self, extra: str, what_for: str) -> None:
+        self.extra = extra
+        super().__init__(
+            f"{what_for} need the {extra!r} extra. Install it: pip install 'outgrow[{extra}]'"
+        )
 
 
 class ListenRefused(OutgrowError):

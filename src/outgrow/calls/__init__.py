@@ -20,6 +20,8 @@ from outgrow.calls.failures import decode_failure, encode_failure
 from outgrow.calls.in_process import InProcess
 from outgrow.calls.reception import Reception
 from outgrow.calls.repeats import MISSING, Memory
+from outgrow.calls.retrying import Retrying
+from outgrow.calls.routed import Routed
 from outgrow.calls.transport import Invoke, Transport
 
 __all__ = [
@@ -31,6 +33,8 @@ __all__ = [
     "Memory",
     "NotFinite",
     "Reception",
+    "Retrying",
+    "Routed",
     "Transport",
     "Watch",
     "as_declared",

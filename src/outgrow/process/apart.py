@@ -1,0 +1,99 @@
+"""One process of several: how it calls the others, is called by them, and hears of them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from outgrow.calls import InProcess, Retrying, Routed, Transport
+from outgrow.errors import ExtraMissing
+from outgrow.process.directory import Directory
+from outgrow.process.options import Hosted, Options
+
+if TYPE_CHECKING:
+    from outgrow.calls.grpc import Converters
+
+
+class Apart:
+    """
+    What one process of a topology does otherwise than a process that hosts everything.
+
+    Lives as long as the application that is started with its options; serves one application.
+
+    Args:
+        directory: Where all processes of the topology are.
+        process: Which of them this is; None for one that hosts nothing and only calls.
+        grace_seconds: How long calls of others may take to finish at the end.
+    """
+
+    def __init__(
+        self, directory: Directory, process: str | None, *, grace_seconds: float = 10.0
+    ) -> None:
+        self._directory = directory
+        self._seat = None if process is None else directory.seats[process]
+        self._grace_seconds = grace_seconds
+        self._converters: Converters | None = None
+
+    def options(self, options: Options) -> Options:
+        """*options* for this process of the topology."""
+        # Imported here: who runs everything together needs no NATS.
+        try:
+            from outgrow.journal.nats import nats_broker  # noqa: PLC0415
+        except ModuleNotFoundError as error:
+            raise ExtraMissing("nats", "events between processes") from error
+        hosted = frozenset(self._seat.services if self._seat else ())
+        return replace(
+            options,
+            process=self._seat.process if self._seat else options.process,
+            environment=self._directory.environment,
+            hosted=hosted,
+            is_gateway=self._seat is None or self._seat.process == self._directory.gateway,
+            transport=self.transport,
+            server=self.server,
+            broker=nats_broker(self._directory.broker),
+        )
+
+    @asynccontextmanager
+    async def transport(self, hosted: Hosted) -> AsyncIterator[Transport]:
+        """Calls inside this process by reference, to others by gRPC."""
+        # Imported here: who runs everything together needs no gRPC, and it is slow to import.
+        try:
+            from outgrow.calls.grpc import Converters, GrpcTransport, Messages  # noqa: PLC0415
+        except ModuleNotFoundError as error:
+            raise ExtraMissing("grpc", "calls between processes") from error
+        self._converters = converters = Converters(Messages(hosted.application, hosted.known))
+        transports: dict[str, Transport] = {}
+
+        def remote(service: str) -> Transport:
+            seat = self._directory.seat_of(service)
+            address = "" if seat is None else seat.calls
+            if address not in transports:
+                transports[address] = Retrying(GrpcTransport(address, converters, hosted.clock))
+            return transports[address]
+
+        own = frozenset(self._seat.services if self._seat else ())
+        routed = Routed(InProcess(hosted.reception), own, remote)
+        try:
+            yield routed
+        finally:
+            await routed.close()
+
+    @asynccontextmanager
+    async def server(self, hosted: Hosted) -> AsyncIterator[None]:
+        """Let calls of the other processes in."""
+        if self._seat is None:
+            yield
+            return
+        from outgrow.calls.grpc import GrpcServer  # noqa: PLC0415 - as above
+
+        assert self._converters is not None, "the transport is opened first"
+        server = GrpcServer(self._converters, hosted.reception.bind, hosted.clock)
+        for model in hosted.models:
+            server.admit(model)
+        await server.start(self._seat.calls)
+        try:
+            yield
+        finally:
+            await server.drain(self._grace_seconds)
