@@ -205,6 +205,11 @@ class Delivery:
         post = self._posts.get(service)
         return await (self._sources[service] if post is None else post.journal).end()
 
+    async def activity(self) -> int:
+        """A number that grows with whatever is recorded or tried."""
+        ends = [await journal.end() for journal in self.journals.values()]
+        return sum(ends) + sum(c.handled + c.attempts_failed for c in self._consumers)
+
     async def inboxes(self) -> dict[str, dict[str, float]]:
         """What each service with a store remembers of its commands, by service."""
         return {name: await post.inbox.statistics() for name, post in self._posts.items()}

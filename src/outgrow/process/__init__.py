@@ -6,20 +6,29 @@ Uses: everything below.
 Offers: the application, service classes, and the life of a process.
 """
 
+from outgrow.process.apart import Apart
 from outgrow.process.application import Application, start, start_application
 from outgrow.process.blocking import blocking
+from outgrow.process.directory import Directory, Seat, directory_path, read_directory
+from outgrow.process.leash import leashed
 from outgrow.process.options import Hosted, Options, in_process
 from outgrow.process.running import run_process
 from outgrow.process.service import service
 from outgrow.process.stores import open_service_store
 
 __all__ = [
+    "Apart",
     "Application",
+    "Directory",
     "Hosted",
     "Options",
+    "Seat",
     "blocking",
+    "directory_path",
     "in_process",
+    "leashed",
     "open_service_store",
+    "read_directory",
     "run_process",
     "service",
     "start",

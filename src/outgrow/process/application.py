@@ -104,6 +104,16 @@ class Application:
         await self._reception.wait_idle()
         return await self._delivery.settle()
 
+    async def activity(self) -> int:
+        """
+        A number that grows with everything that happens here.
+
+        If it is the same before and after all processes of an application have settled, nothing
+        went from one to another meanwhile.
+        """
+        calls = sum(one.calls for one in self.meters.statistics().values())
+        return calls + await self._delivery.activity()
+
     async def readiness(self) -> dict[str, str]:
         """Why it takes no requests, by what is not ready; empty if it does."""
         return dict(self._waiting)

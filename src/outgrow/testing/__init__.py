@@ -6,8 +6,9 @@ Uses: everything but the command line.
 Offers: worlds for tests of whole applications, and stores for tests of single services.
 """
 
+from outgrow.testing.apart import ApartWorld
 from outgrow.testing.repeats import Repeating, RepliesDiffer
 from outgrow.testing.stores import temporary_store
-from outgrow.testing.world import AsUser, World, start_world
+from outgrow.testing.world import AsUser, World
 
-__all__ = ["AsUser", "Repeating", "RepliesDiffer", "World", "start_world", "temporary_store"]
+__all__ = ["ApartWorld", "AsUser", "Repeating", "RepliesDiffer", "World", "temporary_store"]

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from outgrow.testing.world import WORLDS, World, start_world
+from outgrow.testing.world import WORLDS, World, opened
+
+if TYPE_CHECKING:
+    from outgrow.testing.hosts import Hosts
 
 try:
     from pytest_asyncio import fixture as async_fixture
@@ -22,19 +26,23 @@ except ModuleNotFoundError:
     async_fixture = pytest.fixture  # type: ignore[assignment]
 
 
+WORLD_NAMES = (*WORLDS, "apart")
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add ``--world`` and the setting ``outgrow_file``."""
     group = parser.getgroup("outgrow")
     group.addoption(
         "--world",
         default="all",
-        help=f"which worlds to run tests in: all, or some of {', '.join(WORLDS)}, by commas",
+        help=f"which worlds to run tests in: all, or some of {', '.join(WORLD_NAMES)}, by commas",
     )
     parser.addini("outgrow_file", "the topology file of the tested application", "string", "")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Refuse a world that does not exist, and let tests import the application's services."""
+    config.addinivalue_line("markers", "worlds(*names): run a test in these worlds alone")
     _chosen(config)
     configured = config.getini("outgrow_file")
     file = config.rootpath / (configured or "outgrow.toml")
@@ -55,17 +63,20 @@ def pytest_pycollect_makeitem(obj: object) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test that asks for a world once in each."""
+    """Run a test that asks for a world once in each, or in those that it is marked with."""
     if "world_name" in metafunc.fixturenames:
-        metafunc.parametrize("world_name", _chosen(metafunc.config), scope="session")
+        names = _chosen(metafunc.config)
+        for mark in metafunc.definition.iter_markers("worlds"):
+            names = [name for name in names if name in mark.args]
+        metafunc.parametrize("world_name", names, scope="session")
 
 
 def _chosen(config: pytest.Config) -> list[str]:
     asked = config.getoption("--world")
-    names = list(WORLDS) if asked == "all" else asked.split(",")
-    unknown = sorted(set(names) - set(WORLDS))
+    names = list(WORLD_NAMES) if asked == "all" else asked.split(",")
+    unknown = sorted(set(names) - set(WORLD_NAMES))
     if unknown:
-        message = f"--world={asked}: no such world. There are: {', '.join(WORLDS)}, or all."
+        message = f"--world={asked}: no such world. There are: {', '.join(WORLD_NAMES)}, or all."
         raise pytest.UsageError(message)
     return names
 
@@ -88,11 +99,32 @@ def outgrow_file(request: pytest.FixtureRequest) -> Path:
     raise pytest.UsageError(message)
 
 
+@pytest.fixture(scope="session")
+def outgrow_hosts() -> Iterator[Hosts]:
+    """The processes of the apart world; none is started before a test needs it."""
+    from outgrow.testing.hosts import Hosts  # noqa: PLC0415 - needed in one world of three
+
+    hosts = Hosts()
+    yield hosts
+    hosts.close()
+
+
 @async_fixture
 async def world(
-    world_name: str, outgrow_file: Path, tmp_path_factory: pytest.TempPathFactory
+    world_name: str,
+    outgrow_file: Path,
+    outgrow_hosts: Hosts,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[World]:
     """The application, freshly started with empty stores and a clock that stands still."""
     state = tmp_path_factory.mktemp("world")
-    async with start_world(world_name, outgrow_file, state) as started:
+    async with opened(_world(world_name, outgrow_file, state, outgrow_hosts)) as started:
         yield started
+
+
+def _world(name: str, file: Path, state: Path, hosts: Hosts) -> World:
+    if name != "apart":
+        return World(name, file, state)
+    from outgrow.testing.apart import ApartWorld  # noqa: PLC0415 - as above
+
+    return ApartWorld(file, state, hosts)

@@ -25,7 +25,8 @@ WORLDS = {
 The forms that an application runs in, and what makes each.
 
 ``together``: one process, plain calls. ``wired``: one process, real gRPC over a local socket; every
-query and idempotent command is sent twice and every event delivered twice.
+query and idempotent command is sent twice and every event delivered twice. The third, ``apart``,
+has several processes: `outgrow.testing.apart`.
 """
 
 
@@ -36,7 +37,7 @@ class World:
     Lives as long as its test. Tests reach it through contracts, as other programs would.
 
     Attributes:
-        name: ``together`` or ``wired``.
+        name: ``together``, ``wired`` or ``apart``.
         clock: Moves only when the test moves it, or `settle` does.
         state: The folder of its stores.
     """
@@ -115,11 +116,10 @@ class AsUser:
 
 
 @asynccontextmanager
-async def start_world(name: str, file: Path, state: Path) -> AsyncIterator[World]:
-    """The world called *name*, stopped at the end."""
-    started = World(name, file, state)
-    await started.start()
+async def opened(world: World) -> AsyncIterator[World]:
+    """*world*, started, and stopped at the end."""
+    await world.start()
     try:
-        yield started
+        yield world
     finally:
-        await started.stop()
+        await world.stop()

@@ -6,8 +6,8 @@ Uses: of process the application.
 Offers: the channel that each process serves, its verbs, and how to ask them.
 """
 
-from outgrow.process.control.asking import ask
+from outgrow.process.control.asking import ask, ask_async
 from outgrow.process.control.channel import ControlChannel, Verb
 from outgrow.process.control.verbs import control_verbs
 
-__all__ = ["ControlChannel", "Verb", "ask", "control_verbs"]
+__all__ = ["ControlChannel", "Verb", "ask", "ask_async", "control_verbs"]

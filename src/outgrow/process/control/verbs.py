@@ -79,8 +79,13 @@ class _Questions:
         return msgspec.to_builtins(await self._application.statistics(), enc_hook=str)
 
     async def settle(self, _: dict[str, Any]) -> Any:
-        """Wait until nothing is left to do; tells how long the next retry waits, if one does."""
-        return {"wait_seconds": await self._application.settle()}
+        """
+        Wait until nothing is left to do; tells how long the next retry waits, if one does.
+
+        Several processes have settled once each was asked twice and none has moved meanwhile.
+        """
+        wait_seconds = await self._application.settle()
+        return {"wait_seconds": wait_seconds, "activity": await self._application.activity()}
 
     async def replay(self, fields: dict[str, Any]) -> Any:
         """Try a parked key again: ``{"consumer": "stock.hold", "key": "order-7"}``."""

@@ -1,0 +1,124 @@
+"""
+A process that lives as long as a test run, and hosts one application after another.
+
+``python -m outgrow.testing.host SOCKET`` serves the control channel on the socket. Its own verbs
+are ``begin`` and ``end``; in between it answers those of the application that has begun.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import AsyncIterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from outgrow.clock import ManualClock, SystemClock
+from outgrow.errors import ControlError
+from outgrow.gateway import Listener
+from outgrow.process import Apart, Application, Directory, Options
+from outgrow.process.control import ControlChannel, Verb, control_verbs
+from outgrow.telemetry import configure_logs
+from outgrow.topology import read_topology
+
+
+class _Play(msgspec.Struct):
+    """An application that is asked for, and what becomes of it."""
+
+    application: Application
+    has_begun: asyncio.Future[None]
+    is_over: asyncio.Event
+    has_ended: asyncio.Future[None]
+
+
+class Host:
+    """Runs what it is told to, one application at a time, each in one task."""
+
+    def __init__(self) -> None:
+        self.verbs: dict[str, Verb] = {"begin": self._begin, "end": self._end}
+        self._asked: asyncio.Queue[_Play] = asyncio.Queue()
+        self._play: _Play | None = None
+
+    async def run(self) -> None:
+        """Run what is asked for, until the process ends."""
+        while True:
+            play = await self._asked.get()
+            try:
+                async with start(play):
+                    self.verbs.update(control_verbs(play.application))
+                    play.has_begun.set_result(None)
+                    await play.is_over.wait()
+            except Exception as error:  # noqa: BLE001 - told to whoever asked
+                self._tell(play, error)
+            else:
+                play.has_ended.set_result(None)
+            finally:
+                for verb in set(self.verbs) - {"begin", "end"}:
+                    del self.verbs[verb]
+
+    async def _begin(self, told: dict[str, Any]) -> Any:
+        if self._play is not None:
+            message = "an application is running here, and has to end first"
+            raise ControlError(message)
+        directory = msgspec.convert(told["directory"], Directory)
+        options = Options(
+            is_open=True,
+            state=Path(told["state"]),
+            clock=ManualClock(datetime.fromisoformat(told["now"])),
+            is_test=True,
+        )
+        apart = Apart(directory, told["process"], grace_seconds=0.0)
+        application = Application(read_topology(Path(told["file"])), apart.options(options))
+        loop = asyncio.get_running_loop()
+        play = _Play(application, loop.create_future(), asyncio.Event(), loop.create_future())
+        self._play = play
+        self._asked.put_nowait(play)
+        try:
+            await play.has_begun
+        except Exception:
+            self._play = None
+            raise
+        return {}
+
+    async def _end(self, _: dict[str, Any]) -> Any:
+        if self._play is None:
+            return {}
+        play, self._play = self._play, None
+        play.is_over.set()
+        await play.has_ended
+        return {}
+
+    def _tell(self, play: _Play, error: Exception) -> None:
+        waited_for = play.has_ended if play.has_begun.done() else play.has_begun
+        waited_for.set_exception(error)
+        if waited_for is play.has_ended:
+            waited_for.exception()  # Nobody may have asked for the end.
+
+
+@contextlib.asynccontextmanager
+async def start(play: _Play) -> AsyncIterator[None]:
+    """The application of *play*, and calls let in."""
+    async with play.application.run(), play.application.serve():
+        yield
+
+
+async def serve(path: Path) -> None:
+    """Serve the control channel at *path* until the process is killed."""
+    host = Host()
+    listener = Listener(ControlChannel(host.verbs), path, SystemClock(), setting="tests")
+    await listener.start()
+    await host.run()
+
+
+def main() -> None:
+    """Read the command line, and serve for ever."""
+    configure_logs(level="WARNING")
+    asyncio.run(serve(Path(sys.argv[1])))
+
+
+if __name__ == "__main__":
+    main()
