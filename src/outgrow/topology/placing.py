@@ -1,0 +1,229 @@
+"""Read the topologies of ``outgrow.toml``: which service lives in which process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from outgrow.topology.page import NAME, Page, nearest
+from outgrow.topology.plan import Address, Placement, Topology
+
+BROKER = "nats"
+EVERY_OTHER = "*"
+RESERVED = ("nats", "supervisor")
+"""Names of what runs beside the processes."""
+
+_TEXT, _LIST, _NUMBER, _SECTION = "a text in quotes", "a list", "a whole number", "a section"
+_TYPES: dict[str, type] = {_TEXT: str, _LIST: list, _NUMBER: int, _SECTION: dict}
+_TOPOLOGY = {"broker": _TEXT, "store": _TEXT, "gateway": _TEXT, "discovery": _TEXT}
+_PROCESS = {"services": _LIST, "http": _TEXT, "replicas": _NUMBER}
+
+
+def read_topologies(
+    page: Page, tables: Any, services: list[str], *, has_edge: bool
+) -> dict[str, Topology]:
+    """
+    The topologies by name; what is wrong with them is added to the findings of *page*.
+
+    Args:
+        tables: What stands in ``[topology]``.
+        services: The short names of the application's services.
+        has_edge: Whether the file says where the application answers HTTP.
+    """
+    if not isinstance(tables, dict):
+        return {}
+    topologies = {}
+    for name, table in tables.items():
+        reader = _Topology(page, name, services, has_edge=has_edge)
+        if not isinstance(table, dict):
+            remedy = f"Write it as a section: [topology.{name}]."
+            page.find(page.line("topology", name), f"{name!r} is no section.", remedy, "wrong-type")
+        elif _is_name(page, "topology", name, page.line(f"topology.{name}")):
+            topologies[name] = reader.read(table)
+    return topologies
+
+
+def _is_name(page: Page, kind: str, name: str, line: int) -> bool:
+    if NAME.fullmatch(name) and not (kind == "process" and name in RESERVED):
+        return True
+    message = f"a {kind} is called {name!r}."
+    remedy = "Small letters, digits and underscores, at most 63, the first one a letter."
+    if name in RESERVED:
+        remedy = "What runs beside the processes is called so. Choose another name."
+    page.find(line, message, remedy, f"{kind}-name")
+    return False
+
+
+class _Topology:
+    """Reads one topology."""
+
+    def __init__(self, page: Page, name: str, services: list[str], *, has_edge: bool) -> None:
+        self._page = page
+        self._name = name
+        self._section = f"topology.{name}"
+        self._services = services
+        self._has_edge = has_edge
+        self._placed: dict[str, str] = {}
+
+    def read(self, table: dict[str, Any]) -> Topology:
+        """The topology that *table* says; wrong parts are left out of it."""
+        self._check(self._section, table, {**_TOPOLOGY, "process": _SECTION})
+        self._check_choices(table)
+        tables = self._process_tables(table.get("process", {}))
+        gateway = self._gateway(table, tables)
+        self._place_all(tables)
+        processes = {
+            name: Placement(
+                name=name,
+                services=tuple(s for s in self._services if self._placed.get(s) == name),
+                http=self._http(name, one, is_gateway=name == gateway),
+            )
+            for name, one in tables.items()
+        }
+        return Topology(
+            name=self._name,
+            broker=table.get("broker", BROKER),
+            gateway=gateway,
+            processes=processes,
+        )
+
+    def _find(self, section: str, key: str, message: str, remedy: str, slug: str) -> None:
+        self._page.find(self._page.line(section, key), message, remedy, slug)
+
+    def _check(self, section: str, table: dict[str, Any], known: dict[str, str]) -> None:
+        """Find unknown keys and wrong types, and leave them out of *table*."""
+        for key in list(table):
+            if key not in known:
+                message = f"unknown key {key!r} in [{section}]."
+                self._find(section, key, message, nearest(key, known), "unknown-key")
+            elif isinstance(table[key], bool) or not isinstance(table[key], _TYPES[known[key]]):
+                remedy = f"It should be {known[key]}."
+                self._find(section, key, f"{key!r} is {table[key]!r}.", remedy, "wrong-type")
+            else:
+                continue
+            del table[key]
+
+    def _check_choices(self, table: dict[str, Any]) -> None:
+        self._only(table, "store", "sqlite", "[topology] store")
+        self._only(table, "discovery", "static", "[topology] discovery")
+        broker = table.get("broker", BROKER)
+        if broker != BROKER and not _is_nats_url(broker):
+            remedy = (
+                'Write broker = "nats" for one that is started with the processes, or the URL of '
+                'one that runs, such as "nats://10.0.0.7:4222".'
+            )
+            self._find(self._section, "broker", f"broker is {broker!r}.", remedy, "broker-url")
+
+    def _only(self, table: dict[str, Any], key: str, known: str, shown: str) -> None:
+        if table.get(key, known) != known:
+            remedy = f'Only "{known}" can be had yet. Leave {key} out, or write {key} = "{known}".'
+            message = f"{shown.rpartition(' ')[2]} is {table[key]!r}."
+            self._find(self._section, key, message, remedy, f"{key}-unknown")
+
+    def _process_tables(self, tables: dict[str, Any]) -> dict[str, dict[str, Any]]:
+        good: dict[str, dict[str, Any]] = {}
+        for name, table in tables.items():
+            section = f"{self._section}.process.{name}"
+            if not isinstance(table, dict):
+                remedy = f"Write it as a section: [{section}]."
+                message = f"process {name!r} is no section."
+                self._find(f"{self._section}.process", name, message, remedy, "wrong-type")
+            elif _is_name(self._page, "process", name, self._page.line(section)):
+                self._check(section, table, _PROCESS)
+                self._check_replicas(section, name, table)
+                good[name] = table
+        if not tables:
+            remedy = f"Write [{self._section}.process.NAME] with services = [...] for each process."
+            message = f"topology {self._name!r} has no process."
+            self._find(self._section, "", message, remedy, "no-processes")
+        return good
+
+    def _check_replicas(self, section: str, name: str, table: dict[str, Any]) -> None:
+        replicas = table.get("replicas", 1)
+        if replicas > 1:
+            message = f"process {name!r} has {replicas} replicas, and its services keep SQLite."
+            remedy = (
+                "A SQLite file has one writer. Leave replicas out: one process answers many "
+                "requests at once.\nTo use more processors, give its services processes of their "
+                "own; replicas need a store that several processes can open."
+            )
+            self._find(section, "replicas", message, remedy, "replicas-sqlite")
+        elif replicas < 1:
+            remedy = "Leave it out for one process."
+            self._find(section, "replicas", f"replicas is {replicas}.", remedy, "replicas")
+
+    def _gateway(self, table: dict[str, Any], processes: dict[str, Any]) -> str | None:
+        gateway: str | None = table.get("gateway")
+        if gateway is not None and gateway not in processes:
+            message = f"gateway {gateway!r} is no process of topology {self._name!r}."
+            self._find(
+                self._section, "gateway", message, nearest(gateway, processes), "unknown-process"
+            )
+        elif gateway is None and self._has_edge and processes:
+            message = f"topology {self._name!r} does not say which process answers [gateway] http."
+            first = next(iter(processes))
+            remedy = f'Write gateway = "{first}", or the name of another of its processes.'
+            self._find(self._section, "", message, remedy, "gateway-missing")
+        return gateway
+
+    def _http(self, name: str, table: dict[str, Any], *, is_gateway: bool) -> Address:
+        section = f"{self._section}.process.{name}"
+        place = f"{self._page.file}:{self._page.line(section, 'http')}"
+        text = table.get("http")
+        if text is not None and is_gateway and self._has_edge:
+            message = f"process {name!r} is the gateway, and answers where [gateway] http says."
+            remedy = "Leave http out here, or there."
+            self._find(section, "http", message, remedy, "http-twice")
+        return self._page.address(text, place) or Address(host="127.0.0.1", port=0)
+
+    def _place_all(self, tables: dict[str, dict[str, Any]]) -> None:
+        """Give each service its process: first those that are named, then all others."""
+        takes_others: str | None = None
+        for name, table in tables.items():
+            section = f"{self._section}.process.{name}"
+            find = self._finder(section)
+            for service in table.get("services", []):
+                if service == EVERY_OTHER and takes_others is None:
+                    takes_others = name
+                elif service == EVERY_OTHER:
+                    message = f'{takes_others!r} and {name!r} both take all others by "*".'
+                    find(message, 'Write "*" in one process of a topology.', "service-twice")
+                elif service not in self._services:
+                    message = f"process {name!r} places {service!r}, which is no service."
+                    find(message, nearest(str(service), self._services), "unknown-service")
+                elif service in self._placed:
+                    where = self._placed[service]
+                    message = f"service {service!r} is placed twice: in {where!r} and in {name!r}."
+                    find(message, "A service lives in one process of a topology.", "service-twice")
+                else:
+                    self._placed[service] = name
+        left = [service for service in self._services if service not in self._placed]
+        if takes_others is not None:
+            self._placed |= dict.fromkeys(left, takes_others)
+        elif left and tables:
+            message = f"topology {self._name!r} places these services nowhere: {', '.join(left)}."
+            remedy = 'Name them in a process, or write services = ["*"] in one for all others.'
+            self._find(self._section, "", message, remedy, "service-nowhere")
+        self._find_empty(tables)
+
+    def _find_empty(self, tables: dict[str, dict[str, Any]]) -> None:
+        for name, table in tables.items():
+            services = table.get("services", [])
+            if name not in self._placed.values() and services in ([], [EVERY_OTHER]):
+                message = f"process {name!r} has no service."
+                remedy = "Name its services, or remove it."
+                if services:
+                    remedy = f'All services are named elsewhere, so "*" is none. {remedy}'
+                self._finder(f"{self._section}.process.{name}")(message, remedy, "process-empty")
+
+    def _finder(self, section: str) -> Callable[[str, str, str], None]:
+        return lambda message, remedy, slug: self._find(section, "services", message, remedy, slug)
+
+
+def _is_nats_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("nats", "tls") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
