@@ -15,7 +15,7 @@ HOMES = {
     "grpc": ("calls/grpc/",),
     "grpc_health": ("calls/grpc/",),
     "grpc_reflection": ("calls/grpc/",),
-    "grimp": ("cli/",),  # outgrow check
+    "grimp": ("process/checking/",),  # outgrow check
     "msgspec": EVERYWHERE,  # data and JSON
     "nats": ("journal/nats/",),
     "pytest": ("testing/",),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
+from outgrow.cli.check import check
+from outgrow.cli.printing import print_error
 from outgrow.cli.run import run
 from outgrow.errors import DefinitionError, OutgrowError
 
@@ -21,6 +21,7 @@ application = typer.Typer(
     add_completion=False,
 )
 application.command()(run)
+application.command()(check)
 
 
 @application.callback()
@@ -33,6 +34,5 @@ def main() -> None:
     try:
         application()
     except OutgrowError as error:
-        # Soft wrapping leaves paths whole, so that a terminal can open them.
-        Console(stderr=True, soft_wrap=True).print(Text(str(error)))
+        print_error(error)
         sys.exit(WRONG_PROGRAM if isinstance(error, DefinitionError) else FAILED)

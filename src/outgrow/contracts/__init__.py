@@ -17,7 +17,13 @@ from outgrow.contracts.declarations import (
 )
 from outgrow.contracts.durations import parse_duration
 from outgrow.contracts.model import ContractModel, EventModel, Method, Parameter
-from outgrow.contracts.places import caller_place, place_of, service_name, service_package
+from outgrow.contracts.places import (
+    caller_place,
+    place_at,
+    place_of,
+    service_name,
+    service_package,
+)
 from outgrow.contracts.problems import (
     STATUSES,
     Problem,
@@ -81,6 +87,7 @@ __all__ = [
     "fields_of",
     "is_contract",
     "parse_duration",
+    "place_at",
     "place_of",
     "problem_fields",
     "problem_schema_fields",

@@ -13,6 +13,7 @@ from outgrow.contracts import (
     ContractModel,
     contracts_of,
     is_contract,
+    place_at,
     read_contract,
     service_name,
 )
@@ -31,10 +32,19 @@ def load_services(plan: Plan, hosted: Collection[str] | None = None) -> list[Ser
     Raises:
         InvalidService: All that is wrong with them, with file and line.
     """
+    findings: list[Finding] = []
+    models = find_services(plan, hosted, findings)
+    InvalidService.raise_if_any(findings)
+    return models
+
+
+def find_services(
+    plan: Plan, hosted: Collection[str] | None, findings: list[Finding]
+) -> list[ServiceModel]:
+    """The services of *plan* that can be read; what is wrong is added to *findings*."""
     folder = str(plan.folder)
     if folder not in sys.path:
         sys.path.insert(0, folder)
-    findings: list[Finding] = []
     models: list[ServiceModel] = []
     for name, package in plan.services.items():
         if hosted is not None and name not in hosted:
@@ -42,9 +52,9 @@ def load_services(plan: Plan, hosted: Collection[str] | None = None) -> list[Ser
         module = _import(plan, package, findings)
         if module is not None:
             models += _read(plan, name, module, findings)
-    elsewhere = set(plan.services) - set(plan.services if hosted is None else hosted)
+    # What cannot be read is found by itself; who asks for it is not wrong.
+    elsewhere = set(plan.services) - {model.name for model in models}
     findings += _client_findings(models, elsewhere)
-    InvalidService.raise_if_any(findings)
     return models
 
 
@@ -93,15 +103,7 @@ def _import(
     except DefinitionError as error:
         findings += error.findings
     except ModuleNotFoundError as error:
-        remedy = f"Services are imported from {plan.folder}. Is it spelled as its folder is?"
-        findings.append(
-            Finding(
-                place=str(plan.file),
-                message=f"service {package!r} cannot be imported: {error}.",
-                remedy=remedy,
-                slug="unknown-service",
-            )
-        )
+        findings.append(_not_found(plan, package, error))
     except Exception as error:  # noqa: BLE001 - a border: the user's module may raise anything
         findings.append(
             Finding(
@@ -116,15 +118,37 @@ def _import(
     return None
 
 
+def _not_found(plan: Plan, package: str, error: ModuleNotFoundError) -> Finding:
+    """Whether the service itself is not there, or something that it imports."""
+    if f"{package}.".startswith(f"{error.name}.") or str(error.name).startswith(f"{package}."):
+        place = _place_in_plan(plan, package)
+        remedy = f"Services are imported from {plan.folder}. Is it spelled as its folder is?"
+    else:
+        place = _place_of_error(error)
+        remedy = f"It imports {error.name!r}, which is not installed here or is spelled otherwise."
+    message = f"service {package!r} cannot be imported: {error}."
+    return Finding(place=place, message=message, remedy=remedy, slug="unknown-service")
+
+
+def _place_in_plan(plan: Plan, package: str) -> str:
+    """``file:line`` where the topology file names *package*."""
+    quoted = (f'"{package}"', f"'{package}'")
+    lines = plan.file.read_text(encoding="utf-8").splitlines() if plan.file.is_file() else []
+    found = [n for n, line in enumerate(lines, start=1) if any(text in line for text in quoted)]
+    return place_at(str(plan.file), found[0] if found else 1)
+
+
 def _has(package: str, part: str) -> bool:
     return importlib.util.find_spec(f"{package}.{part}") is not None
 
 
 def _place_of_error(error: Exception) -> str:
     if isinstance(error, SyntaxError):
-        return f"{error.filename}:{error.lineno}"
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{last.filename}:{last.lineno}"
+        return place_at(str(error.filename), error.lineno or 1)
+    frames = traceback.extract_tb(error.__traceback__)
+    # A module that is not found is looked for by Python itself; the line that asked is the user's.
+    own = [frame for frame in frames if not frame.filename.startswith("<frozen")]
+    return place_at(own[-1].filename, own[-1].lineno or 1)
 
 
 def _read(plan: Plan, name: str, module: ModuleType, findings: list[Finding]) -> list[ServiceModel]:
@@ -136,7 +160,7 @@ def _read(plan: Plan, name: str, module: ModuleType, findings: list[Finding]) ->
     if not classes:
         findings.append(
             Finding(
-                place=module.__file__ or module.__name__,
+                place=place_at(module.__file__, 1) if module.__file__ else module.__name__,
                 message=f"service {name!r} has no class marked @service.",
                 remedy=f"{plan.file.name} names {plan.services[name]!r}; its service class stands "
                 "in the module 'service' of that package.",

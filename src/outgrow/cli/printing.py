@@ -1,0 +1,57 @@
+"""What commands print: for people in columns, for programs as JSON; readable without colour."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.text import Text
+
+from outgrow.errors import DefinitionError, Finding, OutgrowError
+
+EXPLAINED_AT_ONCE = 10
+
+
+def print_json(data: Any) -> None:
+    """Print *data* as one JSON value, indented."""
+    text = msgspec.json.format(msgspec.json.encode(data, enc_hook=str), indent=2)
+    print(text.decode())
+
+
+def print_columns(titles: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Print *rows* below their titles, each column as wide as its widest value."""
+    texts = [list(titles), *([_cell(value) for value in row] for row in rows)]
+    widths = [max(len(text[n]) for text in texts) for n in range(len(titles))]
+    for text in texts:
+        cells = (cell.ljust(width) for cell, width in zip(text, widths, strict=True))
+        print("  ".join(cells).rstrip())
+
+
+def print_error(error: OutgrowError) -> None:
+    """Print what happened on standard error, and where more about it stands."""
+    print_to_stderr(f"{error}\nMore: outgrow explain {' '.join(slugs_of(error))}")
+
+
+def print_to_stderr(text: str) -> None:
+    """Print *text* on standard error."""
+    # Soft wrapping leaves paths whole, so that a terminal can open them.
+    Console(stderr=True, soft_wrap=True).print(Text(text))
+
+
+def slugs_of(error: OutgrowError) -> list[str]:
+    """What explains *error*: the names of its findings, or its own."""
+    findings: list[Finding] = error.findings if isinstance(error, DefinitionError) else []
+    slugs = list(dict.fromkeys(finding.slug for finding in findings)) or [slug_of(type(error))]
+    return slugs[:EXPLAINED_AT_ONCE]
+
+
+def slug_of(kind: type) -> str:
+    """The name of an error as `outgrow explain` knows it: ``StoreInUse`` is ``store-in-use``."""
+    letters = (f"-{letter.lower()}" if letter.isupper() else letter for letter in kind.__name__)
+    return "".join(letters).lstrip("-")
+
+
+def _cell(value: Any) -> str:
+    return "-" if value is None or value == "" else str(value)

@@ -1,0 +1,147 @@
+"""Everything that a start would refuse, without starting."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from grimp.exceptions import SourceSyntaxError
+
+from outgrow.clock import SystemClock
+from outgrow.contracts import ContractModel, place_at
+from outgrow.errors import DefinitionError, Finding
+from outgrow.gateway import Edge
+from outgrow.process.checking.imports import import_findings
+from outgrow.process.loading import find_services
+from outgrow.process.service import ServiceModel
+from outgrow.process.wiring import fill_all_settings
+from outgrow.topology import Plan, read_topology
+
+
+class Checked(msgspec.Struct, frozen=True, kw_only=True):
+    """What was looked at, in numbers."""
+
+    services: int
+    contracts: int
+    methods: int
+    events: int
+    handlers: int
+    topologies: int
+    modules: int
+
+
+def check_program(file: Path) -> Checked:
+    """
+    Look at the program that *file* names: the file, services, contracts, and imports.
+
+    The services are imported and nothing is started: no store is opened, no port listened on. A
+    setting that is missing is no finding, because another machine may give it.
+
+    Raises:
+        DefinitionError: All that is wrong, with file and line.
+    """
+    findings: list[Finding] = []
+    try:
+        plan = read_topology(file)
+    except DefinitionError as error:
+        findings += error.findings
+        plan = _services_only(file)
+    services = find_services(plan, None, findings)
+    models = [model for service in services for model in service.contracts]
+    # A program that cannot be loaded says nothing yet about how its parts fit.
+    if not findings:
+        findings += _settings_findings(plan, services)
+        findings += [finding for s in services for finding in _source_findings(s, services)]
+        findings += _edge_findings(plan, models)
+        findings += _wire_findings(plan, models)
+    modules = 0
+    try:
+        modules = import_findings(plan.services, findings)
+    except SourceSyntaxError as error:
+        findings += _unreadable(error, findings)
+    DefinitionError.raise_if_any(findings)
+    return Checked(
+        services=len(plan.services),
+        contracts=len(models),
+        methods=sum(len(model.methods) for model in models),
+        events=sum(len(model.events) for model in models),
+        handlers=sum(len(service.handlers) for service in services),
+        topologies=len(plan.topologies),
+        modules=modules,
+    )
+
+
+def _services_only(file: Path) -> Plan:
+    """What can be looked at although the file is wrong: the services that it names."""
+    try:
+        named = tomllib.loads(file.read_text(encoding="utf-8"))["app"]["services"]
+        packages = [p for p in named if re.fullmatch(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)*", p)]
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, LookupError, TypeError):
+        packages = []
+    services = {package.rpartition(".")[2]: package for package in packages}
+    return Plan(file=file.resolve(), application="unnamed", services=services, http=None)
+
+
+def _findings_of(check: Callable[[], Any]) -> list[Finding]:
+    try:
+        check()
+    except DefinitionError as error:
+        return error.findings
+    return []
+
+
+def _settings_findings(plan: Plan, services: list[ServiceModel]) -> list[Finding]:
+    found = _findings_of(lambda: fill_all_settings(plan, services))
+    return [finding for finding in found if finding.slug != "setting-missing"]
+
+
+def _source_findings(model: ServiceModel, services: list[ServiceModel]) -> list[Finding]:
+    """Handlers of services that record nothing here."""
+    recording = {service.name for service in services if service.store is not None}
+    return [
+        Finding(
+            place=model.place,
+            message=f"{model.name}.{handler.method} listens to {source!r}, which records nothing "
+            "in this application.",
+            remedy="A service that records events is among the application's services, and has a "
+            "field store: Store.",
+            slug="handler-without-source",
+        )
+        for handler in model.handlers
+        for source in handler.events_by_source()
+        if source not in recording
+    ]
+
+
+def _edge_findings(plan: Plan, models: list[ContractModel]) -> list[Finding]:
+    """Contracts that HTTP cannot reach together."""
+    return _findings_of(lambda: Edge(plan.application, models, _nobody, SystemClock()))
+
+
+def _wire_findings(plan: Plan, models: list[ContractModel]) -> list[Finding]:
+    """Contracts that no protobuf can carry; looked at if there are processes to carry them."""
+    if not plan.topologies or importlib.util.find_spec("grpc") is None:
+        return []
+    from outgrow.calls.grpc import Messages  # noqa: PLC0415 - an extra, and slow to import
+
+    return _findings_of(lambda: Messages(plan.application, models))
+
+
+def _unreadable(error: SourceSyntaxError, known: list[Finding]) -> list[Finding]:
+    """A module that is no Python, unless it was found already."""
+    place = place_at(str(error.filename), error.lineno or 1)
+    if any(finding.place == place for finding in known):
+        return []
+    remedy = "Mend it; what services import of each other was not looked at."
+    message = f"it is no Python: {error.text}."
+    return [Finding(place=place, message=message, remedy=remedy, slug="module-syntax")]
+
+
+def _nobody(_: Any) -> Any:
+    """Nothing is called while a program is checked."""
+    return None
