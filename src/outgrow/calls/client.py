@@ -9,9 +9,9 @@ context of its own.
 from __future__ import annotations
 
 import copy
-import itertools
 import linecache
 import math
+import zlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -20,6 +20,7 @@ import msgspec
 
 from outgrow.calls.arguments import encode_arguments
 from outgrow.calls.deadlines import DEADLINE_SECONDS_DEFAULT
+from outgrow.calls.doors import compiled
 from outgrow.calls.transport import Invoke
 from outgrow.clock import Clock
 from outgrow.context import (
@@ -35,7 +36,6 @@ from outgrow.contracts import ContractModel, LimitBroken, Method, Problem, compi
 from outgrow.errors import ArgumentsRefused, CallInTransaction
 
 T = TypeVar("T")
-_serial = itertools.count(1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,9 +215,9 @@ def client_class(model: ContractModel) -> type[Client]:
         lines += head + (usual if is_usual else [f"        {unusual}"])
         wishing += [*head, f"        {unusual}"]
     source = "\n".join([*lines, "", *wishing]) + "\n"
-    filename = f"<client of {model.service}.{model.name} #{next(_serial)}>"
+    filename = f"<client of {model.service}.{model.name} #{zlib.crc32(source.encode()):08x}>"
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
-    exec(compile(source, filename, "exec"), names)  # noqa: S102 - made from checked identifiers
+    exec(compiled(source, filename), names)  # noqa: S102 - made from checked identifiers
     made: type[Client] = names[f"{model.name}Client"]
     made._unusual = names[f"{model.name}Wishes"]  # noqa: SLF001 - the same file
     return made

@@ -8,8 +8,10 @@ It is written as source for each method, with as many arguments as the method ha
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Awaitable, Callable
 from time import perf_counter_ns
+from types import CodeType
 from typing import Any
 
 import msgspec
@@ -91,8 +93,14 @@ def make_door(
         arguments=arguments,
         permission="permit(method, context)" if method.allow is not None else "",
     )
-    exec(compile(source, f"<door of {method.full_name}>", "exec"), names)  # noqa: S102 - ours
+    exec(compiled(source, f"<door of {method.full_name}>"), names)  # noqa: S102 - ours
     return names["execute"]  # type: ignore[no-any-return]
+
+
+@functools.lru_cache(maxsize=8192)
+def compiled(source: str, filename: str) -> CodeType:
+    """The code of *source*; compiled once for all the applications of a program that have it."""
+    return compile(source, filename, "exec")
 
 
 def _permit(method: Method, context: Context) -> None:

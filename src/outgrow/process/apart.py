@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from outgrow.calls import InProcess, Retrying, Routed, Transport
 from outgrow.errors import ExtraMissing
+from outgrow.journal import BrokerMaker
+from outgrow.journal import in_process as in_process_broker
 from outgrow.process.directory import Directory
 from outgrow.process.options import Hosted, Options
 
@@ -38,11 +40,6 @@ class Apart:
 
     def options(self, options: Options) -> Options:
         """*options* for this process of the topology."""
-        # Imported here: who runs everything together needs no NATS.
-        try:
-            from outgrow.journal.nats import nats_broker  # noqa: PLC0415
-        except ModuleNotFoundError as error:
-            raise ExtraMissing("nats", "events between processes") from error
         hosted = frozenset(self._seat.services if self._seat else ())
         return replace(
             options,
@@ -52,8 +49,19 @@ class Apart:
             is_gateway=self._seat is None or self._seat.process == self._directory.gateway,
             transport=self.transport,
             server=self.server,
-            broker=nats_broker(self._directory.broker),
+            broker=self._broker(),
         )
+
+    def _broker(self) -> BrokerMaker:
+        """Who hosts nothing hears of nothing."""
+        if self._seat is None:
+            return in_process_broker
+        # Imported here: who runs everything together needs no NATS.
+        try:
+            from outgrow.journal.nats import nats_broker  # noqa: PLC0415
+        except ModuleNotFoundError as error:
+            raise ExtraMissing("nats", "events between processes") from error
+        return nats_broker(self._directory.broker)
 
     @asynccontextmanager
     async def transport(self, hosted: Hosted) -> AsyncIterator[Transport]:
@@ -70,7 +78,9 @@ class Apart:
             seat = self._directory.seat_of(service)
             address = "" if seat is None else seat.calls
             if address not in transports:
-                transports[address] = Retrying(GrpcTransport(address, converters, hosted.clock))
+                transports[address] = Retrying(
+                    GrpcTransport(address, converters, hosted.clock), hosted.clock, hosted.patience
+                )
             return transports[address]
 
         own = frozenset(self._seat.services if self._seat else ())

@@ -1,9 +1,9 @@
 """
 A program that must not outlive the one that started it, however that ends.
 
-Run as a script, ``leash.py PARENT PROGRAM ARGUMENTS...`` becomes the program, on the leash. It needs
-nothing but the standard library, so that it starts at once. On Linux alone; elsewhere the program
-runs without a leash.
+Run as a script, ``leash.py PARENT PROGRAM ARGUMENTS...`` becomes the program, on the leash. It
+needs nothing but the standard library, so that it starts at once. On Linux alone; elsewhere the
+program runs without a leash.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ PR_SET_PDEATHSIG = 1
 
 
 def die_with_parent(parent: int) -> None:
-    """Let the kernel kill this process at once when its *parent* is gone, or end if it is already."""
+    """Let the kernel kill this process when its *parent* is gone, and end if it is gone already."""
     if not sys.platform.startswith("linux"):
         return
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import signal
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ import msgspec
 
 from outgrow.clock import ManualClock
 from outgrow.context import new_id
-from outgrow.journal import in_process
 from outgrow.process import Apart, Directory, Options, Seat, start_application
 from outgrow.process.control import ask, ask_async
 from outgrow.testing.hosts import HostProcess, Hosts, NatsProcess
@@ -74,8 +72,6 @@ class ApartWorld(World):
         """An application that hosts nothing, so that the test can call."""
         options = Options(is_open=True, clock=self.clock, state=self.state, is_test=True)
         options = Apart(self._directory(), None).options(options)
-        # Who only calls hears of no events.
-        options = dataclasses.replace(options, broker=in_process)
         application = start_application(self._plan, options)
         self._application = await self._stack.enter_async_context(application)
 

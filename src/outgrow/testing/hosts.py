@@ -9,9 +9,11 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any, Final
+from threading import Event
+from typing import Final
 
 from outgrow.clock import SystemClock
 from outgrow.errors import ExtraMissing, InternalError
@@ -19,6 +21,7 @@ from outgrow.process import leashed
 from outgrow.topology import Plan
 
 START_SECONDS_MAX: Final = 20.0
+LOOK_SECONDS: Final = 0.005
 WORDS_SHOWN: Final = 4_000
 
 
@@ -185,19 +188,12 @@ def _free_port() -> int:
     raise InternalError(message)
 
 
-def _wait_for(is_there: Any, what: str) -> None:
-    clock = SystemClock()
+def _wait_for(is_there: Callable[[], bool], what: str) -> None:
+    """Look again and again; there is no event loop here that could be told."""
+    clock, idle = SystemClock(), Event()
     end = clock.monotonic() + START_SECONDS_MAX
     while not is_there():
         if clock.monotonic() > end:
             message = f"{what} was not there within {START_SECONDS_MAX:.0f} s"
             raise InternalError(message)
-        _pause()
-
-
-def _pause() -> None:
-    """A moment, in a program that has no event loop yet."""
-    with socket.socketpair()[0] as idle:
-        idle.settimeout(0.005)
-        with suppress(TimeoutError):
-            idle.recv(1)
+        idle.wait(LOOK_SECONDS)

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from outgrow.calls import Invoke, Transport
-from outgrow.context import Context, new_span_id
+from outgrow.context import Context
 from outgrow.contracts import Method, Problem, problem_fields
 from outgrow.journal import Batch, Source
 
@@ -36,7 +36,7 @@ class Repeating:
 
         async def invoke_twice(context: Context, *arguments: Any) -> Any:
             first = await _outcome(invoke, context, arguments)
-            second = await _outcome(invoke, _again(context), arguments)
+            second = await _outcome(invoke, context.again(), arguments)
             if method.is_keyed and _comparable(first) != _comparable(second):
                 message = (
                     f"{method.full_name}: a repeat under the same key got another reply. "
@@ -60,12 +60,6 @@ async def _outcome(invoke: Invoke, context: Context, arguments: tuple[Any, ...])
         return await invoke(context, *arguments)
     except Problem as problem:
         return problem
-
-
-def _again(context: Context) -> Context:
-    return msgspec.structs.replace(
-        context, span_id=new_span_id(), watch=None, ordinals=None, unanswered=None
-    )
 
 
 def _comparable(outcome: Any) -> Any:

@@ -14,6 +14,7 @@ from typing import Any, cast
 import msgspec
 from google.protobuf.message import Message
 
+from outgrow.calls.doors import compiled
 from outgrow.calls.grpc import values
 from outgrow.contracts import (
     Check,
@@ -67,7 +68,7 @@ class Source:
         source = "\n".join(lines) + "\n"
         filename = f"<outgrow {title}>"
         linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
-        exec(compile(source, filename, "exec"), self._names)  # noqa: S102 - holds names only
+        exec(compiled(source, filename), self._names)  # noqa: S102 - holds names only
         return self._names[name]
 
     def _name(self, thing: object, role: str, value: object) -> str:
