@@ -82,6 +82,12 @@ class Context(msgspec.Struct):
         """The W3C ``traceparent`` header of this execution."""
         return f"00-{self.trace_id:032x}-{self.span_id:016x}-01"
 
+    def again(self) -> Context:
+        """The context of the same call once more: all that travels, under a span of its own."""
+        return msgspec.structs.replace(
+            self, span_id=new_span_id(), watch=None, ordinals=None, unanswered=None
+        )
+
     def derive_key(self, method: str, arguments: bytes) -> str:
         """
         The key of the next call of *method* with *arguments* from this execution.

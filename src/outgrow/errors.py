@@ -8,7 +8,8 @@ OutgrowError
 │  └─ InvalidTopology    outgrow.toml
 ├─ CallError             a call failed; .may_have_run says whether the other side may have acted
 │  ├─ CallRefused        it did not run
-│  │  ├─ ArgumentsRefused · CallerNotAllowed · CallInTransaction · KeyReused · Overloaded
+│  │  ├─ ArgumentsRefused · CallerNotAllowed · CallInTransaction · ContractDiffers
+│  │  ├─ KeyReused · Overloaded
 │  ├─ ServiceUnreachable
 │  ├─ CallTimedOut
 │  └─ CallFailed         it raised something that its contract does not declare
@@ -158,6 +159,34 @@ class CallInTransaction(CallRefused):
             method,
             "a transaction is open, and nothing remote is waited for while a lock is held. "
             "Ask before the transaction begins, or use tx.send(...) for after it.",
+        )
+
+
+class ContractDiffers(CallRefused):
+    """
+    The processes of the caller and of the callee have different versions of a contract.
+
+    Nothing ran. A sent command waits until the versions agree.
+
+    Attributes:
+        contract: ``service.Contract``.
+        caller_has: The fingerprint of the contract in the caller's process.
+        callee_has: The fingerprint in the process that was asked.
+        place: ``file:line`` of the contract in the process that was asked.
+    """
+
+    def __init__(
+        self, method: str, contract: str, *, caller_has: str, callee_has: str, place: str
+    ) -> None:
+        self.contract = contract
+        self.caller_has = caller_has
+        self.callee_has = callee_has
+        self.place = place
+        super().__init__(
+            method,
+            f"the process that was asked has another version of the contract {contract} than its "
+            f"caller: {callee_has} (at {place}), and the caller has {caller_has}. Nothing ran. "
+            "Deploy both sides from the same revision.",
         )
 
 

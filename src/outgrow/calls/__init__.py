@@ -18,10 +18,9 @@ from outgrow.calls.client import Client, client_class, connect, using
 from outgrow.calls.deadlines import DEADLINE_SECONDS_DEFAULT, Watch
 from outgrow.calls.failures import decode_failure, encode_failure
 from outgrow.calls.in_process import InProcess
+from outgrow.calls.reaching import Patience, Retrying, Routed
 from outgrow.calls.reception import Reception
 from outgrow.calls.repeats import MISSING, Memory
-from outgrow.calls.retrying import Retrying
-from outgrow.calls.routed import Routed
 from outgrow.calls.transport import Invoke, Transport
 
 __all__ = [
@@ -32,6 +31,7 @@ __all__ = [
     "Invoke",
     "Memory",
     "NotFinite",
+    "Patience",
     "Reception",
     "Retrying",
     "Routed",

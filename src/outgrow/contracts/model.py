@@ -112,6 +112,7 @@ class ContractModel:
         version: 1 unless the contract says otherwise.
         methods: By name, in the order of their definition.
         events: The events that the contract's module defines.
+        fingerprint: Equal in two processes if they mean the same by calls; see `fingerprints`.
         doc: Its docstring, without indentation.
         place: ``file:line`` of its definition.
     """
@@ -122,6 +123,7 @@ class ContractModel:
     version: int
     methods: dict[str, Method]
     events: tuple[EventModel, ...]
+    fingerprint: bytes
     doc: str
     place: str
 

@@ -16,6 +16,7 @@ from outgrow.contracts.declarations import (
     parse_binding,
 )
 from outgrow.contracts.durations import parse_duration
+from outgrow.contracts.fingerprints import fingerprint
 from outgrow.contracts.model import ContractModel, EventModel, Method, Parameter
 from outgrow.contracts.places import place_of, service_name, service_package
 from outgrow.contracts.problems import (
@@ -76,13 +77,17 @@ class _Reader:
         self._check_bindings(methods)
         events = self._events()
         InvalidContract.raise_if_any(self.findings)
+        service = service_name(self.contract.__module__)
+        version: int = self.contract.__outgrow_version__  # type: ignore[attr-defined]
+        name = f"{service}.{self.contract.__name__}"
         return ContractModel(
             contract=self.contract,
-            service=service_name(self.contract.__module__),
+            service=service,
             package=service_package(self.contract.__module__),
-            version=self.contract.__outgrow_version__,  # type: ignore[attr-defined]
+            version=version,
             methods=methods,
             events=events,
+            fingerprint=fingerprint(name, version, methods.values()),
             doc=_doc(self.contract),
             place=place_of(self.contract),
         )

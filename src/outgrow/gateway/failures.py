@@ -13,6 +13,7 @@ from outgrow.errors import (
     CallerNotAllowed,
     CallError,
     CallTimedOut,
+    ContractDiffers,
     KeyReused,
     Overloaded,
     ServiceUnreachable,
@@ -34,12 +35,14 @@ CALL_STATUSES: dict[type[CallError], int] = {
     KeyReused: 422,
     Overloaded: 429,
     ServiceUnreachable: 503,
+    ContractDiffers: 503,
     CallTimedOut: 504,
 }
 
 _SAFE_DETAILS: dict[type[CallError], str] = {
     CallTimedOut: "The answer was not there in time.",
     ServiceUnreachable: "The service that answers this cannot be reached now.",
+    ContractDiffers: "The service that answers this is being replaced. Try again later.",
     Overloaded: "There is as much to do as the limit allows. Try again later.",
     KeyReused: (
         "This Idempotency-Key was used before with other arguments. A repeat carries the same "

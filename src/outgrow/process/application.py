@@ -123,6 +123,7 @@ class Application:
         return {
             "calls": self.meters.statistics(),
             "in_flight": self._reception.in_flight,
+            "unreachable": self._hosted.patience.statistics(),
             "stores": {name: store.statistics() for name, store in self._stores.items()},
             "consumers": await self._delivery.statistics(),
         }
@@ -150,6 +151,7 @@ class Application:
             self._end_by = asyncio.get_running_loop().time() + DRAIN_SECONDS_MAX
         crash.at("application.draining")
         self._waiting["application"] = "it is stopping"
+        self._hosted.patience.end()
 
     @asynccontextmanager
     async def run(self) -> AsyncIterator[None]:

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from outgrow.calls import InProcess, Reception, Transport
+from outgrow.calls import InProcess, Patience, Reception, Transport
 from outgrow.clock import Clock, SystemClock
 from outgrow.contracts import ContractModel
 from outgrow.journal import BrokerMaker, Source
@@ -25,6 +25,7 @@ class Hosted:
         known: All contracts that can be called from here, kept here or elsewhere.
         reception: What lets calls in.
         clock: The application's clock.
+        patience: How long processes that are not there are waited for.
     """
 
     application: str
@@ -32,6 +33,7 @@ class Hosted:
     known: list[ContractModel]
     reception: Reception
     clock: Clock
+    patience: Patience = field(default_factory=Patience)
 
 
 TransportMaker = Callable[[Hosted], AbstractAsyncContextManager[Transport]]

@@ -18,7 +18,8 @@ from outgrow.context import Context
 from outgrow.contracts import Method
 from outgrow.errors import ArgumentsRefused, CallTimedOut, ServiceUnreachable
 
-RECONNECT_MILLISECONDS_MAX = 1_000
+CONNECT_MILLISECONDS_MAX = 1_000
+RECONNECT_MILLISECONDS_MAX = 200
 
 
 class GrpcTransport:
@@ -57,7 +58,9 @@ class GrpcTransport:
         conversion = self._converters.of(method)
         encode, decode = conversion.encode_request, conversion.decode_reply
         # gRPC is handed bytes and no serializers: it sends an empty request if one of its raises.
-        call: Any = self._channel.unary_unary(self._converters.messages.path(method))
+        messages = self._converters.messages
+        call: Any = self._channel.unary_unary(messages.path(method))
+        fingerprint = messages.contract_of(method).fingerprint
         monotonic, bytes_max, name = (
             self._clock.monotonic,
             self._message_bytes_max,
@@ -73,7 +76,8 @@ class GrpcTransport:
             if remaining <= 0:
                 raise CallTimedOut(name, may_have_run=False)
             try:
-                reply = await call(body, timeout=remaining, metadata=pack(context, remaining))
+                metadata = pack(context, remaining, fingerprint)
+                reply = await call(body, timeout=remaining, metadata=metadata)
             except grpc.aio.AioRpcError as error:
                 raise understand(method, error) from None
             except (asyncio.CancelledError, grpc.aio.UsageError) as error:
@@ -109,7 +113,9 @@ def _options(message_bytes_max: int) -> list[tuple[str, Any]]:
         ("grpc.enable_http_proxy", 0),  # Services are neighbours; no proxy lies between them.
         ("grpc.use_local_subchannel_pool", 1),  # Two applications in one process share nothing.
         ("grpc.enable_retries", 0),
+        # A process that starts again is found soon. gRPC takes 100 ms for anything shorter; the
+        # least is, in spite of its name, how long making the connection may take.
         ("grpc.initial_reconnect_backoff_ms", 100),
-        ("grpc.min_reconnect_backoff_ms", 100),
+        ("grpc.min_reconnect_backoff_ms", CONNECT_MILLISECONDS_MAX),
         ("grpc.max_reconnect_backoff_ms", RECONNECT_MILLISECONDS_MAX),
     ]

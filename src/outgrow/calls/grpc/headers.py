@@ -5,7 +5,8 @@ Each entry of a call's metadata costs processor time on both sides, so there are
 ``traceparent`` stands alone since every proxy and tracer reads it; ``outgrow-bin`` holds the rest.
 The deadline is also the call's own ``grpc-timeout``, which everyone on the way keeps but rounds.
 
-A caller that sends neither is a stranger: it gets a correlation id, a trace and a deadline.
+A caller that sends neither is a stranger: it gets a correlation id, a trace and a deadline. One
+that is outgrow also tells the fingerprint of its contract: what it means by the call.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from outgrow.context import (
     new_trace_id,
     parse_traceparent,
 )
-from outgrow.contracts import Method
-from outgrow.errors import CallRefused
+from outgrow.contracts import ContractModel, Method
+from outgrow.errors import CallRefused, ContractDiffers
 
 TRACE_HEADER = "traceparent"
 OUTGROW_HEADER = "outgrow-bin"
@@ -38,22 +39,31 @@ class _Luggage(msgspec.Struct, array_like=True, frozen=True):
     correlation_id: str
     key: str | None
     via: str
+    fingerprint: bytes = b""
 
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(_Luggage).decode
 
 
-def pack(context: Context, remaining_seconds: float) -> tuple[tuple[str, str | bytes], ...]:
-    """The metadata that carries *context* to the other side."""
+def pack(
+    context: Context, remaining_seconds: float, fingerprint: bytes
+) -> tuple[tuple[str, str | bytes], ...]:
+    """The metadata that carries *context*, and the contract's *fingerprint*, to the other side."""
     luggage = _Luggage(
-        remaining_seconds, context.caller, context.correlation_id, context.key, context.via
+        remaining_seconds,
+        context.caller,
+        context.correlation_id,
+        context.key,
+        context.via,
+        fingerprint,
     )
     return (TRACE_HEADER, context.traceparent), (OUTGROW_HEADER, _encode(luggage))
 
 
-def unpack(
+def unpack(  # noqa: PLR0917 - called in one place, for each call
     method: Method,
+    model: ContractModel,
     metadata: Iterable[tuple[str, str | bytes]],
     ask_remaining: Callable[[], float | None],
     now: float,
@@ -63,6 +73,7 @@ def unpack(
     The context in which the callee executes.
 
     Args:
+        model: The contract of *method*, as this process has it.
         metadata: As it came.
         ask_remaining: Tells what the native timeout leaves. Asked for strangers only: it is
             rounded, runs by the machine's clock, and costs as much as an entry.
@@ -71,6 +82,7 @@ def unpack(
 
     Raises:
         CallRefused: ``outgrow-bin`` cannot be read.
+        ContractDiffers: The caller tells the fingerprint of another version of the contract.
     """
     traceparent = luggage = None
     for name, value in metadata:
@@ -89,6 +101,8 @@ def unpack(
             "caller runs a version of outgrow that this process understands."
         )
         raise CallRefused(method.full_name, message) from error
+    if read.fingerprint != model.fingerprint and read.fingerprint:
+        raise _differs(method, model, read.fingerprint)
     trace_id, span_id = trace or (new_trace_id(), new_span_id())
     return Context(
         caller=read.caller,
@@ -99,6 +113,16 @@ def unpack(
         method=method.full_name,
         key=read.key,
         via=read.via,
+    )
+
+
+def _differs(method: Method, model: ContractModel, fingerprint: bytes) -> ContractDiffers:
+    return ContractDiffers(
+        method.full_name,
+        f"{model.service}.{model.name}",
+        caller_has=fingerprint.hex(),
+        callee_has=model.fingerprint.hex(),
+        place=model.place,
     )
 
 

@@ -105,6 +105,10 @@ class Messages:
         """The full name of the gRPC service of *model*."""
         return model.wire_name(self._application)
 
+    def contract_of(self, method: Method) -> ContractModel:
+        """The contract that *method* belongs to."""
+        return self._models[method]
+
     def _add(self, package: _Package, findings: list[Finding]) -> None:
         # A protobuf map forgets the order of its entries. On the wire it is a list of entries, so
         # our own side declares it as one and a dict keeps its order. Others see the map.

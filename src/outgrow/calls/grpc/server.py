@@ -122,6 +122,7 @@ class GrpcServer:
 
     def _handle(self, method: Method) -> Callable[[bytes, Any], Awaitable[bytes]]:
         invoke, conversion = self._bind(method), self._converters.of(method)
+        model = self._converters.messages.contract_of(method)
         decode, encode = conversion.decode_request, conversion.encode_reply
         monotonic, stranger = self._clock.monotonic, self._stranger
         bytes_max = self._message_bytes_max
@@ -129,7 +130,9 @@ class GrpcServer:
         async def handle(body: bytes, call: Any) -> bytes:
             try:
                 metadata = call.invocation_metadata()
-                context = unpack(method, metadata, call.time_remaining, monotonic(), stranger)
+                context = unpack(
+                    method, model, metadata, call.time_remaining, monotonic(), stranger
+                )
                 reply = encode(await invoke(context, *decode(body)))
             except asyncio.CancelledError as error:
                 task = asyncio.current_task()

@@ -10,7 +10,7 @@ from typing import Any, Final
 from outgrow import crash
 from outgrow.context import Context
 from outgrow.contracts import Problem
-from outgrow.errors import Overloaded, ServiceUnreachable
+from outgrow.errors import CallRefused, ContractDiffers, Overloaded, ServiceUnreachable
 from outgrow.journal.consumers.consumer import Consumer
 from outgrow.journal.consumers.waiting import Line, Verdict, judge
 from outgrow.journal.inbox import KEEP_SECONDS
@@ -173,8 +173,7 @@ class Sender(Consumer):
             )
         except Exception as error:  # noqa: BLE001 - the border to the callee
             self.attempts_failed += 1
-            is_patient = isinstance(error, ServiceUnreachable | Overloaded)
-            verdict = judge(error, attempt, is_patient=is_patient)
+            verdict = judge(error, attempt, is_patient=_is_patient(error))
             _log.warning(
                 "%s: attempt %d at %s (id %s) did not succeed: %s; it %s",
                 self.name,
@@ -187,3 +186,10 @@ class Sender(Consumer):
             return verdict
         self.handled += 1
         return None
+
+
+def _is_patient(error: Exception) -> bool:
+    """Whether *error* passes by itself: the other side is away, busy, or of another version."""
+    # A refusal of no special kind: its process does not know the method, or cannot read the call.
+    is_of_another_version = isinstance(error, ContractDiffers) or type(error) is CallRefused
+    return is_of_another_version or isinstance(error, ServiceUnreachable | Overloaded)

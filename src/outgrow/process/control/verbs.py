@@ -59,6 +59,7 @@ class _Questions:
                 "contract": model.name,
                 "service": model.service,
                 "wire_name": model.wire_name(self._application.name),
+                "fingerprint": model.fingerprint.hex(),
                 "methods": {
                     method.name: {
                         "kind": method.kind,

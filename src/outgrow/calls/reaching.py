@@ -1,0 +1,165 @@
+"""Calls that may leave the process: each to where its service is, and again if nobody is there."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from typing import Any, Final
+
+from outgrow.calls.transport import Invoke, Transport
+from outgrow.clock import Clock
+from outgrow.context import Context
+from outgrow.contracts import Method
+from outgrow.errors import CallError, ServiceUnreachable
+
+RETRY_SECONDS_MAX: Final = 5.0
+"""How long a call is tried again, if its deadline allows; a process starts again in less."""
+
+PAUSE_SECONDS: Final = 0.02
+"""The bound of the first pause between attempts; it doubles after each."""
+
+PAUSE_SECONDS_MAX: Final = 0.5
+"""The longest bound."""
+
+
+class Routed:
+    """
+    Carries each call to the process that hosts its service: this one, or another.
+
+    Args:
+        local: Reaches the services of this process.
+        hosted: The services of this process.
+        remote: Gives the transport to any other service; asked once for each.
+    """
+
+    def __init__(
+        self, local: Transport, hosted: frozenset[str], remote: Callable[[str], Transport]
+    ) -> None:
+        self._local = local
+        self._hosted = hosted
+        self._remote = remote
+        self._transports: dict[str, Transport] = {}
+
+    def bind(self, method: Method) -> Invoke:
+        """What executes *method*, wherever its service is."""
+        if method.service in self._hosted:
+            return self._local.bind(method)
+        transport = self._transports.get(method.service)
+        if transport is None:
+            transport = self._transports[method.service] = self._remote(method.service)
+        return transport.bind(method)
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+        for transport in {id(t): t for t in self._transports.values()}.values():
+            await transport.close()
+        await self._local.close()
+
+
+class Patience:
+    """
+    How long this process waits for others that are not there. One for all that it calls.
+
+    Args:
+        seconds_max: The longest time from the first failure of a call until it is given up.
+    """
+
+    def __init__(self, seconds_max: float = RETRY_SECONDS_MAX) -> None:
+        self.seconds_max = seconds_max
+        self.retried = 0
+        self.given_up = 0
+        self._ended = asyncio.Event()
+
+    def end(self) -> None:
+        """Wait for nobody any more: this process stops, and the others may be gone for good."""
+        self._ended.set()
+
+    async def pause(self, seconds: float) -> bool:
+        """Wait for *seconds* of the machine's time; false, and at once, when patience has ended."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._ended.wait()
+        except TimeoutError:
+            return True
+        return False
+
+    def statistics(self) -> dict[str, float]:
+        """What was counted since the start, and the limit."""
+        return {
+            "retried": self.retried,
+            "given_up": self.given_up,
+            "retry_seconds_max": self.seconds_max,
+        }
+
+
+class Retrying:
+    """
+    Tries calls again that met `ServiceUnreachable`, if that can do no harm.
+
+    That is: what has not run, whatever it is, and what may have run if its contract makes a repeat
+    safe: a query, or a command under its key. The pauses grow, each drawn between nothing and its
+    bound (full jitter), so that callers do not come back all at once. They are real time: other
+    processes start and stop in it, whatever time a test has it be.
+
+    Whatever a call ends with, its ``may_have_run`` speaks of all attempts.
+
+    Args:
+        clock: The clock on which the deadlines of contexts are told; none is passed.
+        patience: How long others are waited for.
+    """
+
+    def __init__(self, transport: Transport, clock: Clock, patience: Patience) -> None:
+        self._transport = transport
+        self._clock = clock
+        self._patience = patience
+
+    def bind(self, method: Method) -> Invoke:
+        """What executes *method*, and again if need be."""
+        invoke = self._transport.bind(method)
+
+        async def invoke_until_reached(context: Context, *arguments: Any) -> Any:
+            try:
+                return await invoke(context, *arguments)
+            except ServiceUnreachable as error:
+                unreachable = error
+            return await self._again(method, invoke, context, arguments, unreachable)
+
+        return invoke_until_reached
+
+    async def _again(
+        self,
+        method: Method,
+        invoke: Invoke,
+        context: Context,
+        arguments: tuple[Any, ...],
+        unreachable: ServiceUnreachable,
+    ) -> Any:
+        """The outcome of the attempts after the first, which met *unreachable*."""
+        loop, bound = asyncio.get_running_loop(), PAUSE_SECONDS
+        give_up_at = loop.time() + self._patience.seconds_max
+        may_have_run = unreachable.may_have_run
+        while not may_have_run or method.repeat != "unsafe":
+            seconds = random.uniform(0, bound)  # noqa: S311 - no secret
+            bound = min(bound * 2, PAUSE_SECONDS_MAX)
+            is_late = self._clock.monotonic() + seconds >= context.deadline
+            if is_late or loop.time() + seconds >= give_up_at:
+                break
+            if not await self._patience.pause(seconds):
+                break
+            self._patience.retried += 1
+            try:
+                return await invoke(context.again(), *arguments)
+            except ServiceUnreachable as error:
+                unreachable = error
+                may_have_run |= error.may_have_run
+            except CallError as error:
+                error.may_have_run |= may_have_run
+                raise
+        self._patience.given_up += 1
+        unreachable.may_have_run = may_have_run
+        raise unreachable
+
+    async def close(self) -> None:
+        """Close what carries the calls."""
+        await self._transport.close()
