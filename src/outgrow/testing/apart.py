@@ -64,8 +64,10 @@ class ApartWorld(World):
                 for host in self._hosts.values():
                     tasks.create_task(self._begin(host))
             await self._start_caller()
-        except BaseException:
+        except BaseException as error:
             await self.stop()
+            if isinstance(error, BaseExceptionGroup):
+                raise error.exceptions[0] from None
             raise
 
     async def _start_caller(self) -> None:

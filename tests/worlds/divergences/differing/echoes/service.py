@@ -1,0 +1,27 @@
+import os
+
+from differing import shared
+from differing.echoes.contract import Echoes
+from outgrow import service
+
+
+@service
+class EchoesService(Echoes):
+    async def echo(self, number: int) -> int:
+        return number
+
+    async def count(self, text: str) -> int:
+        return len(text)
+
+    async def read_own(self) -> str:
+        return shared.own.get()
+
+    async def read_seen(self) -> list[str]:
+        return list(shared.seen)
+
+    async def fail(self) -> None:
+        message = "lost"
+        raise KeyError(message)
+
+    async def get_pid(self) -> int:
+        return os.getpid()
