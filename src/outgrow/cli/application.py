@@ -7,6 +7,7 @@ import sys
 import typer
 
 from outgrow.cli.check import check
+from outgrow.cli.explain import explain
 from outgrow.cli.printing import print_error
 from outgrow.cli.run import run
 from outgrow.errors import DefinitionError, OutgrowError
@@ -22,6 +23,7 @@ application = typer.Typer(
 )
 application.command()(run)
 application.command()(check)
+application.command()(explain)
 
 
 @application.callback()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -43,14 +44,15 @@ def print_to_stderr(text: str) -> None:
 def slugs_of(error: OutgrowError) -> list[str]:
     """What explains *error*: the names of its findings, or its own."""
     findings: list[Finding] = error.findings if isinstance(error, DefinitionError) else []
-    slugs = list(dict.fromkeys(finding.slug for finding in findings)) or [slug_of(type(error))]
+    slugs = list(dict.fromkeys(finding.slug for finding in findings)) or [
+        slug_of(type(error).__name__)
+    ]
     return slugs[:EXPLAINED_AT_ONCE]
 
 
-def slug_of(kind: type) -> str:
-    """The name of an error as `outgrow explain` knows it: ``StoreInUse`` is ``store-in-use``."""
-    letters = (f"-{letter.lower()}" if letter.isupper() else letter for letter in kind.__name__)
-    return "".join(letters).lstrip("-")
+def slug_of(name: str) -> str:
+    """The name by which `outgrow explain` knows it: ``StoreInUse`` is ``store-in-use``."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name.strip()).lower()
 
 
 def _cell(value: Any) -> str:

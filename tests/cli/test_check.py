@@ -1,0 +1,81 @@
+"""``outgrow check`` as its user meets it; what it finds is tried in tests/process."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+SERVICE = """
+from outgrow import Contract, query, service
+class {0}(Contract):
+    @query()
+    async def get_one(self) -> int: ...
+@service
+class {0}Service({0}):
+    async def get_one(self) -> int:
+        return 1
+"""
+
+
+def check(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    (folder / "first.py").write_text(SERVICE.format("First"))
+    services = '["first", "second"]' if (folder / "second.py").exists() else '["first"]'
+    (folder / "outgrow.toml").write_text(f'[app]\nname = "tried"\nservices = {services}\n')
+    return subprocess.run(
+        [sys.executable, "-m", "outgrow", "check", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+
+
+def test_what_is_right_is_counted_and_the_status_is_0(tmp_path: Path) -> None:
+    ended = check(tmp_path)
+
+    assert ended.stdout == (
+        "ok: 1 service, 1 contract, 1 method, 0 events, 0 handlers, 0 topologies, 1 module\n"
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_all_findings_are_printed_with_their_places_and_the_status_is_2(tmp_path: Path) -> None:
+    wrong = "from first import FirstService, First as F\n"
+    (tmp_path / "second.py").write_text(SERVICE.format("Second") + wrong)
+
+    ended = check(tmp_path)
+
+    assert ended.returncode == 2
+    assert ended.stdout == ""
+    assert ended.stderr == (
+        "second.py:10: service 'second' imports FirstService of first, which is inside of service"
+        " 'first'.\n"
+        "  Others may import everything but its service class and settings. What they need besides"
+        " is asked by a call, or belongs into the contract of 'first'.\n"
+        "\n"
+        "1 finding.\n"
+        "More: outgrow explain import-inside\n"
+    )
+
+
+def test_findings_are_also_there_as_json(tmp_path: Path) -> None:
+    (tmp_path / "second.py").write_text(SERVICE.format("Second") + "import first\nfirst._x = 1\n")
+
+    ended = check(tmp_path, "--json")
+    answer = json.loads(ended.stdout)
+
+    assert ended.returncode == 2
+    assert not answer["is_ok"]
+    [finding] = answer["findings"]
+    assert (finding["place"], finding["slug"]) == ("second.py:10", "import-inside")
+    assert json.loads(check(tmp_path / "..", "--json", "--file", "no.toml").stdout)["findings"]
+
+
+def test_json_of_what_is_right_counts(tmp_path: Path) -> None:
+    answer = json.loads(check(tmp_path, "--json").stdout)
+
+    assert answer["is_ok"]
+    assert answer["counts"]["services"] == 1
