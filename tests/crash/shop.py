@@ -85,11 +85,17 @@ class Server:
 
 
 class Witness(Client):
-    """A client that tells when so many requests have been sent, answered or not."""
+    """
+    A client that tells when so many requests have been sent, answered or not.
+
+    Attributes:
+        timed_out: How many requests were not answered in the time that its session gives them.
+    """
 
     def __init__(self, session: aiohttp.ClientSession, base_url: str) -> None:
         super().__init__(session, base_url)
         self.sent = 0
+        self.timed_out = 0
         self._waiting: list[tuple[int, asyncio.Event]] = []
 
     async def wait_sent(self, count: int) -> None:
@@ -106,3 +112,12 @@ class Witness(Client):
             if self.sent >= count:
                 reached.set()
         return await super().ask(verb, path, body, key)
+
+    async def _once(
+        self, verb: str, path: str, body: Mapping[str, Any] | None, headers: dict[str, str]
+    ) -> Reply:
+        try:
+            return await super()._once(verb, path, body, headers)
+        except TimeoutError:
+            self.timed_out += 1
+            raise
