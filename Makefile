@@ -5,6 +5,7 @@ VENV := .venv$(patsubst %,-%,$(filter-out python3,$(notdir $(PYTHON))))
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 SECONDS ?= 0
+TOPOLOGY ?=
 ONLY ?=
 .DEFAULT_GOAL := help
 .PHONY: help setup fix check test test-all bench demo docs lock
@@ -32,8 +33,8 @@ test-all: $(READY)  ## every test, on every Python found here; kept in docs/evid
 bench: $(READY)  ## speed as ratios, one JSON object a line; ONLY=calls: one room
 	@$(RUN) -m benchmarks $(ONLY)
 
-demo: $(READY)  ## the shop, replaying real purchases; SECONDS=20: ends by itself
-	@$(RUN) -m examples.shop.demo --seconds $(SECONDS)
+demo: $(READY)  ## the shop, replaying real purchases; SECONDS=20: ends by itself; TOPOLOGY=split
+	@$(RUN) -m examples.shop.demo --seconds $(SECONDS) --topology "$(TOPOLOGY)"
 
 docs: $(READY)  ## run the code in README and docs
 	$(RUN) -m pytest -q tests/docs

@@ -27,7 +27,7 @@ from .server import ShopNotStarted, running
 REFRESH_SECONDS = 0.5
 
 
-async def demo(base_url: str, seconds: float, console: Console) -> int:
+async def demo(base_url: str, topology: str, seconds: float, console: Console) -> int:
     """Run all of it; the exit status says whether the sums agree."""
     purchases = read_purchases()
     connector = aiohttp.TCPConnector(limit=CONNECTIONS)
@@ -35,8 +35,9 @@ async def demo(base_url: str, seconds: float, console: Console) -> int:
         async with aiohttp.ClientSession(connector=connector) as session:
             client = Client(session, base_url)
             replay = Replay(client, plan(purchases))
-            async with running(client, Path(state)) as server:
+            async with running(client, Path(state), topology) as server:
                 console.print(_welcome(base_url), soft_wrap=True)
+                console.print(_processes(server.list_processes()), soft_wrap=True)
                 await replay.fill_shelves(deliveries(purchases))
                 totals = await _watch(replay, _is_over(seconds), console)
     findings = disagreements(replay.account, totals)
@@ -54,6 +55,13 @@ def _welcome(base_url: str) -> str:
         "[yellow]--open: whoever asks is anonymous and may do everything. "
         "Only this machine can ask.[/]"
     )
+
+
+def _processes(processes: dict[str, list[str]]) -> str:
+    if not processes:
+        return "It runs as one process."
+    told = [f"{name} ({', '.join(services)})" for name, services in processes.items()]
+    return f"It runs as {len(told)} processes and NATS: {', '.join(told)}."
 
 
 def _is_over(seconds: float) -> Callable[[], bool]:
@@ -115,12 +123,13 @@ def main() -> int:
     """Read the command line and run."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=0, help="stop after; 0: all purchases")
+    parser.add_argument("--topology", default="", help="of outgrow.toml; one process without")
     parser.add_argument("--http", help="where the shop answers; 127.0.0.1:8080 if it is free")
     arguments = parser.parse_args()
     address: str = arguments.http or _free_address()
     console = Console()
     try:
-        return asyncio.run(_interruptible(address, arguments.seconds, console))
+        return asyncio.run(_interruptible(address, arguments, console))
     except (ShopNotStarted, ShopUnreachable, ExceptionGroup) as error:
         console.print(str(_first(error)), style="red", markup=False)
         return 1
@@ -150,12 +159,12 @@ def _first(error: Exception) -> BaseException:
     return found
 
 
-async def _interruptible(address: str, seconds: float, console: Console) -> int:
+async def _interruptible(address: str, asked: argparse.Namespace, console: Console) -> int:
     """Stop the shop as well when somebody stops the demo by SIGTERM."""
     task = asyncio.current_task()
     if task is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    return await demo(f"http://{address}", seconds, console)
+    return await demo(f"http://{address}", asked.topology, asked.seconds, console)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""The shop as a process of its own, as anyone would start it."""
+"""The shop as one process or several, as anyone would start it."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import sysconfig
 from asyncio.subprocess import Process
@@ -13,7 +14,8 @@ from pathlib import Path
 from .client import Client
 
 FOLDER = Path(__file__).parents[1]
-STOP_SECONDS = 15.0
+OUTGROW = Path(sysconfig.get_path("scripts"), "outgrow")
+STOP_SECONDS = 30.0
 
 
 class ShopNotStarted(Exception):
@@ -26,14 +28,19 @@ class Server:
 
     May be started again after it was stopped or killed; the state is what remains.
 
+    Args:
+        topology: Which processes it is divided into, by the name in ``outgrow.toml``; empty for
+            one process.
+
     Attributes:
         log: The file that it writes its log to.
         status: The exit status of its last end; None before.
     """
 
-    def __init__(self, client: Client, state: Path) -> None:
+    def __init__(self, client: Client, state: Path, topology: str = "") -> None:
         self.client = client
         self.state = state
+        self.topology = topology
         self.log = state / "shop.log"
         self.status: int | None = None
         self._process: Process | None = None
@@ -50,10 +57,12 @@ class Server:
         address = self.client.base_url.removeprefix("http://")
         if await _is_taken(address):
             raise ShopNotStarted(f"Somebody answers at {address} already. Choose with --http.")
-        options = ["run", "--open", "--http", address, "--state", str(self.state)]
+        options = ["--open", "--http", address, "--state", str(self.state)]
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                Path(sysconfig.get_path("scripts"), "outgrow"),
+                OUTGROW,
+                "run",
+                *([self.topology] if self.topology else []),
                 *options,
                 cwd=FOLDER,
                 stdout=log,
@@ -68,6 +77,13 @@ class Server:
             ended.cancel()
         if ready not in done:
             raise ShopNotStarted(f"The shop ended with status {ended.result()}:\n{self._tail()}")
+
+    def list_processes(self) -> dict[str, list[str]]:
+        """The processes that it is divided into, and the services of each."""
+        if not self.topology:
+            return {}
+        directory = json.loads((self.state / "run" / f"{self.topology}.json").read_bytes())
+        return {name: seat["services"] for name, seat in directory["seats"].items()}
 
     async def stop(self) -> int:
         """Let the shop finish what it does, and return its exit status."""
@@ -106,9 +122,9 @@ async def _is_taken(address: str) -> bool:
 
 
 @asynccontextmanager
-async def running(client: Client, state: Path) -> AsyncGenerator[Server]:
+async def running(client: Client, state: Path, topology: str = "") -> AsyncGenerator[Server]:
     """A shop that is ready, and is stopped at the end."""
-    server = Server(client, state)
+    server = Server(client, state, topology)
     try:
         await server.start()
         yield server
