@@ -125,10 +125,14 @@ class ApartWorld(World):
         """Let the process that hosts *service* go on."""
         self._host_of(service).kill(signal.SIGCONT)
 
+    async def died(self, service: str) -> None:
+        """Return when the process that hosts *service* is gone."""
+        await self._host_of(service).died()
+
     async def revive(self, service: str) -> None:
         """Start the process that hosts *service* again, once it has died, on the same stores."""
         host = self._host_of(service)
-        await asyncio.to_thread(host.wait_died)
+        await host.died()
         host.start()
         await asyncio.to_thread(host.wait_ready)
         await self._begin(host)

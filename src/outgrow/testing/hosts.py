@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import signal
@@ -72,10 +73,18 @@ class HostProcess:
         if number == signal.SIGKILL:
             self._process.wait()
 
-    def wait_died(self, seconds: float = START_SECONDS_MAX) -> None:
-        """Wait until it is gone."""
-        if self._process is not None:
-            self._process.wait(seconds)
+    async def died(self) -> None:
+        """Return when it is gone."""
+        if not self.is_alive:
+            return
+        gone, loop = asyncio.Event(), asyncio.get_running_loop()
+        descriptor = os.pidfd_open(self.pid)
+        loop.add_reader(descriptor, gone.set)
+        try:
+            await gone.wait()
+        finally:
+            loop.remove_reader(descriptor)
+            os.close(descriptor)
 
     def last_words(self) -> str:
         """The end of its log."""
