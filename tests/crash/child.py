@@ -33,7 +33,6 @@ from tests.crash.commands import (
     Command,
     waves,
 )
-from tests.crash.leash import die_with_parent
 
 TOPOLOGY = Path(__file__).parents[1] / "worlds" / "outgrow.toml"
 CONTRACTS: dict[str, Callable[..., Any]] = {"desk": Desk, "ledger": Ledger, "mail": Mail}
@@ -97,7 +96,6 @@ def main() -> None:
     parser.add_argument("--mutant", help="the bug that is planted")
     parser.add_argument("--hold", action="store_true", help="stay open until standard input ends")
     told = parser.parse_args()
-    die_with_parent()
     if told.mutant:
         mutants.plant(told.mutant)
     if told.die:

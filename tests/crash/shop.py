@@ -8,7 +8,6 @@ import random
 import signal
 import socket
 import subprocess
-import sys
 import sysconfig
 from collections.abc import Mapping
 from contextlib import suppress
@@ -18,6 +17,7 @@ from typing import Any, Self
 import aiohttp
 from demo.client import Client, Reply
 
+from outgrow.process import leashed
 from tests.crash.harness import ROOT, end
 
 SHOP = ROOT / "examples" / "shop"
@@ -59,12 +59,10 @@ class Server:
         program = Path(sysconfig.get_path("scripts"), "outgrow")
         address = self.url.removeprefix("http://")
         options = ["run", "--open", "--http", address, "--state", str(self.state)]
-        leash = [sys.executable, "-m", "tests.crash.leash"]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                # The leash is found from here; the program is run from the shop's folder.
-                [*leash, str(SHOP), str(program), *options],
-                cwd=ROOT,
+                leashed(str(program), *options),
+                cwd=SHOP,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import sysconfig
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
 from outgrow.errors import ControlError
+from outgrow.process import leashed
 from outgrow.process.control import ask
-from tests.crash.harness import ROOT, end
+from tests.crash.harness import end
 from tests.crash.shop import SHOP, STOP_SECONDS_MAX
 
 PARTS = ("front", "back", "nats", "supervisor")
@@ -43,11 +43,10 @@ class Split:
         program = Path(sysconfig.get_path("scripts"), "outgrow")
         address = self.url.removeprefix("http://")
         options = ["run", "split", "--open", "--http", address, "--state", str(self.state)]
-        leash = [sys.executable, "-m", "tests.crash.leash"]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*leash, str(SHOP), str(program), *options, "--log-level", "warning"],
-                cwd=ROOT,
+                leashed(str(program), *options, "--log-level", "warning"),
+                cwd=SHOP,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

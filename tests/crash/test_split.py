@@ -92,7 +92,8 @@ async def pass_time(seconds: float) -> None:
 
 def killing(*parts: str) -> Disturb:
     async def kill(shop: Split) -> None:
-        await asyncio.to_thread(shop.kill, *parts)
+        # Here and not in a thread: what is started dies with the thread that started it.
+        shop.kill(*parts)
 
     return kill
 
