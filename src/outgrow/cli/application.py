@@ -7,6 +7,7 @@ import sys
 import typer
 
 from outgrow.cli.check import check
+from outgrow.cli.event import event
 from outgrow.cli.explain import explain
 from outgrow.cli.printing import print_error
 from outgrow.cli.run import run
@@ -24,6 +25,7 @@ application = typer.Typer(
 application.command()(run)
 application.command()(check)
 application.command()(explain)
+application.add_typer(event, name="event")
 
 
 @application.callback()

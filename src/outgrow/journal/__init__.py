@@ -14,6 +14,7 @@ from outgrow.journal.handlers import Handler, handlers_of, on
 from outgrow.journal.inbox import Inbox
 from outgrow.journal.messages import Batch, Message, Source
 from outgrow.journal.outbox import Outbox
+from outgrow.journal.overview import JournalRow, JournalRows, KnownConsumer, Overview, WaitingKey
 from outgrow.journal.reading import Journal
 from outgrow.journal.schema import SCHEMA
 from outgrow.journal.transactional import is_transactional, transactional
@@ -30,9 +31,14 @@ __all__ = [
     "Handler",
     "Inbox",
     "Journal",
+    "JournalRow",
+    "JournalRows",
+    "KnownConsumer",
     "Message",
     "Outbox",
+    "Overview",
     "Source",
+    "WaitingKey",
     "handlers_of",
     "in_process",
     "is_transactional",

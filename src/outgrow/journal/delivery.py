@@ -16,6 +16,7 @@ from outgrow.journal.handlers import handlers_of
 from outgrow.journal.inbox import Inbox
 from outgrow.journal.messages import Source
 from outgrow.journal.outbox import Outbox
+from outgrow.journal.overview import Overview
 from outgrow.journal.reading import Journal
 from outgrow.store import Store
 
@@ -47,6 +48,7 @@ class Delivery:
 
     Attributes:
         journals: The journals of the hosted services, by service.
+        overview: The same journals and their consumers, for an operator.
 
     Args:
         clock: The application's.
@@ -57,10 +59,12 @@ class Delivery:
         self._clock = clock
         self._wrap = wrap or _as_it_is
         self._posts: dict[str, _Post] = {}
+        self._stores: dict[str, Store] = {}
         self.journals: dict[str, Journal] = {}
         self._broker: Broker = InProcessBroker(self.journals)
         self._sources: dict[str, Source] = {}
         self._consumers: list[Consumer] = []
+        self.overview = Overview(self._stores, self._consumers)
         self._starts: list[tuple[Subscription, bool]] = []
         self._group: asyncio.TaskGroup | None = None
         self._adding = asyncio.Lock()
@@ -82,6 +86,7 @@ class Delivery:
         """
         post = self._posts[store.service] = _Post(store, outbox, call)
         self.journals[store.service] = post.journal
+        self._stores[store.service] = store
         outbox.watch((), lambda: self._look_for_destinations(post))
         return post.inbox
 
@@ -214,13 +219,13 @@ class Delivery:
         """What each service with a store remembers of its commands, by service."""
         return {name: await post.inbox.statistics() for name, post in self._posts.items()}
 
-    async def replay(self, consumer: str, key: str) -> int:
+    async def replay(self, consumer: str, key: str | None) -> int:
         """
         Try again what waits for *consumer* under *key*; how many messages that are.
 
         Args:
             consumer: ``service.method`` of a handler, or ``service -> service`` of sent commands.
-            key: The events' key; the id of what has none.
+            key: The events' key; the id of what has none; None for all keys.
 
         Raises:
             ControlError: There is no such consumer here.
@@ -229,7 +234,8 @@ class Delivery:
         if not found:
             names = ", ".join(sorted({known.name for known in self._consumers})) or "none"
             raise ControlError(f"{consumer!r} is no consumer of this process. There are: {names}.")
-        return sum([await known.replay(key) for known in found])
+        keys = [(known, one) for known in found for one in known.waiting_keys(key)]
+        return sum([await known.replay(one) for known, one in keys])
 
     def _look_for_destinations(self, post: _Post) -> None:
         if post.outbox.destinations != post.senders:

@@ -14,7 +14,7 @@ from outgrow.calls import DEADLINE_SECONDS_DEFAULT, Reception, decode_arguments
 from outgrow.context import ALL_PERMISSIONS, SYSTEM, Caller, Context
 from outgrow.contracts import ContractModel, is_contract
 from outgrow.errors import ServiceUnreachable, StoreRefused
-from outgrow.journal import Carried, Delivery, Inbox
+from outgrow.journal import Carried, Delivery, Inbox, KnownConsumer, Overview
 from outgrow.process.loading import load_contracts, load_services
 from outgrow.process.options import Hosted, Options
 from outgrow.process.stores import open_service_store
@@ -128,13 +128,22 @@ class Application:
             "consumers": await self._delivery.statistics(),
         }
 
-    async def replay(self, consumer: str, key: str) -> int:
+    @property
+    def overview(self) -> Overview:
+        """The journals and consumers of this process, for its operator."""
+        return self._delivery.overview
+
+    async def consumers(self) -> list[KnownConsumer]:
+        """The consumers that run here, and those that have left rows and have no code any more."""
+        return await self.overview.consumers(await self._delivery.statistics())
+
+    async def replay(self, consumer: str, key: str | None) -> int:
         """
         Try again what is parked or waits for *consumer* under *key*; how many messages that are.
 
         Args:
             consumer: ``service.method`` of a handler, or ``service -> service`` of sent commands.
-            key: The events' key; the id of what has none.
+            key: The events' key; the id of what has none; None for all keys.
 
         Raises:
             ControlError: There is no such consumer.

@@ -162,6 +162,10 @@ class Consumer(ABC):
         self._is_stopping = True
         self._woken.set()
 
+    def waiting_keys(self, key: str | None) -> list[str]:
+        """*key*, or all keys under which something waits if it is None."""
+        return list(self.waiting.lines) if key is None else [key]
+
     async def replay(self, key: str) -> int:
         """
         Try again what waits under *key*, as if it were new; how many messages that are.

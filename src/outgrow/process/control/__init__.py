@@ -8,6 +8,19 @@ Offers: the channel that each process serves, its verbs, and how to ask them.
 
 from outgrow.process.control.asking import ask, ask_async
 from outgrow.process.control.channel import ControlChannel, Verb
+from outgrow.process.control.everyone import Answers, ask_everyone, control_sockets
+from outgrow.process.control.operating import Dead, Operator
 from outgrow.process.control.verbs import control_verbs
 
-__all__ = ["ControlChannel", "Verb", "ask", "ask_async", "control_verbs"]
+__all__ = [
+    "Answers",
+    "ControlChannel",
+    "Dead",
+    "Operator",
+    "Verb",
+    "ask",
+    "ask_async",
+    "ask_everyone",
+    "control_sockets",
+    "control_verbs",
+]

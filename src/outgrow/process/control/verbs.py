@@ -12,6 +12,7 @@ from outgrow.clock import ManualClock
 from outgrow.errors import ControlError
 from outgrow.process.application import Application
 from outgrow.process.control.channel import Verb
+from outgrow.process.control.journals import journal_verbs
 
 
 def control_verbs(application: Application) -> dict[str, Verb]:
@@ -23,7 +24,7 @@ def control_verbs(application: Application) -> dict[str, Verb]:
         "contracts": questions.contracts,
         "statistics": questions.statistics,
         "settle": questions.settle,
-        "replay": questions.replay,
+        **journal_verbs(application),
     }
     if application.options.is_test:
         verbs |= {"clock": questions.clock, "crash": questions.crash}
@@ -87,11 +88,6 @@ class _Questions:
         """
         wait_seconds = await self._application.settle()
         return {"wait_seconds": wait_seconds, "activity": await self._application.activity()}
-
-    async def replay(self, fields: dict[str, Any]) -> Any:
-        """Try a parked key again: ``{"consumer": "stock.hold", "key": "order-7"}``."""
-        consumer, key = str(fields["consumer"]), str(fields["key"])
-        return {"messages": await self._application.replay(consumer, key)}
 
     async def clock(self, fields: dict[str, Any]) -> Any:
         """Move a clock that stands still: ``{"advance_seconds": 1.5}``."""
