@@ -22,6 +22,8 @@ OutgrowError
 ├─ JournalError          EventTooLarge · EventUnreadable · NotTheOwner · BrokerUnreachable
 ├─ ListenRefused         an address could not be listened on
 ├─ ExtraMissing          an optional part is not installed
+├─ ProcessFailed         a process of a topology could not start
+├─ AlreadyRunning        a topology runs in the same folder
 ├─ ControlError          a running process could not be asked, or could not answer
 └─ InternalError         outgrow is wrong; please report
 
@@ -393,6 +395,38 @@ class ListenRefused(OutgrowError):
         self.place = place
         self.address = address
         super().__init__(f"{place}: {address} {message}. {remedy}".rstrip())
+
+
+class ProcessFailed(OutgrowError):
+    """
+    A process of a topology ended before it was ready; all others were stopped again.
+
+    Attributes:
+        processes: The names of those that ended.
+    """
+
+    def __init__(self, processes: list[str], message: str) -> None:
+        self.processes = processes
+        super().__init__(message)
+
+
+class AlreadyRunning(OutgrowError):
+    """
+    A topology runs in the same state folder already; nothing was started.
+
+    Attributes:
+        state: The folder.
+        pid: The supervisor that runs it, if it is known.
+    """
+
+    def __init__(self, state: str, pid: int) -> None:
+        self.state = state
+        self.pid = pid
+        whose = f"by process {pid}" if pid else "by processes that have not ended yet"
+        super().__init__(
+            f"{state}: a topology is run here already, {whose}. Stop it first"
+            f"{f': kill {pid}' if pid else ''}; or keep this one's state elsewhere: --state DIR."
+        )
 
 
 class InternalError(OutgrowError):

@@ -1,21 +1,34 @@
-"""``outgrow run``: the whole application in this process."""
+"""``outgrow run``: the application in this process, or a topology in several."""
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from outgrow.clock import ManualClock, SystemClock
-from outgrow.process import Options, run_process
+from outgrow.errors import DefinitionError, OutgrowError
+from outgrow.process import Options, run_process, run_seat, take_inherited
 from outgrow.telemetry import configure_logs
 from outgrow.topology import read_topology
 
+logger = logging.getLogger("outgrow.cli")
+
+FAILED = 1
+WRONG_PROGRAM = 2
+
 
 def run(
-    file: Annotated[Path, typer.Option(help="The topology file.")] = Path("outgrow.toml"),
+    topology: Annotated[
+        str | None,
+        typer.Argument(
+            help="A topology of the file, run as several processes.", metavar="TOPOLOGY"
+        ),
+    ] = None,
     *,
+    file: Annotated[Path, typer.Option(help="The topology file.")] = Path("outgrow.toml"),
     open_: Annotated[
         bool,
         typer.Option(
@@ -41,8 +54,51 @@ def run(
     ] = False,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
 ) -> None:
-    """Run all services in this process, until Ctrl-C."""
-    configure_logs(level=log_level.upper())
-    plan = read_topology(file, http=http)
+    """Run all services, until Ctrl-C: in this process, or as the topology divides them."""
     clock = ManualClock() if test_mode else SystemClock()
-    run_process(plan, Options(is_open=open_, state=state, clock=clock, is_test=test_mode))
+    options = Options(is_open=open_, state=state, clock=clock, is_test=test_mode)
+    if topology is None:
+        configure_logs(level=log_level.upper())
+        run_process(read_topology(file, http=http), options)
+    elif "/" in topology:
+        # What a supervisor starts; by hand it is for those who look for a fault.
+        _run_seat(file, topology, options, log_level.upper())
+    else:
+        _run_topology(file, topology, options, log_level, http)
+
+
+def _run_topology(
+    file: Path, name: str, options: Options, log_level: str, http: str | None
+) -> None:
+    # Imported here: a process that is supervised needs none of it.
+    from outgrow.process.supervision import (  # noqa: PLC0415
+        SUPERVISOR,
+        find_topology,
+        run_topology,
+    )
+
+    configure_logs(level=log_level.upper(), process=SUPERVISOR)
+    plan = read_topology(file, http=http)
+    told = ["--file", str(plan.file), "--log-level", log_level]
+    if options.state is not None:
+        told += ["--state", str(options.state.resolve())]
+    told += ["--open"] * options.is_open + ["--test-mode"] * options.is_test
+    if not run_topology(plan, find_topology(plan, name), options, told):
+        raise typer.Exit(FAILED)
+
+
+def _run_seat(file: Path, seat: str, options: Options, log_level: str) -> None:
+    topology, _, process = seat.partition("/")
+    inherited = take_inherited()
+    is_terminal = None if inherited is None else inherited.is_terminal
+    configure_logs(level=log_level, process=process, is_terminal=is_terminal)
+    try:
+        run_seat(read_topology(file), topology, process, options, inherited)
+    except OutgrowError as error:
+        if inherited is None:
+            raise
+        inherited.say_failed(error)
+        raise typer.Exit(WRONG_PROGRAM if isinstance(error, DefinitionError) else FAILED) from error
+    except Exception as error:
+        logger.critical("the process ends", exc_info=error)
+        raise typer.Exit(FAILED) from error

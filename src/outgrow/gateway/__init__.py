@@ -10,7 +10,7 @@ from outgrow.gateway.edge import Edge, Readiness, anonymous
 from outgrow.gateway.endpoints import Authenticate
 from outgrow.gateway.exchange import Headers
 from outgrow.gateway.limits import Limits
-from outgrow.gateway.listening import Listener
+from outgrow.gateway.listening import Listener, open_socket
 from outgrow.gateway.openapi import openapi_document
 
 __all__ = [
@@ -21,5 +21,6 @@ __all__ = [
     "Listener",
     "Readiness",
     "anonymous",
+    "open_socket",
     "openapi_document",
 ]

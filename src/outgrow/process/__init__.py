@@ -10,9 +10,10 @@ from outgrow.process.apart import Apart
 from outgrow.process.application import Application, start, start_application
 from outgrow.process.blocking import blocking
 from outgrow.process.directory import Directory, Seat, directory_path, read_directory
+from outgrow.process.inherited import Inherited, take_inherited
 from outgrow.process.leash import leashed
 from outgrow.process.options import Hosted, Options, in_process
-from outgrow.process.running import run_process
+from outgrow.process.running import run_process, run_seat
 from outgrow.process.service import service
 from outgrow.process.stores import open_service_store
 
@@ -21,6 +22,7 @@ __all__ = [
     "Application",
     "Directory",
     "Hosted",
+    "Inherited",
     "Options",
     "Seat",
     "blocking",
@@ -30,7 +32,9 @@ __all__ = [
     "open_service_store",
     "read_directory",
     "run_process",
+    "run_seat",
     "service",
     "start",
     "start_application",
+    "take_inherited",
 ]

@@ -4,40 +4,77 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import importlib.util
 import logging
 import os
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from outgrow.errors import Finding, InvalidTopology
-from outgrow.process.application import Application, start_application
+from outgrow.errors import ControlError, Finding, InvalidTopology
+from outgrow.process.apart import Apart
+from outgrow.process.application import STATE_FOLDER, Application
 from outgrow.process.control import ControlChannel, control_verbs
+from outgrow.process.directory import directory_path, read_directory
+from outgrow.process.inherited import ANSWER, LOADED, OPEN, READY, SERVING, Inherited
 from outgrow.process.options import Options
-from outgrow.topology import Plan
+from outgrow.topology import Address, Plan
 
 DRAIN_SECONDS_MAX = 10.0
+LINGER_SECONDS = 1.0
 END_SECONDS_MAX = 1.0
 SOCKET_PATH_BYTES_MAX = 107
 
 logger = logging.getLogger("outgrow.process")
 
 
-def run_process(plan: Plan, options: Options) -> None:
+def run_process(plan: Plan, options: Options, inherited: Inherited | None = None) -> None:
     """
     Run the application of *plan* until the process is told to end (Ctrl-C or SIGTERM).
 
     What is under way then is finished, for at most 10 s; a second signal does not wait for it.
+
+    Args:
+        inherited: What the process has from a supervisor that started it. Then it waits for the
+            supervisor before it opens its stores, and before it answers HTTP.
 
     Raises:
         DefinitionError: The program is wrong; nothing was started.
         StoreRefused: A store could not be opened.
         ListenRefused: The address is taken.
     """
-    _check_open(plan, options)
+    if options.is_open and plan.http is not None:
+        check_open(plan, plan.http)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_run_to_the_end(plan, options))
+        runner.run(_run_to_the_end(plan, options, inherited))
+
+
+def run_seat(
+    plan: Plan, topology: str, process: str, options: Options, inherited: Inherited | None
+) -> None:
+    """
+    Run one process of a topology, which is in its directory already, until it is told to end.
+
+    Args:
+        inherited: What the process has from its supervisor; None if a person started it.
+
+    Raises:
+        ControlError: The topology does not run, or has no such process.
+        OutgrowError: What `run_process` raises.
+    """
+    state = options.state or plan.folder / STATE_FOLDER
+    directory = read_directory(directory_path(state, topology))
+    if process not in directory.seats:
+        known = ", ".join(sorted(directory.seats))
+        message = f"topology {topology!r} has no process {process!r}. Known: {known}."
+        raise ControlError(message)
+    host, _, port = (directory.seats[process].http or "").rpartition(":")
+    http = Address(host=host.strip("[]"), port=int(port)) if port else None
+    options = Apart(directory, process).options(options)
+    run_process(replace(plan, http=http), options, inherited)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -48,21 +85,27 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-def _check_open(plan: Plan, options: Options) -> None:
-    if options.is_open and plan.http is not None and not plan.http.is_loopback:
+def check_open(plan: Plan, http: Address) -> None:
+    """
+    Refuse to let everyone in where other machines can come.
+
+    Raises:
+        InvalidTopology: *http* can be reached from other machines.
+    """
+    if not http.is_loopback:
         finding = Finding(
             place=str(plan.file),
-            message=f"--open lets everyone in, and {plan.http} can be reached from other machines.",
+            message=f"--open lets everyone in, and {http} can be reached from other machines.",
             remedy='With --open, answer on this machine only: http = "127.0.0.1:8080".',
             slug="open-not-loopback",
         )
         raise InvalidTopology([finding])
 
 
-async def _run_to_the_end(plan: Plan, options: Options) -> None:
+async def _run_to_the_end(plan: Plan, options: Options, inherited: Inherited | None) -> None:
     """Run; then end the process even if some code does not let itself be ended."""
     try:
-        await _run(plan, options)
+        await _run(plan, options, inherited)
     finally:
         left = asyncio.all_tasks() - {asyncio.current_task()}
         for task in left:
@@ -73,24 +116,56 @@ async def _run_to_the_end(plan: Plan, options: Options) -> None:
             os._exit(1)
 
 
-async def _run(plan: Plan, options: Options) -> None:
+async def _run(plan: Plan, options: Options, inherited: Inherited | None) -> None:
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, _tell, told)
-    async with start_application(plan, options) as application:
-        if not told.is_set():
-            await _serve(application, told)
+    application = Application(plan, options)
+    if inherited is not None:
+        # While the process before this one still works, so that its successor is quick.
+        _load_ahead()
+        inherited.say(LOADED)
+        await _wait_either(inherited.wait_told(OPEN), told)
+    if not told.is_set():
+        async with application.run():
+            if not told.is_set():
+                await _serve(application, told, inherited)
     logger.info("stopped")
 
 
-async def _serve(application: Application, told: asyncio.Event) -> None:
-    """Let requests in until the process is told to end."""
-    async with _control(application), application.serve(), _edge(application):
-        logger.info("ready", extra={"application": application.name, "pid": os.getpid()})
-        await told.wait()
-        logger.info("draining", extra={"seconds_max": DRAIN_SECONDS_MAX})
-        application.set_draining()
+def _load_ahead() -> None:
+    for module in ("outgrow.gateway", "outgrow.calls.grpc", "uvicorn.server"):
+        with contextlib.suppress(ModuleNotFoundError):  # An extra: whoever needs it will say so.
+            importlib.import_module(module)
+
+
+async def _serve(
+    application: Application, told: asyncio.Event, inherited: Inherited | None
+) -> None:
+    """Let calls and requests in until the process is told to end; first to end is HTTP."""
+    async with _control(application), application.serve():
+        if inherited is not None:
+            inherited.say(SERVING)
+            await _wait_either(inherited.wait_told(ANSWER), told)
+        async with _edge(application, inherited):
+            logger.info("ready", extra={"application": application.name, "pid": os.getpid()})
+            if inherited is not None:
+                inherited.say(READY)
+            await told.wait()
+            logger.info("draining", extra={"seconds_max": DRAIN_SECONDS_MAX})
+            application.set_draining()
+
+
+async def _wait_either(word: Coroutine[Any, Any, bool], told: asyncio.Event) -> None:
+    """Wait until the supervisor has said a *word*, or the process is told to end."""
+    async with asyncio.TaskGroup() as tasks:
+        waiting = [tasks.create_task(word), tasks.create_task(told.wait())]
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        if not (waiting[0].done() and waiting[0].result()):
+            told.set()  # A supervisor that says something else is no more.
+        for task in waiting:
+            task.cancel()
 
 
 def _tell(told: asyncio.Event) -> None:
@@ -117,7 +192,7 @@ async def _control(application: Application) -> AsyncIterator[None]:
 
 
 @contextlib.asynccontextmanager
-async def _edge(application: Application) -> AsyncIterator[None]:
+async def _edge(application: Application, inherited: Inherited | None) -> AsyncIterator[None]:
     """Answer HTTP where the plan says; requests that are under way at the end are finished."""
     address = application.plan.http
     if address is None:
@@ -126,7 +201,10 @@ async def _edge(application: Application) -> AsyncIterator[None]:
     from outgrow.gateway import Listener  # noqa: PLC0415 - as above
 
     setting = f"{application.plan.file} [gateway] http"
-    listener = Listener(application.asgi, str(address), application.clock, setting=setting)
+    opened = None if inherited is None else inherited.listening()
+    listener = Listener(
+        application.asgi, str(address), application.clock, setting=setting, opened=opened
+    )
     await listener.start()
     logger.info("answering at %s, with its documentation at %s/docs", listener.url, listener.url)
     if application.options.is_open:
@@ -139,21 +217,30 @@ async def _edge(application: Application) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        cut = await listener.drain(DRAIN_SECONDS_MAX)
+        # What takes the place of this process answers at the same address in a moment.
+        linger_seconds = 0.0 if inherited is None else LINGER_SECONDS
+        cut = await listener.drain(DRAIN_SECONDS_MAX, linger_seconds=linger_seconds)
         if cut:
             logger.warning("%d requests were cut off", cut)
 
 
 def _socket_path(state: Path, process: str) -> Path:
     path = (state / "run" / f"{process}.sock").resolve()
-    if len(os.fsencode(path)) > SOCKET_PATH_BYTES_MAX:
-        finding = Finding(
+    InvalidTopology.raise_if_any(socket_path_findings(state, [path]))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def socket_path_findings(state: Path, paths: Iterable[Path]) -> list[Finding]:
+    """What is wrong with *paths* of Unix sockets below *state*."""
+    return [
+        Finding(
             place=str(state),
-            message=f"the control channel's path {path} is longer than the "
+            message=f"the socket's path {path} is longer than the "
             f"{SOCKET_PATH_BYTES_MAX} bytes that a Unix socket may have.",
             remedy="Keep the state in a folder with a shorter path: --state DIR.",
             slug="socket-path",
         )
-        raise InvalidTopology([finding])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path
+        for path in paths
+        if len(os.fsencode(path)) > SOCKET_PATH_BYTES_MAX
+    ]

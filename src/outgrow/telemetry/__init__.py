@@ -6,10 +6,16 @@ Uses: contracts.
 Offers: meters of calls, and structured logs that carry correlation and trace ids.
 """
 
-from outgrow.telemetry.logs import JsonFormatter, TerminalFormatter, configure_logs
+from outgrow.telemetry.logs import (
+    PROCESS_WIDTH,
+    JsonFormatter,
+    TerminalFormatter,
+    configure_logs,
+)
 from outgrow.telemetry.meters import Meter, Meters, MeterStatistics
 
 __all__ = [
+    "PROCESS_WIDTH",
     "JsonFormatter",
     "Meter",
     "MeterStatistics",

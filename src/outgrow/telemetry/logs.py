@@ -17,15 +17,28 @@ from outgrow.context import current
 from outgrow.contracts import Secret
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+PROCESS_WIDTH = 10
+"""How wide the column of process names is, at a terminal."""
+
 _LEVEL_COLOURS = {"WARNING": "33", "ERROR": "31", "CRITICAL": "31;1"}
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line."""
+    """
+    One JSON object a line.
+
+    Args:
+        process: The name of this process in its topology; empty if it is the only one.
+    """
+
+    def __init__(self, process: str = "") -> None:
+        super().__init__()
+        self._process = {"process": process} if process else {}
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
             "time": _time(record).isoformat(timespec="microseconds"),
+            **self._process,
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
@@ -40,9 +53,10 @@ class JsonFormatter(logging.Formatter):
 class TerminalFormatter(logging.Formatter):
     """One line to read: time, level, message, and what belongs to it."""
 
-    def __init__(self, *, in_colour: bool) -> None:
+    def __init__(self, *, in_colour: bool, process: str = "") -> None:
         super().__init__()
         self._in_colour = in_colour
+        self._column = f"{process:<{PROCESS_WIDTH}} " if process else ""
 
     def format(self, record: logging.LogRecord) -> str:
         fields = {**_execution(), **_extras(record)}
@@ -53,23 +67,36 @@ class TerminalFormatter(logging.Formatter):
         colour = _LEVEL_COLOURS.get(record.levelname)
         if self._in_colour and colour:
             level = f"\x1b[{colour}m{level}\x1b[0m"
-        text = f"{_time(record):%H:%M:%S.%f} {level} {record.getMessage()}  {told}".rstrip()
+        text = f"{_time(record):%H:%M:%S.%f} {level} {self._column}"
+        text = f"{text}{record.getMessage()}  {told}".rstrip()
         if record.exc_info:
             text += f"\n{self.formatException(record.exc_info)}"
         return text
 
 
-def configure_logs(stream: IO[str] | None = None, *, level: str = "INFO") -> None:
+def configure_logs(
+    stream: IO[str] | None = None,
+    *,
+    level: str = "INFO",
+    process: str = "",
+    is_terminal: bool | None = None,
+) -> None:
     """
     Send all logs of this process to *stream*, standard error by default.
 
     Lines are for reading if the stream is a terminal, and JSON if it is not. Called once by the
     command line; an application that is embedded in another program leaves logging to it.
+
+    Args:
+        process: The name of this process in its topology, which each line tells.
+        is_terminal: Whether a person reads at a terminal, though the stream may be none.
     """
     stream = stream or sys.stderr
     handler = logging.StreamHandler(stream)
-    is_terminal = stream.isatty()
-    handler.setFormatter(TerminalFormatter(in_colour=True) if is_terminal else JsonFormatter())
+    if stream.isatty() if is_terminal is None else is_terminal:
+        handler.setFormatter(TerminalFormatter(in_colour=True, process=process))
+    else:
+        handler.setFormatter(JsonFormatter(process))
     logging.basicConfig(level=level, handlers=[handler], force=True)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib.util
 import logging
 import socket
@@ -41,21 +42,30 @@ class Listener:
             socket for this user only.
         clock: The application's clock.
         setting: Where the address is configured, for messages.
+        opened: A socket that listens on the address already, if this process was given one. Then
+            clients that come between its end and the start of the next process wait there.
     """
 
     def __init__(
-        self, application: Asgi, address: str | Path, clock: Clock, *, setting: str
+        self,
+        application: Asgi,
+        address: str | Path,
+        clock: Clock,
+        *,
+        setting: str,
+        opened: socket.socket | None = None,
     ) -> None:
         self._application = application
         self._address = address
         self._clock = clock
         self._setting = setting
-        self._socket: socket.socket | None = None
+        self._socket = opened
         self._server: asyncio.Server | None = None
         self._state: Any = None
         self._date_timer: asyncio.TimerHandle | None = None
         self._no_connections = asyncio.Event()
         self._is_aborting = False
+        self._is_draining = False
 
     def bind(self) -> None:
         """
@@ -120,12 +130,15 @@ class Listener:
         host = self._address.rpartition(":")[0]
         return f"http://{host}:{self.port}"
 
-    async def drain(self, seconds: float) -> int:
+    async def drain(self, seconds: float, *, linger_seconds: float = 0.0) -> int:
         """
         Accept nobody more, let requests finish, and close connections that wait for another one.
 
         Args:
             seconds: How long requests may take to finish. What remains then is cut off.
+            linger_seconds: How long requests are still answered that come on open connections.
+                Each answer says that it is the connection's last one, so that a client meets no
+                connection that is closed while its request is on the way.
 
         Returns:
             How many requests were cut off.
@@ -134,10 +147,15 @@ class Listener:
             self._close_socket()
             return 0
         self._server.close()
-        for connection in list(self._state.connections):
-            connection.shutdown()
+        self._is_draining = True
         try:
             async with asyncio.timeout(seconds):
+                if linger_seconds:
+                    await self._linger(linger_seconds)
+                for connection in list(self._state.connections):
+                    # What has begun to arrive is answered; the answer ends the connection.
+                    if connection.head_timer is None:
+                        connection.shutdown()
                 await self._wait_finished()
         except TimeoutError:
             return await self._abort()
@@ -160,12 +178,23 @@ class Listener:
         }
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_the_last(message: Any) -> None:
+            if self._is_draining and message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), (b"connection", b"close")]
+            await send(message)
+
         try:
-            await self._application(scope, receive, send)
+            await self._application(scope, receive, send_the_last)
         except asyncio.CancelledError:
             # uvicorn would log a fault and answer on a connection that has been cut off.
             if not self._is_aborting:
                 raise
+
+    async def _linger(self, seconds: float) -> None:
+        """Wait until no connection is left, for at most *seconds*."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._wait_finished()
 
     async def _wait_finished(self) -> None:
         while self._state.tasks:

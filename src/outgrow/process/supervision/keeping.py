@@ -1,0 +1,157 @@
+"""Keep one process running, whatever ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+from datetime import datetime
+
+from outgrow.clock import Clock
+from outgrow.process.inherited import ANSWER, LOADED, OPEN, READY, SERVING
+from outgrow.process.supervision.instance import Instance, Recipe
+from outgrow.process.supervision.merging import Merged
+
+PAUSE_SECONDS = 0.1
+PAUSE_SECONDS_MAX = 10.0
+GOOD_LIFE_SECONDS = 10.0
+
+logger = logging.getLogger("outgrow.process")
+
+
+class Keeper:
+    """
+    Keeps one process running: starts it again when it ends, after a pause that grows.
+
+    Attributes:
+        name: The process's name.
+        instance: Its present run, or its last.
+        restarts: How often it was started again.
+    """
+
+    def __init__(
+        self, recipe: Recipe, merged: Merged, clock: Clock, tasks: asyncio.TaskGroup
+    ) -> None:
+        self.name = recipe.name
+        self.instance: Instance | None = None
+        self.restarts = 0
+        self._recipe = recipe
+        self._merged = merged
+        self._clock = clock
+        self._tasks = tasks
+        self._successor: Instance | None = None
+        self._renewing = asyncio.Lock()
+        self._is_stopping = asyncio.Event()
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it takes requests now."""
+        return self.instance is not None and self.instance.has_reached(READY)
+
+    @property
+    def since(self) -> datetime | None:
+        """When its present run began."""
+        return self.instance.began_at if self.instance else None
+
+    @property
+    def pid(self) -> int:
+        """The number of its present run; 0 while there is none."""
+        is_running = self.instance is not None and not self.instance.has_ended
+        return self.instance.pid if self.instance is not None and is_running else 0
+
+    def launch(self) -> Instance:
+        """Start it for the first time; what ends it then is for the caller to see."""
+        self.instance = self._begin()
+        return self.instance
+
+    async def keep(self) -> None:
+        """Start it again whenever it ends, until `stop`."""
+        pause = PAUSE_SECONDS
+        while self.instance is not None:
+            lived_from = self._clock.monotonic()
+            status = await self.instance.wait_ended()
+            if self._is_stopping.is_set():
+                return
+            if self._clock.monotonic() - lived_from >= GOOD_LIFE_SECONDS:
+                pause = PAUSE_SECONDS
+            if self._successor is None and status != 0:
+                self._tell_end(status, pause)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(pause):
+                        await self._is_stopping.wait()
+                        return
+                pause = min(2 * pause, PAUSE_SECONDS_MAX)
+            self.restarts += 1
+            self.instance, self._successor = self._successor or self._begin(), None
+            self._tasks.create_task(self._lead(self.instance))
+
+    async def renew(self) -> bool:
+        """
+        Replace the running process by a new one, which loads its code while the old one works.
+
+        Returns:
+            Whether the new one takes requests; if it cannot even load, the old one stays.
+        """
+        async with self._renewing:
+            if self._is_stopping.is_set():
+                return False
+            successor = self._successor = self._begin()
+            if not await successor.wait_step(LOADED):
+                if self._successor is successor:
+                    self._successor = None
+                self._tell_failure(successor)
+                logger.error("process %s is not renewed; the old one goes on", self.name)
+                return False
+            if self.instance is not None and self._successor is successor:
+                await self.instance.stop()
+            return await successor.wait_step(READY)
+
+    async def stop(self) -> bool:
+        """Let it end in order, and start it no more; whether it ended in order."""
+        self._is_stopping.set()
+        running = [i for i in (self._successor, self.instance) if i and not i.has_ended]
+        ended = [await instance.stop() for instance in running]
+        return all(ended)
+
+    def kill(self) -> None:
+        """End it at once."""
+        self._is_stopping.set()
+        for instance in (self.instance, self._successor):
+            if instance is not None:
+                instance.send_signal(signal.SIGKILL)
+
+    def _begin(self) -> Instance:
+        instance = Instance(self._recipe, self._merged, self._clock)
+        self._tasks.create_task(instance.run())
+        return instance
+
+    async def _lead(self, instance: Instance) -> None:
+        """Lead a new run to where it takes requests; it waits for no other process."""
+        if await instance.wait_step(LOADED):
+            instance.say(OPEN)
+        if await instance.wait_step(SERVING):
+            instance.say(ANSWER)
+        if await instance.wait_step(READY):
+            logger.info("process %s is back", self.name, extra={"child_pid": instance.pid})
+        elif not self._is_stopping.is_set():
+            self._tell_failure(instance)
+
+    def _tell_end(self, status: int, pause: float) -> None:
+        logger.error(
+            "process %s %s; it is started again in %.1f s", self.name, ending(status), pause
+        )
+
+    def _tell_failure(self, instance: Instance) -> None:
+        if instance.failure is not None:
+            logger.error("process %s cannot start: %s", self.name, instance.failure.text)
+
+
+def ending(status: int) -> str:
+    """How a process ended, in words."""
+    if status >= 0:
+        return f"ended with status {status}"
+    try:
+        return f"was ended by {signal.Signals(-status).name}"
+    except ValueError:
+        return f"was ended by signal {-status}"

@@ -1,0 +1,112 @@
+"""The logs of all processes, in one stream."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import re
+from typing import BinaryIO
+
+import msgspec
+
+from outgrow.clock import Clock
+from outgrow.telemetry import PROCESS_WIDTH
+
+LINE_BYTES_MAX = 256 * 1024
+PIPE_BYTES = 1024 * 1024
+_OURS_AT_TERMINAL = re.compile(rb"\d\d:\d\d:\d\d\.\d{6} ")
+_OF_NATS = re.compile(rb"\[\d+\] (?:\S+ \S+ )?\[(INF|DBG|TRC|WRN|ERR|FTL)\] (.*)")
+_LEVELS = {b"WRN": "warning", b"ERR": "error", b"FTL": "critical"}
+
+
+class Merged:
+    """
+    Writes the lines of many processes to one stream, each with the name of its process.
+
+    What is a log line of ours already goes through as it is; anything else, such as what a service
+    prints, becomes the message of one.
+
+    Args:
+        stream: Where all is written.
+        clock: What time it is, for lines that do not say it.
+        is_terminal: Whether a person reads there; otherwise each line is one JSON object.
+    """
+
+    def __init__(self, stream: BinaryIO, clock: Clock, *, is_terminal: bool) -> None:
+        self.is_terminal = is_terminal
+        self._stream = stream
+        self._clock = clock
+
+    def write(self, name: str, lines: list[bytes]) -> None:
+        """Write *lines* of the process *name*; a stream that is gone takes nothing."""
+        told = b"".join(self._line(name, line) for line in lines)
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.write(told)
+            self._stream.flush()
+
+    def _line(self, name: str, line: bytes) -> bytes:
+        is_ours = (
+            _OURS_AT_TERMINAL.match(line)
+            if self.is_terminal
+            else line.startswith(b'{"time":') and line.endswith(b"}")
+        )
+        if is_ours:
+            return line + b"\n"
+        level, text = "info", line
+        of_nats = _OF_NATS.match(line)
+        if of_nats is not None:
+            level, text = _LEVELS.get(of_nats[1], ""), of_nats[2]
+        if not level:
+            return b""  # What a broker that is well has to say interests nobody.
+        if self.is_terminal:
+            return b"%s %s\n" % (f"{name:<{PROCESS_WIDTH}} |".encode(), text)
+        told = {
+            "time": self._clock.now().isoformat(timespec="microseconds"),
+            "process": name,
+            "level": level,
+            "logger": "outgrow.process.output",
+            "message": text.decode("utf-8", "replace"),
+        }
+        return msgspec.json.encode(told) + b"\n"
+
+
+class LogPipe(asyncio.Protocol):
+    """
+    The reading end of what one process writes.
+
+    Attributes:
+        ended: Done when the process, and all that it has started, write no more.
+    """
+
+    def __init__(self, name: str, merged: Merged) -> None:
+        self.ended = asyncio.get_running_loop().create_future()
+        self._name = name
+        self._merged = merged
+        self._rest = b""
+
+    @classmethod
+    async def open(cls, name: str, merged: Merged) -> tuple[LogPipe, int]:
+        """The pipe, and the file descriptor to write to, which the caller closes."""
+        reading, writing = os.pipe()
+        # So that a supervisor which is stopped for a while does not stop the others soon.
+        with contextlib.suppress(OSError, AttributeError):
+            fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+        pipe = cls(name, merged)
+        loop = asyncio.get_running_loop()
+        await loop.connect_read_pipe(lambda: pipe, os.fdopen(reading, "rb", 0))
+        return pipe, writing
+
+    def data_received(self, data: bytes) -> None:
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        if len(self._rest) > LINE_BYTES_MAX:
+            lines.append(self._rest)
+            self._rest = b""
+        self._merged.write(self._name, [line for line in lines if line])
+
+    def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002 - asyncio's words
+        if self._rest:
+            self._merged.write(self._name, [self._rest])
+        if not self.ended.done():
+            self.ended.set_result(None)

@@ -1,0 +1,319 @@
+"""The supervisor of one topology on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Iterable, Sequence
+from pathlib import Path
+
+from outgrow.clock import SystemClock
+from outgrow.errors import DefinitionError, Finding, InvalidTopology, OutgrowError, ProcessFailed
+from outgrow.gateway import Listener
+from outgrow.process.application import STATE_FOLDER
+from outgrow.process.control import ControlChannel
+from outgrow.process.directory import directory_path
+from outgrow.process.inherited import ANSWER, LOADED, OPEN, READY, SERVING
+from outgrow.process.options import Options
+from outgrow.process.supervision.holding import SUPERVISOR, released, take_lock
+from outgrow.process.supervision.instance import Instance, Recipe
+from outgrow.process.supervision.keeping import Keeper, ending
+from outgrow.process.supervision.merging import Merged
+from outgrow.process.supervision.nats import NAME, is_reachable, nats_recipe
+from outgrow.process.supervision.seats import Seats, check_seats, remove_sockets, take_seats
+from outgrow.process.supervision.verbs import supervisor_verbs
+from outgrow.topology import Plan, Topology
+
+OTHERS_SECONDS = 1.0
+"""How long the others may take to say what is wrong with them, once one could not start."""
+
+logger = logging.getLogger("outgrow.process")
+
+
+def run_topology(
+    plan: Plan, topology: Topology, options: Options, arguments: Sequence[str]
+) -> bool:
+    """
+    Run all processes of *topology* until this one is told to end (Ctrl-C or SIGTERM).
+
+    What is under way then is finished; a second signal does not wait for it. SIGHUP renews one
+    process after another, and no request fails by that.
+
+    Args:
+        arguments: What is added to the command line of each process.
+
+    Returns:
+        Whether all processes ended in order.
+
+    Raises:
+        DefinitionError: The program is wrong; all findings of all processes.
+        AlreadyRunning: Another supervisor has the state folder.
+        ListenRefused: An address is taken.
+        ProcessFailed: A process could not start; everything was stopped again.
+        ExtraMissing: The broker is not installed.
+    """
+    state = (options.state or plan.folder / STATE_FOLDER).resolve()
+    check_seats(plan, topology, state, is_open=options.is_open)
+    with asyncio.Runner() as runner:
+        return runner.run(_run(plan, topology, state, arguments))
+
+
+async def _run(plan: Plan, topology: Topology, state: Path, arguments: Sequence[str]) -> bool:
+    told = _Told()
+    told.listen()
+    lock = await take_lock(state)
+    with released(lock), take_seats(plan, topology, state) as seats:
+        supervisor = Supervisor(plan, topology, state, told)
+        return await supervisor.run(seats, lock, arguments)
+
+
+class _Told:
+    """What the supervisor is told by signals."""
+
+    def __init__(self) -> None:
+        self.to_end = asyncio.Event()
+        self.to_renew = asyncio.Event()
+        self.keepers: Iterable[Keeper] = ()
+        self._is_at_terminal = sys.stderr.isatty()
+
+    def listen(self) -> None:
+        """Hear signals from now on."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._end)
+        loop.add_signal_handler(signal.SIGHUP, self._renew)
+
+    def _end(self) -> None:
+        if self.to_end.is_set():
+            # Whoever asks twice does not want to wait.
+            for keeper in self.keepers:
+                keeper.kill()
+            os._exit(130)
+        self.to_end.set()
+
+    def _renew(self) -> None:
+        if self._is_at_terminal and not sys.stderr.isatty():
+            self.to_end.set()  # The terminal was closed.
+        else:
+            self.to_renew.set()
+
+
+class Supervisor:
+    """
+    Keeps the processes of one topology running. Lives on one event loop, and runs once.
+
+    Attributes:
+        topology: What it runs.
+        keepers: The broker and the processes by name, in the order in which they are started.
+        seats: Where they answer.
+    """
+
+    def __init__(self, plan: Plan, topology: Topology, state: Path, told: _Told) -> None:
+        self.topology = topology
+        self.keepers: dict[str, Keeper] = {}
+        self.seats: Seats | None = None
+        self._plan = plan
+        self._state = state
+        self._told = told
+        self._clock = SystemClock()
+        self._renewing = asyncio.Lock()
+
+    async def run(self, seats: Seats, lock: int, arguments: Sequence[str]) -> bool:
+        """Run everything until the end; whether it ended in order."""
+        self.seats = seats
+        is_terminal = sys.stderr.isatty()
+        merged = Merged(sys.stderr.buffer, self._clock, is_terminal=is_terminal)
+        error: OutgrowError | None = None
+        in_order = True
+        recipes, url = self._recipes(seats, lock, arguments)
+        directory = directory_path(self._state, self.topology.name)
+        async with asyncio.TaskGroup() as tasks:
+            self.keepers = {r.name: Keeper(r, merged, self._clock, tasks) for r in recipes}
+            self._told.keepers = self.keepers.values()
+            seats.directory(self._plan, self.topology, url).write(directory)
+            try:
+                async with self._control():
+                    error = await self._work(tasks, url)
+            finally:
+                in_order = await self._stop()
+                directory.unlink(missing_ok=True)
+                remove_sockets(self.topology, self._state)
+        if error is not None:
+            raise error
+        logger.info("stopped")
+        return in_order
+
+    async def renew(self, name: str | None = None) -> dict[str, bool]:
+        """
+        Renew the process *name*, or one after another, each ready before the next.
+
+        Returns:
+            By process, whether the new one takes requests.
+        """
+        async with self._renewing:
+            done = {}
+            for each in [name] if name is not None else self.topology.processes:
+                logger.info("process %s is renewed", each)
+                done[each] = await self.keepers[each].renew()
+            return done
+
+    def _recipes(
+        self, seats: Seats, lock: int, arguments: Sequence[str]
+    ) -> tuple[list[Recipe], str]:
+        """How everything is started, the broker first; and the URL of the broker."""
+        recipes, url = [], self.topology.broker
+        if url == NAME:
+            name = f"{self._plan.application}-{self.topology.name}"
+            recipe, url = nats_recipe(self._state, name, lock, self._clock)
+            recipes.append(recipe)
+        command = (sys.executable, "-m", "outgrow", "run")
+        recipes += [
+            Recipe(
+                name=name,
+                command=(*command, f"{self.topology.name}/{name}", *arguments),
+                http=seats.sockets[name],
+                lock=lock,
+            )
+            for name in self.topology.processes
+        ]
+        return recipes, url
+
+    async def _work(self, tasks: asyncio.TaskGroup, url: str) -> OutgrowError | None:
+        """Start everything, and keep it until the end; or why it could not be started."""
+        starting = tasks.create_task(self._start(url))
+        telling = tasks.create_task(self._told.to_end.wait())
+        await asyncio.wait([starting, telling], return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            starting.cancel()
+            await asyncio.wait([starting])
+        elif error := starting.result():
+            telling.cancel()
+            return error
+        keeping = [tasks.create_task(keeper.keep()) for keeper in self.keepers.values()]
+        renewing = tasks.create_task(self._renew_when_told())
+        await telling
+        renewing.cancel()
+        logger.info("stopping", extra={"processes": len(keeping)})
+        return None
+
+    async def _start(self, url: str) -> OutgrowError | None:
+        """Start everything, step by step, each step by all before the next; or why it failed."""
+        if NAME in self.keepers:
+            instances = {NAME: self.keepers[NAME].launch()}
+            if failed := await _wait_all(instances, READY):
+                return _failure(failed)
+        elif not await is_reachable(url):
+            logger.warning("no NATS server answers at %s; events wait until one does", url)
+        processes = {name: self.keepers[name].launch() for name in self.topology.processes}
+        for step, word in ((LOADED, OPEN), (SERVING, ANSWER), (READY, b"")):
+            if failed := await _wait_all(processes, step):
+                return _failure(failed)
+            for instance in processes.values():
+                if word:
+                    instance.say(word)
+        self._tell_ready()
+        return None
+
+    def _tell_ready(self) -> None:
+        assert self.seats is not None
+        for name, seat in self.seats.seats.items():
+            told = "all services" if name == self.topology.gateway else ", ".join(seat.services)
+            logger.info("process %s answers at http://%s for %s", name, seat.http, told)
+        logger.info("all ready", extra={"topology": self.topology.name, "pid": os.getpid()})
+
+    async def _renew_when_told(self) -> None:
+        while True:
+            await self._told.to_renew.wait()
+            self._told.to_renew.clear()
+            done = await self.renew()
+            logger.info("renewed", extra={"processes": [n for n, is_new in done.items() if is_new]})
+
+    async def _stop(self) -> bool:
+        """Stop the gateway first, then the others at once, then the broker."""
+        gateway = self.topology.gateway
+        others = [name for name in self.topology.processes if name != gateway]
+        in_order = True
+        for names in ([gateway] if gateway else [], others, [NAME]):
+            async with asyncio.TaskGroup() as tasks:
+                ending_ = [
+                    tasks.create_task(self.keepers[name].stop())
+                    for name in names
+                    if name in self.keepers
+                ]
+            in_order &= all(task.result() for task in ending_)
+        return in_order
+
+    @contextlib.asynccontextmanager
+    async def _control(self) -> AsyncIterator[None]:
+        path = self._state / "run" / f"{SUPERVISOR}.sock"
+        channel = ControlChannel(supervisor_verbs(self))
+        listener = Listener(channel, path, self._clock, setting="--state")
+        await listener.start()
+        try:
+            yield
+        finally:
+            await listener.stop()
+
+
+async def _wait_all(instances: dict[str, Instance], step: str) -> dict[str, Instance]:
+    """Wait until all have come to *step*; those that have ended before, as soon as one has."""
+    async with asyncio.TaskGroup() as tasks:
+        waiting = {
+            tasks.create_task(instance.wait_step(step)): name
+            for name, instance in instances.items()
+        }
+        pending = set(waiting)
+        failed: dict[str, Instance] = {}
+        while pending:
+            seconds = OTHERS_SECONDS if failed and step != LOADED else None
+            done, pending = await asyncio.wait(
+                pending, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
+            )
+            if not done:
+                break
+            failed |= {
+                waiting[task]: instances[waiting[task]] for task in done if not task.result()
+            }
+        for task in pending:
+            task.cancel()
+    return failed
+
+
+def _failure(failed: dict[str, Instance]) -> OutgrowError:
+    """What those that could not start say, as one error; each finding once."""
+    findings: dict[str, Finding] = {}
+    texts = []
+    for name, instance in failed.items():
+        if instance.failure is None:
+            told = f"{ending(instance.status)} before it was ready. Its log says more."
+            texts.append(f"process {name!r} {told}")
+        elif instance.failure.findings:
+            findings |= {str(finding): finding for finding in instance.failure.findings}
+        else:
+            texts.append(f"process {name!r}: {instance.failure.text}")
+    if findings:
+        return DefinitionError(list(findings.values()))
+    return ProcessFailed(sorted(failed), "\n".join(texts))
+
+
+def find_topology(plan: Plan, name: str) -> Topology:
+    """
+    The topology *name* of *plan*.
+
+    Raises:
+        InvalidTopology: There is none.
+    """
+    if name in plan.topologies:
+        return plan.topologies[name]
+    finding = Finding(
+        place=str(plan.file),
+        message=f"no topology is called {name!r}.",
+        remedy=f"Known: {', '.join(sorted(plan.topologies)) or 'none'}. "
+        f"Write it as [topology.{name}], or run everything in one process: outgrow run.",
+        slug="unknown-topology",
+    )
+    raise InvalidTopology([finding])
