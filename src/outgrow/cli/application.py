@@ -9,7 +9,9 @@ import typer
 from outgrow.cli.check import check
 from outgrow.cli.event import event
 from outgrow.cli.explain import explain
+from outgrow.cli.new import new
 from outgrow.cli.printing import print_error
+from outgrow.cli.ps import ps
 from outgrow.cli.run import run
 from outgrow.errors import DefinitionError, OutgrowError
 
@@ -23,8 +25,10 @@ application = typer.Typer(
     add_completion=False,
 )
 application.command()(run)
+application.command()(ps)
 application.command()(check)
 application.command()(explain)
+application.command()(new)
 application.add_typer(event, name="event")
 
 

@@ -10,7 +10,7 @@ import typer
 
 from outgrow.clock import ManualClock, SystemClock
 from outgrow.errors import DefinitionError, OutgrowError
-from outgrow.process import Options, run_process, run_seat, take_inherited
+from outgrow.process import SUPERVISOR, Options, run_process, run_seat, take_inherited
 from outgrow.telemetry import configure_logs
 from outgrow.topology import read_topology
 
@@ -71,11 +71,7 @@ def _run_topology(
     file: Path, name: str, options: Options, log_level: str, http: str | None
 ) -> None:
     # Imported here: a process that is supervised needs none of it.
-    from outgrow.process.supervision import (  # noqa: PLC0415
-        SUPERVISOR,
-        find_topology,
-        run_topology,
-    )
+    from outgrow.process.supervision import find_topology, run_topology  # noqa: PLC0415
 
     configure_logs(level=log_level.upper(), process=SUPERVISOR)
     plan = read_topology(file, http=http)

@@ -7,9 +7,15 @@ Offers: the application, service classes, and the life of a process.
 """
 
 from outgrow.process.apart import Apart
-from outgrow.process.application import Application, start, start_application
+from outgrow.process.application import STATE_FOLDER, Application, start, start_application
 from outgrow.process.blocking import blocking
-from outgrow.process.directory import Directory, Seat, directory_path, read_directory
+from outgrow.process.directory import (
+    SUPERVISOR,
+    Directory,
+    Seat,
+    directory_path,
+    read_directory,
+)
 from outgrow.process.inherited import Inherited, take_inherited
 from outgrow.process.leash import leashed
 from outgrow.process.options import Hosted, Options, in_process
@@ -18,6 +24,8 @@ from outgrow.process.service import service
 from outgrow.process.stores import open_service_store
 
 __all__ = [
+    "STATE_FOLDER",
+    "SUPERVISOR",
     "Apart",
     "Application",
     "Directory",

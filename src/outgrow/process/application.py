@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from outgrow import crash
 from outgrow.calls import DEADLINE_SECONDS_DEFAULT, Reception, decode_arguments
+from outgrow.clock import SystemClock
 from outgrow.context import ALL_PERMISSIONS, SYSTEM, Caller, Context
 from outgrow.contracts import ContractModel, is_contract
 from outgrow.errors import ServiceUnreachable, StoreRefused
@@ -44,6 +45,8 @@ class Application:
     Attributes:
         name: What ``[app] name`` says.
         asgi: Its HTTP interface, to serve or to mount. Answers while the application runs.
+        http: Where that is served, as a URL; None if it is not, or by the program around it.
+        since: When the application was made.
     """
 
     asgi: Edge
@@ -53,6 +56,8 @@ class Application:
         self.plan = plan
         self.options = options
         self.clock = options.clock
+        self.http: str | None = None
+        self.since = SystemClock().now()
         self.state: Path = options.state or plan.folder / STATE_FOLDER
         self.services = load_services(plan, options.hosted)
         self.models: list[ContractModel] = [m for s in self.services for m in s.contracts]

@@ -9,6 +9,8 @@ import msgspec
 from outgrow.errors import ControlError
 
 RUN_FOLDER = "run"
+SUPERVISOR = "supervisor"
+"""The name of what starts the processes; no process may have it."""
 
 
 class Seat(msgspec.Struct, frozen=True, kw_only=True):

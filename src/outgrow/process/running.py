@@ -206,6 +206,7 @@ async def _edge(application: Application, inherited: Inherited | None) -> AsyncI
         application.asgi, str(address), application.clock, setting=setting, opened=opened
     )
     await listener.start()
+    application.http = listener.url
     logger.info("answering at %s, with its documentation at %s/docs", listener.url, listener.url)
     if application.options.is_open:
         logger.warning("--open: everyone is anonymous and has all permissions")

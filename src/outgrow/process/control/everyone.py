@@ -10,6 +10,7 @@ import msgspec
 
 from outgrow.errors import ControlError
 from outgrow.process.control.asking import ask
+from outgrow.process.directory import SUPERVISOR
 
 ANSWER_SECONDS = 10.0
 """How long each process may take to answer."""
@@ -31,7 +32,8 @@ class Answers(msgspec.Struct, frozen=True, kw_only=True):
 def control_sockets(state: Path) -> dict[str, Path]:
     """The control channels of the processes that run, or have run, on *state*, by process."""
     found = sorted((state / "run").glob("*.sock"))
-    return {path.stem: path for path in found if not path.stem.endswith(".calls")}
+    beside = {path for path in found if path.stem == SUPERVISOR or path.stem.endswith(".calls")}
+    return {path.stem: path for path in found if path not in beside}
 
 
 def ask_everyone(state: Path, verb: str, **arguments: Any) -> Answers:

@@ -51,6 +51,8 @@ class _Questions:
             "pid": os.getpid(),
             "services": {s.name: s.package for s in self._application.services},
             "state": str(self._application.state),
+            "http": self._application.http,
+            "since": self._application.since.isoformat(),
         }
 
     async def contracts(self, _: dict[str, Any]) -> Any:

@@ -7,7 +7,6 @@ Uses: of process the directory, what a process inherits, and the control channel
 Offers: run a topology until it is told to end.
 """
 
-from outgrow.process.supervision.holding import SUPERVISOR
 from outgrow.process.supervision.supervisor import find_topology, run_topology
 
-__all__ = ["SUPERVISOR", "find_topology", "run_topology"]
+__all__ = ["find_topology", "run_topology"]

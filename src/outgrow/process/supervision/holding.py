@@ -11,8 +11,8 @@ from pathlib import Path
 
 from outgrow.clock import SystemClock
 from outgrow.errors import AlreadyRunning
+from outgrow.process.directory import SUPERVISOR
 
-SUPERVISOR = "supervisor"
 END_SECONDS_MAX = 5.0
 PAUSE_SECONDS = 0.02
 

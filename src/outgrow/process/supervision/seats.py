@@ -10,10 +10,9 @@ from pathlib import Path
 
 from outgrow.errors import Finding, InvalidTopology
 from outgrow.gateway import open_socket
-from outgrow.process.directory import Directory, Seat
+from outgrow.process.directory import SUPERVISOR, Directory, Seat
 from outgrow.process.inherited import calls_path
 from outgrow.process.running import check_open, socket_path_findings
-from outgrow.process.supervision.holding import SUPERVISOR
 from outgrow.topology import Address, Plan, Topology
 
 ENVIRONMENT = "local"

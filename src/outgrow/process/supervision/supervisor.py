@@ -16,10 +16,10 @@ from outgrow.errors import DefinitionError, Finding, InvalidTopology, OutgrowErr
 from outgrow.gateway import Listener
 from outgrow.process.application import STATE_FOLDER
 from outgrow.process.control import ControlChannel
-from outgrow.process.directory import directory_path
+from outgrow.process.directory import SUPERVISOR, directory_path
 from outgrow.process.inherited import ANSWER, LOADED, OPEN, READY, SERVING
 from outgrow.process.options import Options
-from outgrow.process.supervision.holding import SUPERVISOR, released, take_lock
+from outgrow.process.supervision.holding import released, take_lock
 from outgrow.process.supervision.instance import Instance, Recipe
 from outgrow.process.supervision.keeping import Keeper, ending
 from outgrow.process.supervision.merging import Merged

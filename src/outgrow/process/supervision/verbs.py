@@ -29,6 +29,7 @@ def supervisor_verbs(supervisor: Supervised) -> dict[str, Verb]:
     questions = _Questions(supervisor)
     return {
         "health": questions.health,
+        "placement": questions.placement,
         "processes": questions.processes,
         "restart": questions.restart,
     }
@@ -46,15 +47,14 @@ class _Questions:
         waiting = {k.name: "it is not ready" for k in keepers if not k.is_ready}
         return {"is_ready": not waiting, "waiting": waiting}
 
+    async def placement(self, _: dict[str, Any]) -> Any:
+        """Which topology runs here."""
+        topology = self._supervisor.topology
+        return {"topology": topology.name, "gateway": topology.gateway, "pid": os.getpid()}
+
     async def processes(self, _: dict[str, Any]) -> Any:
         """What runs, the broker included."""
-        topology = self._supervisor.topology
-        return {
-            "topology": topology.name,
-            "gateway": topology.gateway,
-            "pid": os.getpid(),
-            "processes": [self._told(keeper) for keeper in self._supervisor.keepers.values()],
-        }
+        return [self._told(keeper) for keeper in self._supervisor.keepers.values()]
 
     async def restart(self, fields: dict[str, Any]) -> Any:
         """Renew all processes, one after another, or one: ``{"process": "front"}``."""
