@@ -1,0 +1,140 @@
+"""Asking the process that hosts a service for its journal, and answering."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Collection
+from typing import Final
+
+from nats.aio.msg import Msg
+
+from outgrow import crash
+from outgrow.journal.messages import Batch
+from outgrow.journal.nats.connection import Connection, Lost, NoAnswer
+from outgrow.journal.nats.line import Line
+from outgrow.journal.nats.relay import Relay
+from outgrow.journal.nats.streams import Stream
+from outgrow.journal.nats.wire import (
+    Answer,
+    Question,
+    Wire,
+    decode_answer,
+    decode_question,
+    encode,
+)
+from outgrow.journal.reading import Journal
+
+ANSWERED_EVENTS_MAX: Final = 256
+"""How many events of its journal a process gives in one answer."""
+
+ANSWER_SLACK_BYTES: Final = 4096
+
+_log = logging.getLogger("outgrow.journal.nats")
+
+
+class Answering:
+    """
+    Answers other processes that ask for the journal of a service which is hosted here.
+
+    Lives as long as its broker; one task runs it.
+
+    Args:
+        types: What may leave the service; of anything else nothing is said.
+    """
+
+    def __init__(
+        self, journal: Journal, types: frozenset[str], stream: Stream, line: Line, relay: Relay
+    ) -> None:
+        self._journal = journal
+        self._types = types
+        self._stream = stream
+        self._line = line
+        self._relay = relay
+        self._woken = asyncio.Event()
+        self.answered = 0
+        line.watch(self._woken.set)
+
+    async def run(self) -> None:
+        """Answer until cancelled."""
+        # Before the relay has asked the stream, nobody knows what the last event is.
+        await self._relay.placed.wait()
+        while True:
+            connection = await self._line.connected()
+            self._woken.clear()
+            try:
+
+                async def answer(message: Msg, connection: Connection = connection) -> None:
+                    await self._answer(connection, message)
+
+                await connection.subscribe(self._stream.ask_subject, answer)
+                while not connection.is_lost:
+                    await self._woken.wait()
+                    self._woken.clear()
+            except Lost:
+                await self._line.clock.sleep(0.0)
+
+    async def _answer(self, connection: Connection, message: Msg) -> None:
+        try:
+            question = decode_question(message.data)
+            payload = await self._payload(question, connection.payload_bytes_max)
+        except Exception as error:  # noqa: BLE001 - the relay is a border: the asker tries again later
+            _log.exception("%s: a question was not answered", self._stream.ask_subject)
+            payload = encode(Answer(error=repr(error)))
+        crash.at("nats.before_answer")
+        try:
+            await connection.publish(message.reply, payload)
+        except Lost:
+            return
+        self.answered += 1
+
+    async def _payload(self, question: Question, bytes_max: int) -> bytes:
+        if question.after is None:
+            return encode(Answer(position=await self._relay.last_event()))
+        types = self._types.intersection(question.types)
+        limit = min(question.limit, ANSWERED_EVENTS_MAX)
+        batch = await self._journal.events(question.after, types, limit)
+        return _within(batch, bytes_max - ANSWER_SLACK_BYTES)
+
+
+def _within(batch: Batch, bytes_max: int) -> bytes:
+    """*batch* as an answer of at most *bytes_max*: all of it, or its beginning."""
+    wires = [Wire.of(message, 0) for message in batch.messages]
+    payload = encode(Answer(batch.position, batch.is_last, wires))
+    while len(payload) > bytes_max and len(wires) > 1:
+        wires = wires[: len(wires) // 2]
+        payload = encode(Answer(wires[-1].position, is_last=False, messages=wires))
+    return payload
+
+
+async def ask_events(
+    connection: Connection, stream: Stream, after: int, types: Collection[str], limit: int
+) -> Batch:
+    """
+    The next events of *types* behind *after*, from the journal itself.
+
+    Raises:
+        Lost: The connection ended.
+        NoAnswer: No process hosts the service now, or it could not answer.
+    """
+    answer = await _ask(connection, stream, Question(after, list(types), limit))
+    return Batch([wire.message for wire in answer.messages], answer.position, answer.is_last)
+
+
+async def ask_end(connection: Connection, stream: Stream) -> int:
+    """
+    The position of the last event of the journal that may leave its service.
+
+    Raises:
+        Lost: The connection ended.
+        NoAnswer: No process hosts the service now, or it could not answer.
+    """
+    return (await _ask(connection, stream, Question())).position
+
+
+async def _ask(connection: Connection, stream: Stream, question: Question) -> Answer:
+    message = await connection.request(stream.ask_subject, encode(question))
+    answer = decode_answer(message.data)
+    if answer.error:
+        raise NoAnswer(f"{stream.ask_subject}: {answer.error}")
+    return answer

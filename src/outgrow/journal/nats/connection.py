@@ -1,0 +1,266 @@
+"""One connection to the NATS server, from its making to its loss."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, Final
+
+import msgspec
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import (
+    Error,
+    MaxPayloadError,
+    NoServersError,
+    StaleConnectionError,
+    UnexpectedEOF,
+)
+
+CONNECT_SECONDS_MAX: Final = 2
+"""How long one trial to connect may take."""
+
+REQUEST_SECONDS_MAX: Final = 5.0
+"""How long the server, or the process behind it, may take for an answer."""
+
+PING_SECONDS: Final = 2
+"""How often the server is asked for a sign of life; the second that is missing is a loss."""
+
+STATUS = "Status"
+NO_RESPONDERS = "503"
+
+Take = Callable[[Msg], Awaitable[None]]
+
+
+class Lost(Exception):
+    """The connection ended; whether what was sent has arrived is not known."""
+
+
+class NoAnswer(Exception):
+    """Nobody answered: nobody listens, or the answer took too long."""
+
+
+class Refused(Exception):
+    """
+    JetStream said no.
+
+    Attributes:
+        code: The server's number for why.
+    """
+
+    def __init__(self, subject: str, code: int, text: str) -> None:
+        self.code = code
+        super().__init__(f"{subject}: {text} ({code})")
+
+
+class Connection:
+    """
+    A connection that is made once; when it is lost, everything that waits for it is told so.
+
+    The client's own way of connecting again is not used: what it has not sent yet it would send
+    then, and who listens would not learn that something may have been missed.
+
+    Attributes:
+        is_lost: Whether it has ended.
+    """
+
+    def __init__(self, on_lost: Callable[[], object]) -> None:
+        self._client = Client()
+        self._on_lost = on_lost
+        self.is_lost = False
+        self._numbers = itertools.count()
+        self._takers: dict[str, Callable[[Msg], object]] = {}
+        self._waiting: set[asyncio.Future[Msg]] = set()
+        self._inbox = ""
+
+    async def open(self, url: str, name: str) -> None:
+        """
+        Connect.
+
+        Raises:
+            OSError: Nobody is there.
+            Error: Somebody is there, who refuses.
+        """
+        try:
+            await self._client.connect(
+                url,
+                name=name,
+                allow_reconnect=False,
+                max_reconnect_attempts=1,
+                reconnect_time_wait=0,
+                connect_timeout=CONNECT_SECONDS_MAX,
+                ping_interval=PING_SECONDS,
+                max_outstanding_pings=2,
+                skip_subject_validation=True,
+                error_cb=self._failed,
+                disconnected_cb=self._ended,
+                closed_cb=self._ended,
+            )
+            self._inbox = self._client.new_inbox()
+            await self._client.subscribe(f"{self._inbox}.*", cb=self._taken)
+        except NoServersError as error:
+            reason = self._client.last_error
+            await self.close()
+            raise (reason if isinstance(reason, OSError) else error) from error
+        except BaseException:
+            await self.close()
+            raise
+
+    @property
+    def payload_bytes_max(self) -> int:
+        """The most that the server takes in one message."""
+        return self._client.max_payload
+
+    def check(self) -> None:
+        """Raise `Lost` if it is."""
+        if not self.is_lost and not self._client.is_connected:
+            self.lose()
+        if self.is_lost:
+            raise Lost
+
+    def lose(self) -> None:
+        """Let it be lost: whoever waits is told."""
+        if self.is_lost:
+            return
+        self.is_lost = True
+        for future in list(self._waiting):
+            if not future.done():
+                future.set_exception(Lost())
+        self._on_lost()
+
+    async def close(self) -> None:
+        """End it."""
+        self.lose()
+        with suppress(OSError, Error, asyncio.TimeoutError):
+            await self._client.close()
+
+    async def publish(
+        self,
+        subject: str,
+        payload: bytes,
+        *,
+        reply: str = "",
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        """
+        Send without waiting.
+
+        Raises:
+            Lost: It could not be sent, or the connection is lost.
+        """
+        self.check()
+        try:
+            await self._client.publish(subject, payload, reply=reply, headers=headers)
+        except MaxPayloadError:
+            raise
+        except (OSError, Error) as error:
+            self.lose()
+            raise Lost from error
+
+    async def subscribe(self, subject: str, take: Take) -> Callable[[], Awaitable[None]]:
+        """Give *take* each message of *subject*; what is returned ends that."""
+        self.check()
+        subscription = await self._client.subscribe(subject, cb=take)
+
+        async def end() -> None:
+            with suppress(OSError, Error):
+                await subscription.unsubscribe()
+
+        return end
+
+    def new_inbox(self) -> str:
+        """A subject that nobody else uses."""
+        return self._client.new_inbox()
+
+    @contextmanager
+    def taking(self, take: Callable[[Msg], object]) -> Iterator[str]:
+        """A subject for answers: *take* is given each, until the end of the block."""
+        subject = f"{self._inbox}.{next(self._numbers)}"
+        self._takers[subject] = take
+        try:
+            yield subject
+        finally:
+            del self._takers[subject]
+
+    def promise(self) -> tuple[str, asyncio.Future[Msg]]:
+        """A subject for one answer, and the answer; or `Lost`, when the connection is."""
+        self.check()
+        answered: asyncio.Future[Msg] = asyncio.get_running_loop().create_future()
+        subject = f"{self._inbox}.{next(self._numbers)}"
+        self._waiting.add(answered)
+
+        def take(answer: Msg) -> None:
+            if not answered.done():
+                answered.set_result(answer)
+
+        def done(future: asyncio.Future[Msg]) -> None:
+            self._takers.pop(subject, None)
+            self._waiting.discard(future)
+
+        self._takers[subject] = take
+        answered.add_done_callback(done)
+        return subject, answered
+
+    async def request(
+        self, subject: str, payload: bytes, seconds: float = REQUEST_SECONDS_MAX
+    ) -> Msg:
+        """
+        Ask, and wait for one answer.
+
+        Raises:
+            Lost: The connection ended before it came.
+            NoAnswer: Nobody listens to *subject*, or nobody answered in time.
+        """
+        reply, answered = self.promise()
+        try:
+            await self.publish(subject, payload, reply=reply)
+            message = await in_time(answered, seconds)
+        finally:
+            answered.cancel()
+        if message.headers and message.headers.get(STATUS) == NO_RESPONDERS:
+            raise NoAnswer(f"{subject}: nobody listens")
+        return message
+
+    async def ask_server(self, subject: str, **fields: Any) -> Any:
+        """
+        Ask JetStream's own interface, such as ``STREAM.INFO.name``.
+
+        Raises:
+            Refused: It said no.
+        """
+        payload = msgspec.json.encode(fields) if fields else b""
+        message = await self.request(f"$JS.API.{subject}", payload)
+        answer = msgspec.json.decode(message.data)
+        if "error" in answer:
+            error = answer["error"]
+            raise Refused(subject, error.get("err_code", 0), error.get("description", ""))
+        return answer
+
+    async def _taken(self, message: Msg) -> None:
+        take = self._takers.get(message.subject)
+        if take is not None:
+            take(message)
+
+    async def _failed(self, error: Exception) -> None:
+        if isinstance(error, OSError | UnexpectedEOF | StaleConnectionError):
+            self.lose()
+
+    async def _ended(self) -> None:
+        self.lose()
+
+
+async def in_time(answered: asyncio.Future[Msg], seconds: float) -> Msg:
+    """
+    The answer.
+
+    Raises:
+        Lost: The connection ended before it came.
+        NoAnswer: It took longer than *seconds*.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            return await answered
+    except TimeoutError as error:
+        raise NoAnswer(f"no answer within {seconds} s") from error

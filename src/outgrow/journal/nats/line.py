@@ -1,0 +1,160 @@
+"""The line to the NATS server: connected whenever it can be."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from nats.errors import Error
+
+from outgrow.clock import SystemClock
+from outgrow.journal.nats.connection import Connection, Lost, NoAnswer, Refused
+from outgrow.journal.nats.wire import MESSAGE_BYTES_MAX
+
+PAUSE_SECONDS: Final = 0.02
+"""The pause after the first trial to connect that failed; it doubles."""
+
+PAUSE_SECONDS_MAX: Final = 0.5
+"""The longest pause between trials to connect."""
+
+LOOK_SECONDS: Final = 0.5
+"""How often the connection is looked at, in case that its loss was not told."""
+
+_log = logging.getLogger("outgrow.journal.nats")
+
+
+class Line:
+    """
+    Keeps one connection to the server, and makes another one when it is lost, without end.
+
+    Lives as long as its broker. Waits by the system's clock: the application's may stand still.
+
+    Attributes:
+        place: Where the server is, without what is secret in the URL.
+        connection: The connection; None while there is none.
+        connections: How many were made.
+    """
+
+    def __init__(self, url: str, name: str) -> None:
+        self._url = url
+        self._name = name
+        self.place = _shown(url)
+        self.clock = SystemClock()
+        self.connection: Connection | None = None
+        self.connections = 0
+        self._connected = asyncio.Event()
+        self._ended = asyncio.Event()
+        self._listeners: list[Callable[[], object]] = []
+        self._said = ""
+
+    def watch(self, wake: Callable[[], object]) -> None:
+        """Call *wake* whenever the connection is made or lost."""
+        self._listeners.append(wake)
+
+    async def connected(self) -> Connection:
+        """Wait for a connection."""
+        while self.connection is None:
+            await self._connected.wait()
+        return self.connection
+
+    async def run(self) -> None:
+        """Connect, again and again, until cancelled."""
+        pause = PAUSE_SECONDS
+        while True:
+            self._ended.clear()
+            connection = Connection(self._ended.set)
+            try:
+                await connection.open(self._url, self._name)
+                await _check(connection)
+            except (OSError, Error, TimeoutError, Lost, NoAnswer, Refused) as error:
+                self._say(str(error) or type(error).__name__)
+                await connection.close()
+                await self.clock.sleep(pause)
+                pause = min(pause * 2, PAUSE_SECONDS_MAX)
+                continue
+            except BaseException:
+                await connection.close()
+                raise
+            pause = PAUSE_SECONDS
+            try:
+                self._made(connection)
+                await self._until_lost(connection)
+            finally:
+                self._lost()
+                await connection.close()
+            self._say("the connection was lost")
+
+    async def _until_lost(self, connection: Connection) -> None:
+        while not connection.is_lost:
+            timer = self.clock.call_at(self.clock.monotonic() + LOOK_SECONDS, self._ended.set)
+            try:
+                await self._ended.wait()
+            finally:
+                timer.cancel()
+            self._ended.clear()
+            try:
+                connection.check()
+            except Lost:
+                return
+
+    def _made(self, connection: Connection) -> None:
+        self.connection = connection
+        self.connections += 1
+        self._connected.set()
+        if self._said:
+            _log.info("%s: the NATS server is reached; events between processes flow", self.place)
+            self._said = ""
+        self._tell()
+
+    def _lost(self) -> None:
+        self.connection = None
+        self._connected.clear()
+        self._tell()
+
+    def _tell(self) -> None:
+        for wake in self._listeners:
+            wake()
+
+    def _say(self, reason: str) -> None:
+        """Say once what is wrong, and again only if it is something else."""
+        if reason == self._said:
+            return
+        self._said = reason
+        _log.warning(
+            "%s: the NATS server cannot be used: %s. Calls are answered and events are recorded; "
+            "they reach handlers in other processes when it is back. It is tried again at least "
+            "every %s s. Is it running, with JetStream, at this address?",
+            self.place,
+            reason,
+            PAUSE_SECONDS_MAX,
+        )
+
+    def statistics(self) -> dict[str, Any]:
+        """Whether it is connected, and how often it was."""
+        return {
+            "place": self.place,
+            "is_connected": self.connection is not None,
+            "connections": self.connections,
+        }
+
+
+async def _check(connection: Connection) -> None:
+    """Raise unless the server has JetStream, and takes messages as large as events are."""
+    if connection.payload_bytes_max < MESSAGE_BYTES_MAX:
+        raise Error(
+            f"it takes messages of at most {connection.payload_bytes_max} bytes, and an event may "
+            f"need {MESSAGE_BYTES_MAX}; set max_payload in its configuration"
+        )
+    try:
+        await connection.ask_server("INFO")
+    except NoAnswer as error:
+        raise NoAnswer("it runs without JetStream; start it with -js") from error
+
+
+def _shown(url: str) -> str:
+    """*url* without name and password."""
+    parts = urlsplit(url if "://" in url else f"nats://{url}")
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

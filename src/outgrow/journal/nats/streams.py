@@ -1,0 +1,176 @@
+"""The stream of one service: what it is called, what it keeps, and what it holds now."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from typing import Any, Final
+
+from outgrow.journal.messages import Message
+from outgrow.journal.nats.connection import Connection, Refused
+from outgrow.journal.nats.wire import MESSAGE_BYTES_MAX, Wire, decode_wire
+
+STREAM_MESSAGES_MAX: Final = 1_000_000
+"""How many events a stream keeps; the oldest go first."""
+
+STREAM_BYTES_MAX: Final = 1024 * 1024 * 1024
+"""How much a stream keeps."""
+
+STREAM_SECONDS_MAX: Final = 7 * 24 * 60 * 60
+"""How long a stream keeps an event."""
+
+DUPLICATE_SECONDS: Final = 120
+"""How long JetStream knows the ids of events."""
+
+HEADER_BYTES_MAX: Final = 4096
+
+_NANOSECONDS = 1_000_000_000
+_NO_STREAM = 10059
+_NAME_IN_USE = 10058
+_NO_MESSAGE = 10037
+_PROMISED = {"storage", "retention", "discard"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """
+    What a stream holds, by its own account.
+
+    Attributes:
+        epoch: When the stream was made; another one is another stream.
+        first: The sequence of its first message.
+        sequence: The sequence of its last message, also if that is not there any more.
+        last: The last message that is there; None if there is none.
+        last_sequence: The sequence of that.
+    """
+
+    epoch: str
+    first: int
+    sequence: int
+    last: Wire | None
+    last_sequence: int
+
+
+class StreamOfAnother(Exception):
+    """The name is taken by a stream that is not ours."""
+
+
+class Stream:
+    """
+    The stream of one service's events, as all processes know it.
+
+    Attributes:
+        name: What JetStream calls it.
+        subjects: What its messages are about: any partition, any class.
+        ask_subject: Where the process that hosts the service is asked for its journal.
+    """
+
+    def __init__(self, application: str, environment: str, service: str) -> None:
+        self.service = service
+        self.name = f"{application}-{environment}-{service}"
+        self._prefix = f"{application}.{environment}.{service}"
+        self.subjects = f"{self._prefix}.*.*"
+        self.ask_subject = f"{self._prefix}.ask"
+        self._owner = {
+            "outgrow.application": application,
+            "outgrow.environment": environment,
+            "outgrow.service": service,
+        }
+
+    def subject_of(self, message: Message) -> str:
+        """Where *message* is published: its partition, and its class."""
+        return f"{self._prefix}.{message.partition}.{message.type.rpartition('.')[2]}"
+
+    async def declare(self, connection: Connection) -> None:
+        """
+        Make the stream, or give it the limits that it should have; done twice it does nothing.
+
+        Raises:
+            StreamOfAnother: There is a stream of this name that is no stream of outgrow's.
+        """
+        config = self._config()
+        try:
+            await connection.ask_server(f"STREAM.CREATE.{self.name}", **config)
+        except Refused as refused:
+            if refused.code != _NAME_IN_USE:
+                raise
+            await self._adapt(connection, config)
+
+    async def delete(self, connection: Connection) -> None:
+        """Delete the stream with all that it holds."""
+        await connection.ask_server(f"STREAM.DELETE.{self.name}")
+
+    async def held(self, connection: Connection) -> Held | None:
+        """What the stream holds now; None if there is no such stream."""
+        try:
+            info = await connection.ask_server(f"STREAM.INFO.{self.name}")
+            state = info["state"]
+            last = await self._last(connection) if state["messages"] else None
+        except Refused as refused:
+            if refused.code != _NO_STREAM:
+                raise
+            return None
+        return Held(
+            epoch=info["created"],
+            first=state["first_seq"],
+            sequence=state["last_seq"],
+            last=last and last[1],
+            last_sequence=last[0] if last else 0,
+        )
+
+    async def proof(self, connection: Connection) -> tuple[str, int] | None:
+        """Epoch and last sequence of the stream: less than `held`, and cheaper."""
+        try:
+            info = await connection.ask_server(f"STREAM.INFO.{self.name}")
+        except Refused as refused:
+            if refused.code != _NO_STREAM:
+                raise
+            return None
+        return info["created"], info["state"]["last_seq"]
+
+    async def message_at(self, connection: Connection, sequence: int) -> tuple[int, Wire] | None:
+        """The first message at *sequence* or behind, and its sequence; None if there is none."""
+        return await self._get(connection, seq=sequence, next_by_subj=self.subjects)
+
+    async def _last(self, connection: Connection) -> tuple[int, Wire] | None:
+        return await self._get(connection, last_by_subj=self.subjects)
+
+    async def _get(self, connection: Connection, **which: Any) -> tuple[int, Wire] | None:
+        try:
+            found = await connection.ask_server(f"STREAM.MSG.GET.{self.name}", **which)
+        except Refused as refused:
+            if refused.code != _NO_MESSAGE:
+                raise
+            return None
+        message = found["message"]
+        return message["seq"], decode_wire(base64.b64decode(message["data"]))
+
+    async def _adapt(self, connection: Connection, config: dict[str, Any]) -> None:
+        info = await connection.ask_server(f"STREAM.INFO.{self.name}")
+        found = info["config"]
+        metadata = found.get("metadata") or {}
+        if any(metadata.get(name) != value for name, value in self._owner.items()):
+            raise StreamOfAnother(
+                f"the stream {self.name!r} is there and does not belong to this application, "
+                f"environment and service. Delete it (nats stream rm {self.name}), or use another "
+                "NATS server or account for one of the two"
+            )
+        wanted = {**found, **config, "metadata": {**metadata, **self._owner}}
+        await connection.ask_server(f"STREAM.UPDATE.{self.name}", **wanted)
+
+    def _config(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "description": f"Events of {self._prefix}; made by outgrow.",
+            "subjects": [self.subjects],
+            "storage": "file",
+            "retention": "limits",
+            "discard": "old",
+            "max_msgs": STREAM_MESSAGES_MAX,
+            "max_bytes": STREAM_BYTES_MAX,
+            "max_age": STREAM_SECONDS_MAX * _NANOSECONDS,
+            "max_msg_size": MESSAGE_BYTES_MAX + HEADER_BYTES_MAX,
+            "duplicate_window": DUPLICATE_SECONDS * _NANOSECONDS,
+            "allow_direct": True,
+            "metadata": self._owner,
+        }
