@@ -7,6 +7,7 @@ import sys
 import typer
 
 from outgrow.cli.check import check
+from outgrow.cli.doctor import doctor
 from outgrow.cli.event import event
 from outgrow.cli.explain import explain
 from outgrow.cli.new import new
@@ -29,6 +30,7 @@ application.command()(ps)
 application.command()(check)
 application.command()(explain)
 application.command()(new)
+application.command()(doctor)
 application.add_typer(event, name="event")
 
 
