@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.docs.pages import ROOT, blocks
 from tests.docs.terminal import Terminal
 
 
@@ -15,3 +16,12 @@ def terminal() -> Iterator[Terminal]:
         Terminal(Path(folder)) as opened,
     ):
         yield opened
+
+
+@pytest.fixture
+def library(terminal: Terminal) -> Terminal:
+    """A terminal in the folder of the library, as it is at the end of the tutorial."""
+    for block in blocks(ROOT / "docs" / "tutorial.md"):
+        if block.file:
+            terminal.follow(block)
+    return terminal

@@ -11,6 +11,9 @@ _MASKS = (
     (r"\b[0-9a-f]{32}\b", "<trace>"),
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00)", "<time>"),
     (r"\b\d\d:\d\d:\d\d\.\d{6}\b", "<time>"),
+    (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "<time>"),
+    (r"(?m)(?<=\S) {2,}(?=\S)", "  "),  # How wide a column is depends on what stands in it.
+    (r"(?m)^(\w+)  \d+(  (?:yes|no)  )", r"\1  <pid>\2"),
     (r"\b(127\.0\.0\.1|localhost):\d+", r"\1:<port>"),
     (r"\b(pid\"?[=:] ?)\d+", r"\1<pid>"),
     (r"\bin \d+\.\d+s\b", "in <seconds>s"),

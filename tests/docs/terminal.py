@@ -14,6 +14,7 @@ import threading
 from pathlib import Path
 from typing import Self
 
+from outgrow.errors import ControlError
 from outgrow.process.control import ask
 from tests.docs.pages import Block, Command
 from tests.docs.shown import agree, ids, masked
@@ -21,6 +22,8 @@ from tests.docs.shown import agree, ids, masked
 SECONDS_MAX = 60.0
 STOP_SECONDS_MAX = 15.0
 _INSTALLING = ("pip", "python3")
+_TOPOLOGY = re.compile(r"outgrow run [a-z]")
+_ADDRESS = re.compile(r"answer(?:ing|s) at http://(\S+:\d+)(?:,| for all services)")
 
 
 class Terminal:
@@ -118,7 +121,8 @@ class Terminal:
         self.stop()
         # A port of its own, so that tests run beside each other and beside whatever runs here.
         chosen = text.replace("outgrow run", "exec outgrow run --http 127.0.0.1:0")
-        program = _Program(chosen, self.folder, self._environment())
+        ready = r" all ready  .*\n" if _TOPOLOGY.search(text) else r" ready  .*\n"
+        program = _Program(chosen, self.folder, self._environment(), ready)
         if program.wait_ready():
             self._program = program
             return 0, program.printed()
@@ -148,16 +152,36 @@ class Terminal:
         return text.replace("localhost:8080", self.address) if self._program else text
 
     def _settle(self) -> None:
-        """Events take a moment, and so does a reader."""
-        socket = self.folder / ".outgrow" / "run" / "main.sock"
-        if socket.exists():
-            ask(socket, "settle", seconds=SECONDS_MAX)
+        """Events take a moment, and so does a reader; several processes twice the same moment."""
+        before: list[int] = []
+        while (activity := [a for a in map(_settled, self._sockets()) if a is not None]) != before:
+            before = activity
+
+    def _sockets(self) -> list[Path]:
+        """The control channels of the processes that host services."""
+        others = ("supervisor.sock", ".calls.sock")
+        sockets = (self.folder / ".outgrow" / "run").glob("*.sock")
+        return sorted(socket for socket in sockets if not socket.name.endswith(others))
+
+
+def _settled(socket: Path) -> int | None:
+    """How much the process behind *socket* had done when it was idle; None if it is away."""
+    try:
+        return int(ask(socket, "settle", seconds=SECONDS_MAX)["activity"])
+    except ControlError:
+        return None
 
 
 class _Program:
-    """A program that goes on until it is told to stop, at a terminal of its own."""
+    """
+    A program that goes on until it is told to stop, at a terminal of its own.
 
-    def __init__(self, text: str, folder: Path, environment: dict[str, str]) -> None:
+    Args:
+        ready: A pattern of the line by which it says that it is ready.
+    """
+
+    def __init__(self, text: str, folder: Path, environment: dict[str, str], ready: str) -> None:
+        self._ready = ready
         self._master, slave = pty.openpty()
         self._process = subprocess.Popen(
             ["sh", "-c", text],
@@ -196,7 +220,7 @@ class _Program:
         """Wait until it says that it is ready; whether it did, or ended instead."""
         with self._changed:
             is_over = self._changed.wait_for(
-                lambda: self._has_ended or re.search(r" ready  .*\n", self.printed()), SECONDS_MAX
+                lambda: self._has_ended or re.search(self._ready, self.printed()), SECONDS_MAX
             )
         assert is_over, f"not ready after {SECONDS_MAX} s:\n{self.printed()}"
         if self._has_ended:
@@ -209,9 +233,9 @@ class _Program:
 
     @property
     def address(self) -> str:
-        found = re.search(r"answering at http://(\S+:\d+),", self.printed())
-        assert found is not None, self.printed()
-        return found[1]
+        found = _ADDRESS.findall(self.printed())
+        assert found, self.printed()
+        return str(found[-1])
 
     def stop(self) -> str:
         os.killpg(self._process.pid, signal.SIGINT)

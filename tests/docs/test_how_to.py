@@ -21,17 +21,16 @@ from tests.docs.terminal import Terminal
 HOW_TO = ROOT / "docs" / "how-to"
 
 
-@pytest.fixture
-def library(terminal: Terminal) -> Terminal:
-    """A terminal in the folder of the library, as it is at the end of the tutorial."""
-    for block in blocks(ROOT / "docs" / "tutorial.md"):
-        if block.file:
-            terminal.follow(block)
-    return terminal
-
-
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("page", ["repeat-a-request-safely", "look-inside", "test-a-service"])
+@pytest.mark.parametrize(
+    "page",
+    [
+        "repeat-a-request-safely",
+        "look-inside",
+        "test-a-service",
+        "operate-a-split-application",
+    ],
+)
 def test_a_page_does_what_it_shows(library: Terminal, page: str) -> None:
     for block in blocks(HOW_TO / f"{page}.md"):
         library.follow(block)

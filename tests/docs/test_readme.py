@@ -26,22 +26,31 @@ def test_the_first_screen_fits_forty_lines() -> None:
     assert last_line <= FIRST_SCREEN_LINES_MAX
 
 
-@pytest.mark.timeout(120)
-def test_the_program_runs_answers_and_is_tested_in_both_worlds(terminal: Terminal) -> None:
+@pytest.mark.timeout(180)
+def test_the_program_runs_answers_is_split_and_is_tested_in_three_worlds(
+    terminal: Terminal,
+) -> None:
     *files, console = first_screen()
     for block in files:
         assert block.file, f"{block.place}: no file"
         terminal.follow(block)
-    _install, prepare, run, test = console.commands
+    _install, prepare, run, divide, run_split, test = console.commands
 
     terminal.type(prepare)
-    printed = terminal.type(run)
-    assert "/docs" in printed
+    assert "/docs" in terminal.type(run)
+    check_answers(terminal)
+    terminal.type(divide)
+    assert "process back answers" in terminal.type(run_split)
+    check_answers(terminal)
+    terminal.stop()
+    terminal.follow(next(block for block in blocks(README) if block.file == "test_orders.py"))
+    assert "3 passed" in terminal.type(test)
+
+
+def check_answers(terminal: Terminal) -> None:
     assert terminal.curl("/orders", '{"item": "tea", "quantity": 2}') == "600"
     assert terminal.curl("/prices/tea") == "300"
     assert "<title>shop</title>" in terminal.curl("/docs")
-    terminal.follow(next(block for block in blocks(README) if block.file == "test_orders.py"))
-    assert "2 passed" in terminal.type(test)
 
 
 def test_what_is_said_to_be_promised_has_its_row() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from outgrow.contracts import STATUSES
 from outgrow.gateway import Limits
 from outgrow.gateway.failures import CALL_STATUSES
+from outgrow.topology.placing import _PROCESS, _TOPOLOGY
 from outgrow.topology.reading import _KNOWN, _SECTIONS
 from tests.docs.pages import ROOT
 
@@ -65,6 +66,8 @@ def test_no_limit_is_left_out() -> None:
 def test_every_key_of_the_topology_file_is_explained() -> None:
     text = (REFERENCE / "outgrow-toml.md").read_text(encoding="utf-8")
     keys = [f"`[{section}] {key}`" for section, keys in _KNOWN.items() for key in keys]
+    keys += [f"`[topology.<name>] {key}`" for key in _TOPOLOGY]
+    keys += [f"`[topology.<name>.process.<name>] {key}`" for key in _PROCESS]
 
     assert [key for key in keys if key not in text] == []
     assert [section for section in _SECTIONS if f"[{section}" not in text] == []
