@@ -1,0 +1,28 @@
+"""A folder for an application that runs as several processes, and the programs started in it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.process.supervision.program import Program, write_application
+
+Start = Callable[..., Program]
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A small application, in a folder whose path is short enough for Unix sockets."""
+    with tempfile.TemporaryDirectory(prefix="og-") as path:
+        yield write_application(Path(path))
+
+
+@pytest.fixture
+def start(folder: Path) -> Iterator[Start]:
+    """Start the topology; everything is stopped at the end."""
+    with ExitStack() as stack:
+        yield lambda *arguments: stack.enter_context(Program(folder, *arguments))

@@ -1,0 +1,163 @@
+"""A topology starts as one, is listed, and ends as one."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from outgrow.process import directory_path, read_directory
+from tests.process.supervision.conftest import Start
+from tests.process.supervision.program import Program, fetch, is_gone, kill, wait_gone
+
+SHOP = Path(__file__).parents[3] / "examples" / "shop"
+
+
+def outgrow(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "outgrow", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+def test_it_starts_answers_is_listed_and_ends_with_one_ctrl_c(start: Start, folder: Path) -> None:
+    running = start().wait_ready()
+    pids = [process["pid"] for process in running.processes().values()]
+
+    assert fetch(running.url(), "/notes", {"text": "a"}) == 1  # front, and from there back
+    assert fetch(running.url(), "/counts/a") == 1  # the gateway answers for all services
+    assert fetch(running.url("back"), "/counts/a") == 1  # and each process for its own
+    listed = json.loads(outgrow(folder, "ps", "--json").stdout)
+    assert listed["topology"] == "split"
+    assert listed["pid"] == running.process.pid
+    told = {process["name"]: process for process in listed["processes"]}
+    assert list(told) == ["nats", "front", "back"]
+    assert told["front"]["services"] == ["notes"]
+    assert told["back"]["http"] == running.url("back")
+    assert all(process["is_ready"] and process["restarts"] == 0 for process in told.values())
+    table = outgrow(folder, "ps").stdout.splitlines()
+    assert table[0].split() == ["process", "pid", "ready", "restarts", "since", "http", "services"]
+    assert table[3].split()[-1] == "counts"
+    directory = read_directory(directory_path(running.state, "split"))
+    assert directory.gateway == "front"
+    assert directory.seats["back"].services == ("counts",)
+
+    assert running.stop() == 0
+
+    assert all(is_gone(pid) for pid in pids)
+    order = [line["process"] for line in running.lines if line["message"] == "stopped"]
+    assert order == ["front", "back", "supervisor"]
+    left = {path.name for path in (running.state / "run").iterdir()}
+    assert left == {"supervisor.lock", "nats.conf"}
+    assert outgrow(folder, "ps").returncode == 1
+
+
+def test_the_shop_runs_divided_and_its_events_arrive(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    folder = tmp_path_factory.mktemp("s")
+    with Program(SHOP, "--state", str(folder), "--http", "127.0.0.1:0", state=folder) as running:
+        running.wait_ready()
+        body = {"name": "Ada"}
+        user = fetch(running.url(), "/users", body)
+
+        assert fetch(running.url(), f"/users/{user['user_id']}")["name"] == "Ada"
+        assert running.stop() == 0
+
+
+def test_one_process_is_listed_too(folder: Path) -> None:
+    command = [sys.executable, "-m", "outgrow", "run", "--open"]
+    with subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True) as together:
+        try:
+            assert together.stderr is not None
+            assert any('"ready"' in line for line in together.stderr)
+            (told,) = json.loads(outgrow(folder, "ps", "--json").stdout)["processes"]
+        finally:
+            together.kill()
+
+    assert (told["name"], told["services"]) == ("main", ["notes", "counts"])
+    assert told["http"].startswith("http://127.0.0.1:")
+
+
+def test_every_line_says_which_process_wrote_it(start: Start) -> None:
+    running = start().wait_ready()
+    fetch(running.url(), "/notes", {"text": "b"})
+
+    running.wait_line("writing b", "front")  # what a service prints
+    running.wait_line("POST /notes 200", "front")
+    running.wait_line("ready", "back")
+    assert running.stop() == 0
+    assert running.others == []
+    assert all("process" in line for line in running.lines)
+
+
+def test_a_second_signal_does_not_wait(start: Start, folder: Path) -> None:
+    text = (folder / "counts.py").read_text()
+    waiting = 'print("waiting", flush=True)\n        await asyncio.Event().wait()'
+    text = text.replace("async with self.store", f"{waiting}\n        async with self.store")
+    (folder / "counts.py").write_text(f"import asyncio\n{text}")
+    running = start().wait_ready()
+    pids = [process["pid"] for process in running.processes().values()]
+    with socket.create_connection(("127.0.0.1", int(running.url().rpartition(":")[2]))) as client:
+        client.sendall(b"GET /counts/a HTTP/1.1\r\nhost: x\r\n\r\n")
+        running.wait_line("waiting", "back")
+        running.signal(signal.SIGINT)
+        running.wait_line("draining", "front")
+
+        running.signal(signal.SIGINT)
+
+        assert running.end() == 130
+    assert wait_gone(pids, 2.0) == []
+
+
+def test_what_was_killed_comes_back_and_answers(start: Start) -> None:
+    running = start().wait_ready()
+    url = running.url()
+    assert fetch(url, "/notes", {"text": "c"}) == 1
+
+    for name in ("back", "front", "nats"):
+        before = running.pid(name)
+        kill(before)
+        told = running.wait_process(name, lambda p, old=before: p["pid"] not in (old, None))
+        assert fetch(url, "/notes/c") == 1  # waits where it must, and is not refused
+        assert told["restarts"] == 1
+        running.wait_line(f"process {name} was ended by SIGKILL; it is started again in 0.1 s")
+
+    assert running.url() == url
+    assert running.stop() == 0
+
+
+def test_a_process_that_is_asked_to_end_is_started_again_at_once(start: Start) -> None:
+    running = start().wait_ready()
+    before = running.pid("back")
+
+    os.kill(before, signal.SIGTERM)
+
+    running.wait_line("process back is back")
+    assert running.pid("back") != before
+    assert not any("is started again in" in line for line in running.messages("supervisor"))
+    assert running.stop() == 0
+
+
+def test_nothing_outlives_a_killed_supervisor_and_it_starts_again(start: Start) -> None:
+    running = start().wait_ready()
+    pids = [process["pid"] for process in running.processes().values()]
+    port = running.url().rpartition(":")[2]
+
+    running.signal(signal.SIGKILL)
+    again = start("--http", f"127.0.0.1:{port}")  # while its children still die
+
+    assert wait_gone(pids, 2.0) == []
+    again.wait_ready()
+    assert again.url() == f"http://127.0.0.1:{port}"
+    assert again.stop() == 0

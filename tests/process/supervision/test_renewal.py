@@ -1,0 +1,104 @@
+"""A rolling restart under load fails no request."""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import signal
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tests.process.supervision.conftest import Start
+from tests.process.supervision.program import Program
+
+CONNECTIONS = 16
+
+
+class Load:
+    """Clients that each keep a connection, never try again, and count what went wrong."""
+
+    def __init__(self, url: str, requests: int) -> None:
+        self.failures: list[str] = []
+        self.written: collections.Counter[str] = collections.Counter()
+        self.done = 0
+        self.seconds_max = 0.0
+        self._url = url
+        self._requests = requests
+        self._changed = asyncio.Event()
+
+    async def run(self, least: asyncio.Event) -> None:
+        """Ask as often as was said, and on until *least* has happened."""
+        connector = aiohttp.TCPConnector(limit=CONNECTIONS)
+        timeout = aiohttp.ClientTimeout(total=12)
+        async with aiohttp.ClientSession(
+            self._url, connector=connector, timeout=timeout
+        ) as session:
+            # It would repeat a GET by itself if a connection is closed under it.
+            session._retry_connection = False
+            async with asyncio.TaskGroup() as tasks:
+                for number in range(CONNECTIONS):
+                    tasks.create_task(self._client(session, number, least))
+
+    async def _client(self, session: Any, number: int, least: asyncio.Event) -> None:
+        loop, text = asyncio.get_running_loop(), f"of-{number}"
+        while self.done < self._requests or not least.is_set():
+            began = loop.time()
+            try:
+                if self.done % 3:
+                    async with session.get(f"/counts/{text}") as answer:
+                        got = await answer.json()
+                        self._check(answer.status, got, self.written[text])
+                else:
+                    self.written[text] += 1
+                    key = {"Idempotency-Key": f"{text}-{self.written[text]}"}
+                    async with session.post("/notes", json={"text": text}, headers=key) as answer:
+                        self._check(answer.status, await answer.json(), self.written[text])
+            except (aiohttp.ClientError, TimeoutError) as error:
+                self.failures.append(repr(error))
+            self.done += 1
+            self.seconds_max = max(self.seconds_max, loop.time() - began)
+
+    def _check(self, status: int, got: Any, expected: int) -> None:
+        if (status, got) != (200, expected):
+            self.failures.append(f"{status}: {got}, and not {expected}")
+
+
+async def renew_under_load(running: Program, requests: int, times: int) -> Load:
+    load = Load(running.url(), requests)
+    before = {name: told["pid"] for name, told in running.processes().items()}
+    renewed = asyncio.Event()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(load.run(renewed))
+        for nth in range(1, times + 1):
+            running.signal(signal.SIGHUP)
+            await asyncio.to_thread(running.wait_line, "renewed", nth=nth)
+        renewed.set()
+    after = {name: told["pid"] for name, told in running.processes().items()}
+    assert before["nats"] == after["nats"]
+    assert before["front"] != after["front"]
+    assert before["back"] != after["back"]
+    return load
+
+
+async def test_a_rolling_restart_under_load_fails_no_request(start: Start) -> None:
+    running = start().wait_ready()
+
+    load = await renew_under_load(running, 1_500, times=1)
+
+    assert load.failures == []
+    assert load.done >= 1_500
+    assert running.stop() == 0
+
+
+@pytest.mark.long
+@pytest.mark.timeout(300)
+async def test_rolling_restarts_under_load_fail_none_of_20_000_requests(start: Start) -> None:
+    running = start().wait_ready()
+
+    load = await renew_under_load(running, 20_000, times=5)
+
+    assert load.failures == []
+    assert load.done >= 20_000
+    assert running.stop() == 0
