@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,10 @@ async def nobody(*_: Any) -> None:
     raise AssertionError("nothing is sent here")
 
 
+class Differ(AssertionError):
+    """What was written is not what should have been."""
+
+
 class Part:
     """What is running: one service, its store, its share of the delivery, and its broker."""
 
@@ -117,10 +121,11 @@ class Listening(Part):
 
     async def wait_texts(self, expected: list[str], seconds: float = WAIT_SECONDS_MAX) -> None:
         """Wait until the letters are these, no more and no less; tell the difference if not."""
-        try:
+        with suppress(TimeoutError):
             await wait_until(lambda: self._has(len(expected)), seconds)
-        finally:
-            assert (await self.texts()) == expected
+        found = await self.texts()
+        if found != expected:
+            raise Differ(f"{found} are not {expected}")
 
     async def _has(self, count: int) -> bool:
         async with self.store.read() as snapshot:
