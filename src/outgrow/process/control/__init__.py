@@ -8,7 +8,7 @@ Offers: the channel that each process serves, its verbs, and how to ask them.
 
 from outgrow.process.control.asking import ask, ask_async
 from outgrow.process.control.channel import ControlChannel, Verb
-from outgrow.process.control.everyone import Answers, ask_everyone, control_sockets
+from outgrow.process.control.everyone import Answers, ask_everyone, control_socket
 from outgrow.process.control.operating import Dead, Operator
 from outgrow.process.control.verbs import control_verbs
 
@@ -21,6 +21,6 @@ __all__ = [
     "ask",
     "ask_async",
     "ask_everyone",
-    "control_sockets",
+    "control_socket",
     "control_verbs",
 ]

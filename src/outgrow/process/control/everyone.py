@@ -12,7 +12,7 @@ from outgrow.errors import ControlError
 from outgrow.process.control.asking import ask
 from outgrow.process.directory import SUPERVISOR
 
-ANSWER_SECONDS = 10.0
+ANSWER_SECONDS = 5.0
 """How long each process may take to answer."""
 
 
@@ -29,11 +29,24 @@ class Answers(msgspec.Struct, frozen=True, kw_only=True):
     silent: dict[str, str]
 
 
-def control_sockets(state: Path) -> dict[str, Path]:
-    """The control channels of the processes that run, or have run, on *state*, by process."""
-    found = sorted((state / "run").glob("*.sock"))
-    beside = {path for path in found if path.stem == SUPERVISOR or path.stem.endswith(".calls")}
-    return {path.stem: path for path in found if path not in beside}
+def control_socket(state: Path, process: str) -> Path:
+    """Where *process* answers, if it runs on *state*."""
+    return state / "run" / f"{process}.sock"
+
+
+def _processes(state: Path) -> list[str]:
+    """The processes that run on *state*, have run, or should: those of a topology are all named."""
+    names = {path.stem for path in (state / "run").glob("*.sock")}
+    names = {name for name in names if not name.endswith(".calls")}
+    if SUPERVISOR in names:
+        names.remove(SUPERVISOR)
+        try:
+            path = control_socket(state, SUPERVISOR)
+            told = ask(path, "processes", seconds=ANSWER_SECONDS)
+        except ControlError:
+            told = []  # A supervisor that is gone leaves sockets that nobody answers.
+        names |= {process["name"] for process in told if process["services"]}
+    return sorted(names)
 
 
 def ask_everyone(state: Path, verb: str, **arguments: Any) -> Answers:
@@ -43,17 +56,19 @@ def ask_everyone(state: Path, verb: str, **arguments: Any) -> Answers:
     Raises:
         ControlError: No process runs there.
     """
-    sockets = control_sockets(state)
-    if not sockets:
+    names = _processes(state)
+    if not names:
         message = (
             f"{state / 'run'}: no process runs there. Start it with 'outgrow run', or name the "
             "folder where it keeps its state: --state DIR."
         )
         raise ControlError(message)
-    with ThreadPoolExecutor(max_workers=len(sockets)) as threads:
+    with ThreadPoolExecutor(max_workers=len(names)) as threads:
         asked = {
-            name: threads.submit(ask, path, verb, seconds=ANSWER_SECONDS, **arguments)
-            for name, path in sockets.items()
+            name: threads.submit(
+                ask, control_socket(state, name), verb, seconds=ANSWER_SECONDS, **arguments
+            )
+            for name in names
         }
     answers, silent = {}, {}
     for name, future in asked.items():

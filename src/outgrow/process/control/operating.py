@@ -9,7 +9,7 @@ import msgspec
 
 from outgrow.errors import ControlError
 from outgrow.process.control.asking import ask
-from outgrow.process.control.everyone import Answers, ask_everyone, control_sockets
+from outgrow.process.control.everyone import Answers, ask_everyone, control_socket
 
 
 class Dead(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,7 +80,7 @@ class Operator:
         return {"consumer": dead.consumer, "process": dead.process, **answer}
 
     def _ask(self, process: str, verb: str, **arguments: Any) -> Any:
-        return ask(control_sockets(self._state)[process], verb, **arguments)
+        return ask(control_socket(self._state, process), verb, **arguments)
 
     def _find(self, consumer: str, state: str) -> list[dict[str, Any]]:
         """The rows of *consumer* in that state."""
