@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -30,13 +31,18 @@ def outgrow(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_it_starts_answers_is_listed_and_ends_with_one_ctrl_c(start: Start, folder: Path) -> None:
+def test_it_starts_answers_logs_is_listed_and_ends_with_one_ctrl_c(
+    start: Start, folder: Path
+) -> None:
     running = start().wait_ready()
     pids = [process["pid"] for process in running.processes().values()]
 
     assert fetch(running.url(), "/notes", {"text": "a"}) == 1  # front, and from there back
     assert fetch(running.url(), "/counts/a") == 1  # the gateway answers for all services
     assert fetch(running.url("back"), "/counts/a") == 1  # and each process for its own
+    running.wait_line("writing a", "front")  # what a service prints is a line of the log
+    running.wait_line("POST /notes 200", "front")
+    running.wait_line("ready", "back")
     listed = json.loads(outgrow(folder, "ps", "--json").stdout)
     assert listed["topology"] == "split"
     assert listed["pid"] == running.process.pid
@@ -57,6 +63,7 @@ def test_it_starts_answers_is_listed_and_ends_with_one_ctrl_c(start: Start, fold
     assert all(is_gone(pid) for pid in pids)
     order = [line["process"] for line in running.lines if line["message"] == "stopped"]
     assert order == ["front", "back", "supervisor"]
+    assert running.others == []  # all else is JSON
     left = {path.name for path in (running.state / "run").iterdir()}
     assert left == {"supervisor.lock", "nats.conf"}
     assert outgrow(folder, "ps").returncode == 1
@@ -87,18 +94,6 @@ def test_one_process_is_listed_too(folder: Path) -> None:
 
     assert (told["name"], told["services"]) == ("main", ["notes", "counts"])
     assert told["http"].startswith("http://127.0.0.1:")
-
-
-def test_every_line_says_which_process_wrote_it(start: Start) -> None:
-    running = start().wait_ready()
-    fetch(running.url(), "/notes", {"text": "b"})
-
-    running.wait_line("writing b", "front")  # what a service prints
-    running.wait_line("POST /notes 200", "front")
-    running.wait_line("ready", "back")
-    assert running.stop() == 0
-    assert running.others == []
-    assert all("process" in line for line in running.lines)
 
 
 def test_a_second_signal_does_not_wait(start: Start, folder: Path) -> None:
@@ -133,19 +128,54 @@ def test_what_was_killed_comes_back_and_answers(start: Start) -> None:
         assert told["restarts"] == 1
         running.wait_line(f"process {name} was ended by SIGKILL; it is started again in 0.1 s")
 
+    before = running.pid("back")
+    os.kill(before, signal.SIGTERM)  # Who is asked to end is started again at once.
+    running.wait_line("process back is back", nth=2)
+    assert running.pid("back") != before
+    assert running.messages("supervisor")[-1].startswith("process back is back")
+    assert sum("is started again in" in m for m in running.messages("supervisor")) == 3
     assert running.url() == url
     assert running.stop() == 0
 
 
-def test_a_process_that_is_asked_to_end_is_started_again_at_once(start: Start) -> None:
+def test_requests_wait_until_all_processes_are_ready(start: Start, folder: Path) -> None:
+    text = (folder / "counts.py").read_text()
+    opening = "    async def open(self):\n        print('opening')\n"
+    opening += f"        await blocking(open({str(folder / 'gate')!r}).read)\n"
+    (folder / "counts.py").write_text(text + opening)
+    os.mkfifo(folder / "gate")
+    running = start()
+    running.wait_line("opening", "back")
+    http = read_directory(directory_path(running.state, "split")).seats["front"].http
+    with ThreadPoolExecutor(1) as threads:
+        answer = threads.submit(fetch, f"http://{http}", "/notes", {"text": "early"})
+
+        assert not any(told["is_ready"] for n, told in running.processes().items() if n != "nats")
+        assert not answer.done()
+        (folder / "gate").write_text("")  # It waits until somebody reads.
+
+        assert answer.result(20) == 1
+    running.wait_ready()
+    assert running.stop() == 0
+
+
+def test_code_that_cannot_be_loaded_does_not_replace_what_works(start: Start, folder: Path) -> None:
+    good = (folder / "counts.py").read_text()
     running = start().wait_ready()
     before = running.pid("back")
+    (folder / "counts.py").write_text("import nowhere\n" + good)
 
-    os.kill(before, signal.SIGTERM)
+    running.signal(signal.SIGHUP)
 
+    running.wait_line("process back cannot start")
+    running.wait_line("renewed")
+    assert running.pid("back") == before
+    assert fetch(running.url(), "/notes", {"text": "still"}) == 1
+    kill(before)  # Now there is no way back: it is tried again and again, less and less often.
+    running.wait_line("process back ended with status 2; it is started again in 0.4 s")
+    (folder / "counts.py").write_text(good)
     running.wait_line("process back is back")
-    assert running.pid("back") != before
-    assert not any("is started again in" in line for line in running.messages("supervisor"))
+    assert fetch(running.url(), "/notes/still") == 1
     assert running.stop() == 0
 
 
