@@ -31,6 +31,17 @@ def test_every_part_of_the_parity_suite_is_named() -> None:
     assert [file.name for file in WORLDS.glob("test_*.py") if f"`{file.name}`" not in text] == []
 
 
+def test_every_death_names_what_shows_it() -> None:
+    text = (EXPLANATION / "when-parts-die.md").read_text(encoding="utf-8")
+    told, shown = (
+        re.findall(r"^\| \*\*(.+?)\*\*", part, re.MULTILINE)
+        for part in text.split("## Which tests show it\n")
+    )
+
+    assert len(told) > 10
+    assert told == shown
+
+
 @pytest.mark.parametrize(
     "page", ["explanation/when-parts-die.md", "how-to/operate-a-split-application.md"]
 )
