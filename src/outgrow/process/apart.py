@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from outgrow.calls import InProcess, Retrying, Routed, Transport
-from outgrow.errors import ExtraMissing
+from outgrow.errors import ExtraMissing, Finding, InvalidTopology
 from outgrow.journal import BrokerMaker
 from outgrow.journal import in_process as in_process_broker
 from outgrow.process.directory import Directory
@@ -71,24 +71,41 @@ class Apart:
             from outgrow.calls.grpc import Converters, GrpcTransport, Messages  # noqa: PLC0415
         except ModuleNotFoundError as error:
             raise ExtraMissing("grpc", "calls between processes") from error
+        InvalidTopology.raise_if_any(self._nowhere(hosted))
         self._converters = converters = Converters(Messages(hosted.application, hosted.known))
         transports: dict[str, Transport] = {}
 
         def remote(service: str) -> Transport:
             seat = self._directory.seat_of(service)
-            address = "" if seat is None else seat.calls
-            if address not in transports:
-                transports[address] = Retrying(
-                    GrpcTransport(address, converters, hosted.clock), hosted.clock, hosted.patience
-                )
-            return transports[address]
+            assert seat is not None, "looked for above"
+            if seat.calls not in transports:
+                transport = GrpcTransport(seat.calls, converters, hosted.clock)
+                transports[seat.calls] = Retrying(transport, hosted.clock, hosted.patience)
+            return transports[seat.calls]
 
         own = frozenset(self._seat.services if self._seat else ())
         routed = Routed(InProcess(hosted.reception), own, remote)
         try:
             yield routed
         finally:
+            hosted.patience.end()
             await routed.close()
+
+    def _nowhere(self, hosted: Hosted) -> list[Finding]:
+        """The services that can be called from here, and are in no process of the directory."""
+        services = sorted({model.service for model in hosted.known})
+        directory = self._directory
+        return [
+            Finding(
+                place=f"topology {directory.topology!r}",
+                message=f"service {service!r} is hosted by none of its processes "
+                f"({', '.join(sorted(directory.seats))}), but can be called from here.",
+                remedy="Place it in the topology file, and start the topology anew.",
+                slug="service-nowhere",
+            )
+            for service in services
+            if directory.seat_of(service) is None
+        ]
 
     @asynccontextmanager
     async def server(self, hosted: Hosted) -> AsyncIterator[None]:

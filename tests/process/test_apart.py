@@ -1,0 +1,454 @@
+"""One process of several calls the others and is called: routed, repeated, drained, compared."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import tempfile
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from outgrow.calls import using
+from outgrow.clock import ManualClock, SystemClock
+from outgrow.context import Caller
+from outgrow.errors import (
+    CallError,
+    CallInTransaction,
+    CallTimedOut,
+    ContractDiffers,
+    InvalidTopology,
+    ServiceUnreachable,
+)
+from outgrow.journal import in_process
+from outgrow.process import Apart, Directory, Options, Seat, leashed, start_application
+from outgrow.process.control import control_verbs
+from outgrow.topology import read_topology
+
+ROOT = Path(__file__).parents[2]
+BANK = """
+from outgrow import *
+class Entry(Record):
+    entry_id: str
+class Full(Problem, status="resource_exhausted"):
+    "The account {account} is full."
+    account: str
+class Bank(Contract):
+    @command("POST /entries", raises=[Full])
+    async def enter(self, account: str, cents: int = 1) -> Entry: ...
+    @query("GET /entries/{account}")
+    async def count(self, account: str) -> int: ...
+    @query()
+    async def who(self) -> list[str]: ...
+    @query()
+    async def hang(self) -> None: ...
+    @query()
+    async def begun(self) -> int: ...
+    @query()
+    async def listed(self, names: list[str]) -> list[str]: ...
+"""
+BANK_SERVICE = """
+import asyncio
+from outgrow import *
+from bank.contract import Bank, Entry, Full
+SERVICES = []
+@service
+class BankService(Bank):
+    store: Store
+    async def open(self) -> None:
+        self.hanging, self.released, self.names = 0, asyncio.Event(), []
+        SERVICES.append(self)
+    @transactional
+    async def enter(self, tx: Transaction, account: str, cents: int = 1) -> Entry:
+        if account == "full":
+            raise Full(account=account)
+        entry = Entry(entry_id=new_id())
+        await tx.execute("insert into entries values (:entry_id, :account, :cents)",
+                         entry_id=entry.entry_id, account=account, cents=cents)
+        return entry
+    async def count(self, account: str) -> int:
+        async with self.store.read() as snapshot:
+            return await snapshot.fetch_one(
+                int, "select count(*) from entries where account = :account", account=account
+            )
+    async def who(self) -> list[str]:
+        c = context()
+        return [c.caller.subject, c.caller.tenant or "", c.via, c.correlation_id,
+                f"{c.trace_id:x}", c.key or ""]
+    async def hang(self) -> None:
+        self.hanging += 1
+        await self.released.wait()
+    async def begun(self) -> int:
+        return self.hanging
+    async def listed(self, names: list[str]) -> list[str]:
+        self.names = names
+        names.append("bank")
+        return self.names
+"""
+DESK = """
+from outgrow import *
+from bank.contract import Bank, Entry, Full
+class Desk(Contract):
+    @command("POST /desk", raises=[Full])
+    async def serve(self, account: str) -> list[Entry]: ...
+    @query()
+    async def who(self) -> list[str]: ...
+    @command()
+    async def send(self, account: str) -> None: ...
+    @command()
+    async def call_inside(self, account: str) -> None: ...
+@service
+class DeskService(Desk):
+    bank: Bank
+    store: Store
+    async def serve(self, account: str) -> list[Entry]:
+        return [await self.bank.enter(account), await self.bank.enter(account)]
+    async def who(self) -> list[str]:
+        c = context()
+        return [c.correlation_id, f"{c.trace_id:x}", *(await self.bank.who())]
+    @transactional
+    async def send(self, tx: Transaction, account: str) -> None:
+        await tx.send(self.bank.enter, account)
+    @transactional
+    async def call_inside(self, tx: Transaction, account: str) -> None:
+        await self.bank.enter(account)
+"""
+TABLE = "create table entries (entry_id text primary key, account text, cents integer);"
+
+
+def write_bank(folder: Path, contract: str = BANK) -> None:
+    (folder / "bank" / "migrations").mkdir(parents=True)
+    (folder / "bank" / "__init__.py").touch()
+    (folder / "bank" / "contract.py").write_text(contract)
+    (folder / "bank" / "service.py").write_text(BANK_SERVICE)
+    (folder / "bank" / "migrations" / "0001_entries.sql").write_text(TABLE)
+    (folder / "desk.py").write_text(DESK)
+    toml = '[app]\nname = "tried"\nservices = ["bank", "desk"]\n'
+    (folder / "outgrow.toml").write_text(toml)
+
+
+@pytest.fixture
+def file(write, tmp_path):
+    file = write(desk="")
+    write_bank(tmp_path)
+    return file
+
+
+@pytest.fixture
+def directory():
+    with tempfile.TemporaryDirectory(prefix="outgrow-") as folder:
+        seats = {
+            "a": Seat(process="a", services=("desk",), calls=f"unix:{folder}/a.sock"),
+            "b": Seat(process="b", services=("bank",), calls=f"unix:{folder}/b.sock"),
+        }
+        yield Directory(
+            application="tried",
+            topology="split",
+            environment="test",
+            broker="",
+            gateway="a",
+            seats=seats,
+        )
+
+
+@asynccontextmanager
+async def process(file, directory, name, *, grace_seconds=5.0, serves=True, clock=None):
+    """One process of the topology, in this one; without events, which need a broker."""
+    apart = Apart(directory, name, grace_seconds=grace_seconds)
+    options = apart.options(
+        Options(is_open=True, state=file.parent / "state", clock=clock or SystemClock())
+    )
+    plan = read_topology(file)
+    async with start_application(plan, replace(options, broker=in_process)) as app:
+        if not serves:
+            yield app
+            return
+        async with app.serve():
+            yield app
+            app.set_draining()
+
+
+@pytest.fixture
+async def both(file, directory):
+    async with process(file, directory, "b") as b, process(file, directory, "a") as a:
+        yield a, b
+
+
+def contracts():
+    from bank.contract import Bank, Full
+    from desk import Desk
+
+    return Desk, Bank, Full
+
+
+async def http(app, verb, path, body=None):
+    """The status and the body that *app* answers."""
+    sent, content = [], b"" if body is None else json.dumps(body).encode()
+    messages = [{"type": "http.request", "body": content, "more_body": False}]
+
+    async def receive():
+        if messages:
+            return messages.pop()
+        return await asyncio.Event().wait()
+
+    async def send(message):
+        sent.append(message)
+
+    headers = [(b"content-type", b"application/json"), (b"idempotency-key", b"k")]
+    headers.append((b"content-length", b"%d" % len(content)))
+    scope = {
+        "type": "http", "method": verb, "path": path, "raw_path": path.encode(), "root_path": "",
+        "query_string": b"", "headers": headers, "http_version": "1.1", "scheme": "http",
+        "client": None, "server": None, "asgi": {"version": "3.0"},
+    }  # fmt: skip
+    await app.asgi(scope, receive, send)
+    body = b"".join(message.get("body", b"") for message in sent[1:])
+    return sent[0]["status"], json.loads(body) if body else None
+
+
+async def test_a_service_calls_another_of_another_process(both) -> None:
+    a, _ = both
+    desk, bank, _ = contracts()
+
+    entries = await a.client(desk).serve("x")
+
+    assert len({entry.entry_id for entry in entries}) == 2
+    assert await a.client(bank).count("x") == 2
+
+
+async def test_who_asks_and_under_which_trace_crosses(both) -> None:
+    a, _ = both
+    caller = Caller(kind="user", subject="ada", tenant="acme", permissions=frozenset({"*"}))
+
+    correlation, trace, *seen = await a.client(contracts()[0], caller=caller).who()
+
+    assert seen == ["ada", "acme", "desk", correlation, trace, ""]
+
+
+async def test_a_problem_crosses_two_borders(both) -> None:
+    a, _ = both
+    desk, _, full = contracts()
+
+    with pytest.raises(full) as caught:
+        await a.client(desk).serve("full")
+
+    assert str(caught.value) == "The account full is full."
+
+
+async def test_a_list_is_copied_on_its_way(both) -> None:
+    a, _ = both
+    names = ["ada"]
+
+    assert await a.client(contracts()[1]).listed(names) == ["ada", "bank"]
+    assert names == ["ada"]
+
+
+async def test_nothing_of_another_process_is_called_inside_a_transaction(both) -> None:
+    a, _ = both
+    desk, bank, _ = contracts()
+
+    with pytest.raises(Exception, match=CallInTransaction.__name__):
+        await a.client(desk).call_inside("x")
+
+    assert await a.client(bank).count("x") == 0
+
+
+async def test_a_service_of_this_process_is_called_without_a_wire(file, directory) -> None:
+    async with process(file, directory, "b", serves=False) as b:
+        assert await b.client(contracts()[1]).count("x") == 0
+
+    assert b._hosted.patience.retried == 0
+
+
+async def test_the_gateway_and_the_hosting_process_answer_alike(both) -> None:
+    a, b = both
+
+    first = await http(a, "POST", "/entries", {"account": "x"})
+    again = await http(b, "POST", "/entries", {"account": "x"})
+
+    assert first == again, "one key, one effect, whichever process was asked"
+    for verb, path, body in [
+        ("GET", "/entries/x", None),
+        ("POST", "/entries", {"account": "full"}),
+        ("POST", "/entries", {"account": "x", "cents": "none"}),
+        ("POST", "/entries", {}),
+    ]:
+        answers = [await http(app, verb, path, body) for app in (a, b)]
+        for _, answer in answers:
+            if isinstance(answer, dict):
+                answer.pop("correlation_id", None)
+        assert answers[0] == answers[1], path
+
+
+async def test_only_the_gateway_answers_for_services_of_others(both) -> None:
+    a, b = both
+
+    assert (await http(a, "POST", "/desk", {"account": "x"}))[0] == 200
+    assert (await http(b, "POST", "/desk", {"account": "x"}))[0] == 404
+
+
+async def test_a_process_that_hosts_nothing_calls_them_all(both, file, directory) -> None:
+    desk, bank, _ = contracts()
+    async with process(file, directory, None) as nobody:
+        await nobody.client(desk).serve("x")
+
+        assert await nobody.client(bank).count("x") == 2
+        assert nobody.models == []
+
+
+async def test_a_service_that_is_nowhere_is_named_before_anything_is_called(
+    file, directory
+) -> None:
+    alone = {"a": directory.seats["a"]}
+
+    with pytest.raises(InvalidTopology, match=r"'split': service 'bank' is hosted by none") as c:
+        async with process(file, Directory(**{**as_dict(directory), "seats": alone}), "a"):
+            pass
+
+    assert [finding.slug for finding in c.value.findings] == ["service-nowhere"]
+
+
+def as_dict(directory):
+    return {name: getattr(directory, name) for name in directory.__struct_fields__}
+
+
+async def test_a_call_waits_for_a_process_that_starts(file, directory) -> None:
+    async with process(file, directory, "a") as a, asyncio.TaskGroup() as group:
+        call = group.create_task(a.client(contracts()[1]).count("x"))
+        await tried(a)
+        async with process(file, directory, "b"):
+            assert await call == 0
+
+        statistics = await a.statistics()
+
+    assert statistics["unreachable"]["retried"] >= 1
+    assert statistics["unreachable"]["given_up"] == 0
+
+
+async def test_a_process_that_stops_lets_the_calls_of_others_end(file, directory) -> None:
+    async with process(file, directory, "a") as a, asyncio.TaskGroup() as group:
+        async with process(file, directory, "b") as b:
+            call = await begin_to_hang(a, group)
+            asyncio.get_running_loop().call_soon(release, b)
+        assert call.done(), "it was waited for"
+
+        assert await call is None
+
+
+async def test_a_call_that_does_not_end_is_cut_off_after_its_grace(file, directory) -> None:
+    async with process(file, directory, "a") as a, asyncio.TaskGroup() as group:
+        async with process(file, directory, "b", grace_seconds=0.1):
+            call = await begin_to_hang(a, group, deadline=1.0)
+
+        assert isinstance(await call, ServiceUnreachable | CallTimedOut)
+        assert call.result().may_have_run is True
+
+
+async def test_a_process_that_stops_does_not_wait_for_others_that_are_gone(file, directory) -> None:
+    loop = asyncio.get_running_loop()
+    async with process(file, directory, "a") as a:
+        entering = a.client(contracts()[0]).serve("x")
+        async with asyncio.TaskGroup() as group:
+            call = group.create_task(outcome(entering))
+            await tried(a)
+            a.set_draining()
+            drained = loop.time()
+
+    assert "ServiceUnreachable" in str(call.result())
+    assert loop.time() - drained < 2.0
+
+
+async def tried(app):
+    """Wait until a call of *app* has met nobody."""
+    while app._hosted.patience.retried == 0:
+        await SystemClock().sleep(0.001)
+
+
+async def begin_to_hang(app, group, **wishes):
+    """A call that is under way in the bank, and waits to be released."""
+    bank = contracts()[1]
+    call = group.create_task(outcome(using(app.client(bank), **wishes).hang()))
+    while await app.client(bank).begun() == 0:
+        pass
+    return call
+
+
+def release(_: object) -> None:
+    from bank.service import SERVICES
+
+    SERVICES[-1].released.set()
+
+
+async def outcome(awaitable):
+    try:
+        return await awaitable
+    except CallError as error:
+        return error
+
+
+OTHER = BANK.replace("entry_id: str\n", "entry_id: str\n    note: str = ''\n", 1)
+
+
+@asynccontextmanager
+async def child(folder, directory):
+    """The process of the bank, with the contract that stands in *folder*."""
+    path = folder / "directory.json"
+    directory.write(path)
+    words = (str(folder / "outgrow.toml"), str(path), "b")
+    program = await asyncio.create_subprocess_exec(
+        *leashed(sys.executable, "-m", "tests.process.host", *words),
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        assert await program.stdout.readline() == b"ready\n"
+        yield
+    finally:
+        program.terminate()
+        await program.communicate()
+
+
+async def test_a_contract_that_differs_between_two_processes_lets_nothing_run(
+    file, directory, tmp_path
+) -> None:
+    other = tmp_path / "other"
+    write_bank(other, OTHER)
+    async with process(file, directory, "a", clock=ManualClock()) as a:
+        desk, bank, _ = contracts()
+        async with child(other, directory):
+            with pytest.raises(ContractDiffers) as caught:
+                await a.client(bank).enter("x")
+            status, body = await http(a, "POST", "/entries", {"account": "x"})
+            await a.client(desk).send("sent")
+            assert await a.settle() is not None, "it waits for the next attempt"
+            (sender,) = (await a.statistics())["consumers"]
+
+        (fingerprint,) = [m.fingerprint for m in a.known if m.service == "bank"]
+        error = caught.value
+        assert error.may_have_run is False
+        assert (error.contract, error.caller_has) == ("bank.Bank", fingerprint.hex())
+        assert error.callee_has != error.caller_has
+        assert error.place.startswith(str(other / "bank" / "contract.py"))
+        assert "Deploy both sides from the same revision" in str(error)
+        assert (status, body["type"]) == (503, "/problems/outgrow.ContractDiffers")
+        assert body["may_have_run"] is False
+        assert sender.waiting == 1
+        assert sender.parked_count == 0
+
+        async with process(file, directory, "b") as b:
+            while (seconds := await a.settle()) is not None:
+                a.clock.advance(seconds)
+            assert await b.client(bank).count("sent") == 1, "what was sent was not lost"
+            assert await b.client(bank).count("x") == 0, "what was refused did not run"
+
+
+async def test_the_fingerprints_of_contracts_can_be_asked_for(both) -> None:
+    _, b = both
+
+    (answer,) = await control_verbs(b)["contracts"]({})
+
+    assert answer["fingerprint"] == b.models[0].fingerprint.hex()
+    assert len(answer["fingerprint"]) == 32
