@@ -215,6 +215,14 @@ def test_findings_of_the_file_the_services_and_their_imports_come_together(check
     ]
 
 
+@pytest.mark.parametrize("package", ["town", "town/mill"])
+def test_a_package_that_raises_is_found_with_its_line(check, package: str) -> None:
+    found = refused(check, {f"{package}/__init__.py": "made = 1 / 0\n"})
+
+    assert f"{package}/__init__.py:1 service-import" in found[0]
+    assert "ZeroDivisionError" in found[0]
+
+
 def test_a_module_that_is_no_python_is_found_though_nobody_imports_it(check) -> None:
     assert refused(check, {"town/bakery/more.py": "\nx = = 1\n"}) == [
         "town/bakery/more.py:2 module-syntax: it is no Python: x = = 1."

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import grimp
@@ -190,11 +191,16 @@ def _private_names(module: object, names: set[str]) -> Iterator[str]:
             yield "everything" if name == "*" else name
 
 
-def _file_of(module: str) -> Path | None:
+def _spec(module: str) -> ModuleSpec | None:
+    """What Python knows of *module*; None if it cannot be found."""
     try:
-        spec = importlib.util.find_spec(module)
-    except (ImportError, ValueError):
+        return importlib.util.find_spec(module)
+    except Exception:  # noqa: BLE001 - a border: the packages above it are imported, and may raise
         return None
+
+
+def _file_of(module: str) -> Path | None:
+    spec = _spec(module)
     if spec is None:
         return None
     places = spec.submodule_search_locations
@@ -202,7 +208,7 @@ def _file_of(module: str) -> Path | None:
 
 
 def _is_package(module: str) -> bool:
-    spec = importlib.util.find_spec(module)
+    spec = _spec(module)
     return spec is not None and spec.submodule_search_locations is not None
 
 
@@ -210,8 +216,7 @@ def _is_one_module(package: str) -> bool:
     """Whether a service holds its contract and its class in one module."""
     if not _is_package(package):
         return True
-    parts = (f"{package}.contract", f"{package}.service")
-    return all(importlib.util.find_spec(part) is None for part in parts)
+    return all(_spec(f"{package}.{part}") is None for part in ("contract", "service"))
 
 
 def _is_test(module: str) -> bool:
