@@ -10,12 +10,13 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from outgrow.process import directory_path, read_directory
 from tests.process.supervision.conftest import Start
-from tests.process.supervision.program import Program, fetch, is_gone, kill, wait_gone
+from tests.process.supervision.program import TOPOLOGY, Program, fetch, is_gone, kill, wait_gone
 
 SHOP = Path(__file__).parents[3] / "examples" / "shop"
 
@@ -80,6 +81,38 @@ def test_the_shop_runs_divided_and_its_events_arrive(
 
         assert fetch(running.url(), f"/users/{user['user_id']}")["name"] == "Ada"
         assert running.stop() == 0
+
+
+def test_a_broker_that_cannot_be_reached_is_said_and_calls_go_on(
+    start: Start, folder: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    text = TOPOLOGY.replace(
+        "[topology.split]", f'[topology.split]\nbroker = "nats://me:secret@127.0.0.1:{port}"'
+    )
+    (folder / "outgrow.toml").write_text(text)
+    running = start().wait_ready()
+
+    assert f"no NATS server answers at nats://127.0.0.1:{port}; " in running.wait_line("no NATS")
+    assert "secret" not in str(running.lines)
+    assert list(running.processes()) == ["front", "back"]
+    assert fetch(running.url(), "/notes", {"text": "alone"}) == 1
+    assert running.stop() == 0
+
+
+def test_strangers_do_not_reach_what_processes_say_to_each_other(start: Start) -> None:
+    running = start().wait_ready()
+    broker = urlsplit(read_directory(directory_path(running.state, "split")).broker)
+
+    with socket.create_connection((broker.hostname, broker.port), timeout=10) as stranger:
+        stranger.sendall(b'CONNECT {"verbose":true}\r\nPING\r\n')
+        told = b""
+        while data := stranger.recv(65536):
+            told += data
+
+    assert b"Authorization Violation" in told
+    assert (running.state / "run").stat().st_mode & 0o777 == 0o700
 
 
 def test_one_process_is_listed_too(folder: Path) -> None:

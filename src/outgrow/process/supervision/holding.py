@@ -31,6 +31,8 @@ async def take_lock(state: Path) -> int:
     """
     path = state / "run" / f"{SUPERVISOR}.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
+    # Whoever reaches the sockets in it is believed, so nobody else may.
+    path.parent.chmod(0o700)
     lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     clock = SystemClock()
     give_up_at = clock.monotonic() + END_SECONDS_MAX

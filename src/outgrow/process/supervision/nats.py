@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import random
+import secrets
 import shutil
 import signal
 import socket
@@ -29,6 +30,7 @@ MEMORY_BYTES_MAX = 64 * 1024**2
 PROBE_PAUSE_SECONDS = 0.02
 PROBE_SECONDS_MAX = 2.0
 PORT_DEFAULT = 4222
+TOKEN_BYTES = 24
 
 _CONFIGURATION = """\
 # Written at each start by 'outgrow run'.
@@ -36,6 +38,7 @@ host: "127.0.0.1"
 port: {port}
 server_name: {name}
 max_payload: {payload}
+authorization {{ token: {token} }}
 jetstream {{
   store_dir: {storage}
   max_memory_store: {memory}
@@ -59,11 +62,13 @@ def nats_recipe(state: Path, name: str, lock: int, clock: Clock) -> tuple[Recipe
     folder = state / NAME
     folder.mkdir(parents=True, exist_ok=True)
     file = state / "run" / f"{NAME}.conf"
-    file.parent.mkdir(parents=True, exist_ok=True)
+    # The port can be reached by every user of this machine; the folder of these files by one.
+    token = secrets.token_urlsafe(TOKEN_BYTES)
     file.write_text(
         _CONFIGURATION.format(
             port=port,
             name=json.dumps(name),
+            token=json.dumps(token),
             payload=PAYLOAD_BYTES_MAX,
             storage=json.dumps(str(folder)),
             memory=MEMORY_BYTES_MAX,
@@ -77,7 +82,7 @@ def nats_recipe(state: Path, name: str, lock: int, clock: Clock) -> tuple[Recipe
         stop_signal=signal.SIGINT,  # It ends with status 1 after SIGTERM.
         wait_ready=_wait_ready("127.0.0.1", port, clock),
     )
-    return recipe, f"nats://127.0.0.1:{port}"
+    return recipe, f"nats://{token}@127.0.0.1:{port}"
 
 
 async def is_reachable(url: str) -> bool:
@@ -87,6 +92,12 @@ async def is_reachable(url: str) -> bool:
         async with asyncio.timeout(PROBE_SECONDS_MAX):
             return await _says_info(parts.hostname or "", parts.port or PORT_DEFAULT)
     return False
+
+
+def shown(url: str) -> str:
+    """*url* without what lets its reader in."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def _find_binary() -> str:

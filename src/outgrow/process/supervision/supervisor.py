@@ -23,7 +23,7 @@ from outgrow.process.supervision.holding import released, take_lock
 from outgrow.process.supervision.instance import Instance, Recipe
 from outgrow.process.supervision.keeping import Keeper, ending
 from outgrow.process.supervision.merging import Merged
-from outgrow.process.supervision.nats import NAME, is_reachable, nats_recipe
+from outgrow.process.supervision.nats import NAME, is_reachable, nats_recipe, shown
 from outgrow.process.supervision.seats import Seats, check_seats, remove_sockets, take_seats
 from outgrow.process.supervision.verbs import supervisor_verbs
 from outgrow.topology import Plan, Topology
@@ -207,7 +207,8 @@ class Supervisor:
             if failed := await _wait_all(instances, READY):
                 return _failure(failed)
         elif not await is_reachable(url):
-            logger.warning("no NATS server answers at %s; events wait until one does", url)
+            told = "no NATS server answers at %s; events between processes wait until one does"
+            logger.warning(told, shown(url))
         processes = {name: self.keepers[name].launch() for name in self.topology.processes}
         for step, word in ((LOADED, OPEN), (SERVING, ANSWER), (READY, b"")):
             if failed := await _wait_all(processes, step):
