@@ -6,6 +6,7 @@ import asyncio
 
 import grpc
 import grpc.aio
+import msgspec
 import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -108,6 +109,33 @@ async def test_luggage_that_cannot_be_read_is_refused(wire, channel, luggage):
     with pytest.raises(grpc.aio.AioRpcError, match="outgrow-bin") as caught:
         await channel.unary_unary(f"/{SERVICE}/Echo")(
             b"\x0a\x01a", metadata=[("outgrow-bin", luggage)]
+        )
+
+    assert caught.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+    assert not wire.received
+
+
+LUGGAGE = [5.0, {"kind": "user", "subject": "ann", "permissions": []}, "c", None, "orders"]
+
+
+@pytest.mark.parametrize("fingerprint", [[], [b""], [b"", "what a later version adds"]])
+async def test_a_caller_that_tells_no_fingerprint_is_let_in(wire, channel, fingerprint):
+    wire.on("echo", echo)
+    luggage = msgspec.msgpack.encode(LUGGAGE + fingerprint)
+
+    await channel.unary_unary(f"/{SERVICE}/Echo")(b"\x0a\x01a", metadata=[("outgrow-bin", luggage)])
+
+    assert wire.received[0][0].via == "orders"
+
+
+async def test_a_caller_with_another_contract_is_refused_before_anything_runs(wire, channel):
+    wire.on("echo", echo)
+    luggage = msgspec.msgpack.encode([*LUGGAGE, b"another contract"])
+
+    with pytest.raises(grpc.aio.AioRpcError, match="another version of the contract") as caught:
+        # Not even its arguments are read: they may mean something else.
+        await channel.unary_unary(f"/{SERVICE}/Echo")(
+            b"no protobuf", metadata=[("outgrow-bin", luggage)]
         )
 
     assert caught.value.code() is grpc.StatusCode.FAILED_PRECONDITION
