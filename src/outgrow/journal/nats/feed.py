@@ -29,7 +29,7 @@ SILENCE_SECONDS_MAX: Final = 2.0
 CONSUMER_SECONDS: Final = 30
 """When the server forgets a consumer that nobody asks for anything."""
 
-OPEN_SECONDS: Final = 0.1
+OPEN_SECONDS: Final = 0.01
 """The pause before a stream that is not there is looked for again; it doubles."""
 
 OPEN_SECONDS_MAX: Final = 1.0

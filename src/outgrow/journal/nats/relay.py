@@ -36,6 +36,9 @@ REFILLED_EVENTS_MAX: Final = 10_000
 VERIFY_SECONDS: Final = 2.0
 """How old the last proof may be that the stream holds what was published."""
 
+TRIM_SECONDS: Final = 10.0
+"""How often it is looked at whether the stream takes more than it may."""
+
 ACKNOWLEDGE_SECONDS_MAX: Final = 2.0
 """How long an acknowledgement may take, before the stream is asked what it holds."""
 
@@ -88,6 +91,7 @@ class Relay:
         self._read = 0
         self._last = 0
         self._proven_at = 0.0
+        self._trim_at = 0.0
         self._in_flight: deque[tuple[asyncio.Future[Msg], int, int]] = deque()
         self.published = 0
         self.rewinds = 0
@@ -206,6 +210,9 @@ class Relay:
             if batch.messages:
                 await self._publish(connection, batch.messages)
             self._read = batch.position
+            if self._clock.monotonic() >= self._trim_at:
+                self._trim_at = self._clock.monotonic() + TRIM_SECONDS
+                await self._stream.trim(connection)
             while self._in_flight and (
                 batch.is_last or len(self._in_flight) >= WINDOWS_IN_FLIGHT_MAX
             ):

@@ -20,10 +20,10 @@ START_SECONDS_MAX: Final = 20.0
 ANSWER_SECONDS_MAX: Final = 3.0
 """How long anything else waits for it."""
 
-TRY_AGAIN_SECONDS: Final = 0.05
+TRY_AGAIN_SECONDS: Final = 0.01
 """The pause before it is asked again; it doubles."""
 
-TRY_AGAIN_SECONDS_MAX: Final = 0.5
+TRY_AGAIN_SECONDS_MAX: Final = 0.25
 """The longest such pause."""
 
 EXPECTED_SECONDS: Final = 0.1

@@ -14,7 +14,11 @@ STREAM_MESSAGES_MAX: Final = 1_000_000
 """How many events a stream keeps; the oldest go first."""
 
 STREAM_BYTES_MAX: Final = 1024 * 1024 * 1024
-"""How much a stream keeps."""
+"""
+How much a stream keeps, looked at every ten seconds.
+
+Not told to the server, which would set as much aside for every stream, used or not.
+"""
 
 STREAM_SECONDS_MAX: Final = 7 * 24 * 60 * 60
 """How long a stream keeps an event."""
@@ -28,7 +32,6 @@ _NANOSECONDS = 1_000_000_000
 _NO_STREAM = 10059
 _NAME_IN_USE = 10058
 _NO_MESSAGE = 10037
-_PROMISED = {"storage", "retention", "discard"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,9 +95,17 @@ class Stream:
         try:
             await connection.ask_server(f"STREAM.CREATE.{self.name}", **config)
         except Refused as refused:
-            if refused.code != _NAME_IN_USE:
+            if refused.code == _NAME_IN_USE:
+                await self._adapt(connection, config)
+            else:
                 raise
-            await self._adapt(connection, config)
+
+    async def trim(self, connection: Connection) -> None:
+        """Forget the oldest tenth if the stream takes more than it may."""
+        state = (await connection.ask_server(f"STREAM.INFO.{self.name}"))["state"]
+        if state["bytes"] > STREAM_BYTES_MAX:
+            keep = max(state["messages"] * 9 // 10, 1)
+            await connection.ask_server(f"STREAM.PURGE.{self.name}", keep=keep)
 
     async def delete(self, connection: Connection) -> None:
         """Delete the stream with all that it holds."""
@@ -167,7 +178,7 @@ class Stream:
             "retention": "limits",
             "discard": "old",
             "max_msgs": STREAM_MESSAGES_MAX,
-            "max_bytes": STREAM_BYTES_MAX,
+            "max_bytes": -1,
             "max_age": STREAM_SECONDS_MAX * _NANOSECONDS,
             "max_msg_size": MESSAGE_BYTES_MAX + HEADER_BYTES_MAX,
             "duplicate_window": DUPLICATE_SECONDS * _NANOSECONDS,
