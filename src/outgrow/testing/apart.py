@@ -11,6 +11,7 @@ import msgspec
 
 from outgrow.clock import ManualClock
 from outgrow.context import new_id
+from outgrow.errors import ControlError
 from outgrow.process import Apart, Directory, Options, Seat, start_application
 from outgrow.process.control import ask, ask_async
 from outgrow.testing.hosts import HostProcess, Hosts, NatsProcess
@@ -18,6 +19,7 @@ from outgrow.testing.world import World
 from outgrow.topology import Address, Placement, Plan, Topology, read_topology
 
 SETTLE_SECONDS_MAX = 30.0
+DEATH_SECONDS_MAX = 2.0
 
 
 class _SharedClock(ManualClock):
@@ -83,7 +85,7 @@ class ApartWorld(World):
         async with asyncio.TaskGroup() as tasks:
             for host in self._hosts.values():
                 if host.is_alive:
-                    tasks.create_task(ask_async(host.control, "end"))
+                    tasks.create_task(_end(host))
         self._shared_clock.hosts = []
 
     async def settle(self) -> None:
@@ -173,6 +175,21 @@ class ApartWorld(World):
             gateway=None,
             seats=seats,
         )
+
+
+async def _end(host: HostProcess) -> None:
+    """End the application in *host*, which may die of a crash point that waits at its end."""
+    try:
+        await ask_async(host.control, "end")
+    except ControlError:
+        try:
+            async with asyncio.timeout(DEATH_SECONDS_MAX):
+                await host.died()
+        except TimeoutError:
+            pass
+        else:
+            return
+        raise
 
 
 def one_each(plan: Plan) -> Topology:

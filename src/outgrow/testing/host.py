@@ -93,10 +93,12 @@ class Host:
         return {}
 
     def _tell(self, play: _Play, error: Exception) -> None:
-        waited_for = play.has_ended if play.has_begun.done() else play.has_begun
-        waited_for.set_exception(error)
-        if waited_for is play.has_ended:
-            waited_for.exception()  # Nobody may have asked for the end.
+        if play.has_begun.done():
+            play.has_ended.set_exception(error)
+            play.has_ended.exception()  # Nobody may ask for the end.
+        else:
+            play.has_begun.set_exception(error)
+            play.has_ended.set_result(None)
 
 
 @contextlib.asynccontextmanager
