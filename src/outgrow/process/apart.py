@@ -123,4 +123,4 @@ class Apart:
         try:
             yield
         finally:
-            await server.drain(self._grace_seconds)
+            await server.drain(min(self._grace_seconds, hosted.seconds_left()))

@@ -17,7 +17,7 @@ from outgrow.contracts import ContractModel, is_contract
 from outgrow.errors import ServiceUnreachable, StoreRefused
 from outgrow.journal import Carried, Delivery, Inbox, KnownConsumer, Overview
 from outgrow.process.loading import load_contracts, load_services
-from outgrow.process.options import Hosted, Options
+from outgrow.process.options import DRAIN_SECONDS_MAX, Hosted, Options
 from outgrow.process.stores import open_service_store
 from outgrow.process.wiring import Clients, build_service, fill_all_settings
 from outgrow.store import Store
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 STATE_FOLDER = ".outgrow"
-DRAIN_SECONDS_MAX = 10.0
 OPEN_SECONDS_MAX = 30.0
 
 logger = logging.getLogger("outgrow.process")
@@ -72,6 +71,7 @@ class Application:
             known=self.known,
             reception=self._reception,
             clock=self.clock,
+            seconds_left=self.seconds_left,
         )
         self._clients = Clients(self.known, self.clock)
         self._methods = {m.full_name: m for model in self.known for m in model.methods.values()}
@@ -166,6 +166,12 @@ class Application:
         crash.at("application.draining")
         self._waiting["application"] = "it is stopping"
         self._hosted.patience.end()
+
+    def seconds_left(self) -> float:
+        """How long what is under way may still take; all the time there is, before the end."""
+        if self._end_by is None:
+            return DRAIN_SECONDS_MAX
+        return max(0.0, self._end_by - asyncio.get_running_loop().time())
 
     @asynccontextmanager
     async def run(self) -> AsyncIterator[None]:

@@ -13,6 +13,9 @@ from outgrow.contracts import ContractModel
 from outgrow.journal import BrokerMaker, Source
 from outgrow.journal import in_process as in_process_broker
 
+DRAIN_SECONDS_MAX = 10.0
+"""How long what is under way may take at the end, in all."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hosted:
@@ -26,6 +29,7 @@ class Hosted:
         reception: What lets calls in.
         clock: The application's clock.
         patience: How long processes that are not there are waited for.
+        seconds_left: Tells how long what is under way may still take at the end.
     """
 
     application: str
@@ -34,6 +38,7 @@ class Hosted:
     reception: Reception
     clock: Clock
     patience: Patience = field(default_factory=Patience)
+    seconds_left: Callable[[], float] = lambda: DRAIN_SECONDS_MAX
 
 
 TransportMaker = Callable[[Hosted], AbstractAsyncContextManager[Transport]]

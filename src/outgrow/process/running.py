@@ -20,10 +20,9 @@ from outgrow.process.application import STATE_FOLDER, Application
 from outgrow.process.control import ControlChannel, control_verbs
 from outgrow.process.directory import directory_path, read_directory
 from outgrow.process.inherited import ANSWER, LOADED, OPEN, READY, SERVING, Inherited
-from outgrow.process.options import Options
+from outgrow.process.options import DRAIN_SECONDS_MAX, Options
 from outgrow.topology import Address, Plan
 
-DRAIN_SECONDS_MAX = 10.0
 LINGER_SECONDS = 1.0
 END_SECONDS_MAX = 1.0
 SOCKET_PATH_BYTES_MAX = 107
@@ -220,7 +219,7 @@ async def _edge(application: Application, inherited: Inherited | None) -> AsyncI
     finally:
         # What takes the place of this process answers at the same address in a moment.
         linger_seconds = 0.0 if inherited is None else LINGER_SECONDS
-        cut = await listener.drain(DRAIN_SECONDS_MAX, linger_seconds=linger_seconds)
+        cut = await listener.drain(application.seconds_left(), linger_seconds=linger_seconds)
         if cut:
             logger.warning("%d requests were cut off", cut)
 

@@ -188,7 +188,18 @@ def fetch(url: str, path: str, body: Any = None) -> Any:
     headers = {"content-type": "application/json"}
     request = urllib.request.Request(url + path, data, headers)
     with urllib.request.urlopen(request, timeout=WAIT_SECONDS) as answer:
-        return json.loads(answer.read())
+        return json.loads(answer.read() or b"null")
+
+
+def wait_until(look: Callable[[], Any], wanted: Any) -> Any:
+    """What *look* sees once it is *wanted*, or at last."""
+    seen = look()
+    for _ in range(int(WAIT_SECONDS / TICK_SECONDS)):
+        if seen == wanted:
+            break
+        threading.Event().wait(TICK_SECONDS)
+        seen = look()
+    return seen
 
 
 def is_gone(pid: int) -> bool:

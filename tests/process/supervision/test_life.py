@@ -8,15 +8,25 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
+from outgrow.clock import SystemClock
 from outgrow.process import directory_path, read_directory
 from tests.process.supervision.conftest import Start
-from tests.process.supervision.program import TOPOLOGY, Program, fetch, is_gone, kill, wait_gone
+from tests.process.supervision.program import (
+    TOPOLOGY,
+    Program,
+    fetch,
+    is_gone,
+    kill,
+    wait_gone,
+    wait_until,
+)
 
 SHOP = Path(__file__).parents[3] / "examples" / "shop"
 
@@ -75,11 +85,16 @@ def test_the_shop_runs_divided_and_its_events_arrive(
 ) -> None:
     folder = tmp_path_factory.mktemp("s")
     with Program(SHOP, "--state", str(folder), "--http", "127.0.0.1:0", state=folder) as running:
-        running.wait_ready()
-        body = {"name": "Ada"}
-        user = fetch(running.url(), "/users", body)
+        url = running.wait_ready().url()
+        delivery = {"item_id": "tea", "quantity": 3, "price_cents": 500}
+        fetch(url, "/stock/deliveries", {"deliveries": [delivery]})
+        user = fetch(url, "/users", {"name": "Ada"})["user_id"]
+        body = {"user_id": user, "lines": [{"item_id": "tea", "quantity": 2}]}
+        order = fetch(url, "/orders", body)["order_id"]
 
-        assert fetch(running.url(), f"/users/{user['user_id']}")["name"] == "Ada"
+        status = wait_until(lambda: fetch(url, f"/orders/{order}")["status"], "confirmed")
+
+        assert status == "confirmed"  # front told back, which told payments, which told front
         assert running.stop() == 0
 
 
@@ -129,23 +144,43 @@ def test_one_process_is_listed_too(folder: Path) -> None:
     assert told["http"].startswith("http://127.0.0.1:")
 
 
-def test_a_second_signal_does_not_wait(start: Start, folder: Path) -> None:
+@pytest.fixture
+def stuck(start: Start, folder: Path) -> Iterator[Program]:
+    """A topology with a request under way that does not end."""
     text = (folder / "counts.py").read_text()
     waiting = 'print("waiting", flush=True)\n        await asyncio.Event().wait()'
     text = text.replace("async with self.store", f"{waiting}\n        async with self.store")
+    text = text.replace(
+        '{name}")\n    async def get', '{name}", deadline="60s")\n    async def get'
+    )
     (folder / "counts.py").write_text(f"import asyncio\n{text}")
     running = start().wait_ready()
-    pids = [process["pid"] for process in running.processes().values()]
     with socket.create_connection(("127.0.0.1", int(running.url().rpartition(":")[2]))) as client:
         client.sendall(b"GET /counts/a HTTP/1.1\r\nhost: x\r\n\r\n")
         running.wait_line("waiting", "back")
-        running.signal(signal.SIGINT)
-        running.wait_line("draining", "front")
+        yield running
 
-        running.signal(signal.SIGINT)
 
-        assert running.end() == 130
+def test_a_second_signal_does_not_wait(stuck: Program) -> None:
+    pids = [process["pid"] for process in stuck.processes().values()]
+    stuck.signal(signal.SIGINT)
+    stuck.wait_line("draining", "front")
+
+    stuck.signal(signal.SIGINT)
+
+    assert stuck.end() == 130
     assert wait_gone(pids, 2.0) == []
+
+
+@pytest.mark.long
+def test_what_is_stuck_is_cut_off_after_ten_seconds_in_all(stuck: Program) -> None:
+    clock = SystemClock()
+    began = clock.monotonic()
+
+    assert stuck.stop() == 0
+
+    assert 9.5 < clock.monotonic() - began < 14.0
+    assert "1 requests were cut off" in stuck.messages("front")
 
 
 def test_what_was_killed_comes_back_and_answers(start: Start) -> None:

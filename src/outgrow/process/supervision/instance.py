@@ -28,7 +28,7 @@ from outgrow.process.leash import leashed
 from outgrow.process.supervision.merging import LogPipe, Merged
 
 LAST_WORDS_SECONDS = 1.0
-STOP_SECONDS_MAX = 25.0
+STOP_SECONDS_MAX = 15.0
 STEPS = (LOADED, SERVING, READY)
 
 logger = logging.getLogger("outgrow.process")
