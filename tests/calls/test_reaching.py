@@ -60,8 +60,8 @@ def context(deadline=math.inf, **fields):
     )
 
 
-def retrying(*endings, seconds_max=5.0, clock=None):
-    script, patience = Script(*endings), Patience(seconds_max)
+def retrying(*endings, seconds_max=5.0, stopping_seconds_max=1.0, clock=None):
+    script, patience = Script(*endings), Patience(seconds_max, stopping_seconds_max)
     return script, patience, Retrying(script, clock or SystemClock(), patience)
 
 
@@ -178,8 +178,8 @@ async def test_each_attempt_is_the_same_call_under_a_span_of_its_own():
         assert (other.watch, other.ordinals, other.unanswered) == (None, None, None)
 
 
-async def test_a_process_that_stops_waits_for_nobody():
-    script, patience, transport = retrying(AWAY)
+async def test_a_process_that_stops_waits_for_a_moment_only():
+    script, patience, transport = retrying(AWAY, stopping_seconds_max=0.3)
     loop = asyncio.get_running_loop()
     echo = transport.bind(METHODS["echo"])
 
@@ -190,20 +190,36 @@ async def test_a_process_that_stops_waits_for_nobody():
     async with asyncio.TaskGroup() as group:
         for _ in range(8):
             group.create_task(call())
-        await script.wait_attempts(60)  # By now they wait for a second and more.
-        patience.end()
-        ended = loop.time()
+        await script.wait_attempts(24)
+        patience.stop()
+        stopped = loop.time()
     await call()
 
-    assert loop.time() - ended < 0.4
+    assert loop.time() - stopped < 1.0
     assert patience.given_up == 9
 
 
-async def test_a_process_that_stops_still_calls_those_that_are_there():
-    _, patience, transport = retrying("reply")
-    patience.end()
+async def test_what_waits_when_a_process_begins_to_stop_is_tried_at_once():
+    script, patience, transport = retrying(AWAY)
+    loop = asyncio.get_running_loop()
 
-    assert await transport.bind(METHODS["echo"])(context()) == "reply"
+    async with asyncio.TaskGroup() as group:
+        call = group.create_task(transport.bind(METHODS["forget"])(context()))
+        await script.wait_attempts(8)
+        # It would wait for half a second now, more or less; the other process is there by now.
+        script.endings = ["reply"]
+        patience.stop()
+        stopped = loop.time()
+
+    assert call.result() == "reply"
+    assert loop.time() - stopped < 0.2
+
+
+async def test_a_process_that_stops_still_waits_for_one_that_starts():
+    _, patience, transport = retrying(AWAY, AWAY, "reply")
+    patience.stop()
+
+    assert await transport.bind(METHODS["forget"])(context()) == "reply"
 
 
 async def test_a_caller_that_gives_up_ends_the_attempts():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import math
 import random
 from collections.abc import Callable
 from typing import Any, Final
@@ -15,6 +17,9 @@ from outgrow.errors import CallError, ServiceUnreachable
 
 RETRY_SECONDS_MAX: Final = 5.0
 """How long a call is tried again, if its deadline allows; a process starts again in less."""
+
+STOPPING_SECONDS_MAX: Final = 1.0
+"""The same in a process that has begun to stop; longer than a connection takes to be made again."""
 
 PAUSE_SECONDS: Final = 0.02
 """The bound of the first pause between attempts; it doubles after each."""
@@ -63,33 +68,50 @@ class Patience:
 
     Args:
         seconds_max: The longest time from the first failure of a call until it is given up.
+        stopping_seconds_max: The longest such time after this process has begun to stop.
     """
 
-    def __init__(self, seconds_max: float = RETRY_SECONDS_MAX) -> None:
-        self.seconds_max = seconds_max
+    def __init__(
+        self,
+        seconds_max: float = RETRY_SECONDS_MAX,
+        stopping_seconds_max: float = STOPPING_SECONDS_MAX,
+    ) -> None:
         self.retried = 0
         self.given_up = 0
-        self._ended = asyncio.Event()
+        self._seconds_max = seconds_max
+        self._stopping_seconds_max = stopping_seconds_max
+        self._stopping = asyncio.Event()
+        self._stops_at = math.inf
 
-    def end(self) -> None:
-        """Wait for nobody any more: this process stops, and the others may be gone for good."""
-        self._ended.set()
+    def stop(self) -> None:
+        """
+        Wait for the others for a moment only: this process stops, and they may be gone for good.
 
-    async def pause(self, seconds: float) -> bool:
-        """Wait for *seconds* of the machine's time; false, and at once, when patience has ended."""
-        try:
+        The moment is for those that start again just now: what waits for them is under way, and
+        does not fail because this process stops.
+        """
+        if not self._stopping.is_set():
+            now = asyncio.get_running_loop().time()
+            self._stops_at = now + self._stopping_seconds_max
+            self._stopping.set()
+
+    def give_up_at(self, failed_at: float) -> float:
+        """When a call is given up that failed first at *failed_at*, by the loop's time."""
+        return min(failed_at + self._seconds_max, self._stops_at)
+
+    async def pause(self, seconds: float) -> None:
+        """Wait for *seconds* of the machine's time, or until this process begins to stop."""
+        stopping = asyncio.Event() if self._stopping.is_set() else self._stopping
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._ended.wait()
-        except TimeoutError:
-            return True
-        return False
+                await stopping.wait()
 
     def statistics(self) -> dict[str, float]:
         """What was counted since the start, and the limit."""
         return {
             "retried": self.retried,
             "given_up": self.given_up,
-            "retry_seconds_max": self.seconds_max,
+            "retry_seconds_max": self._seconds_max,
         }
 
 
@@ -137,16 +159,15 @@ class Retrying:
     ) -> Any:
         """The outcome of the attempts after the first, which met *unreachable*."""
         loop, bound = asyncio.get_running_loop(), PAUSE_SECONDS
-        give_up_at = loop.time() + self._patience.seconds_max
+        failed_at = loop.time()
         may_have_run = unreachable.may_have_run
         while not may_have_run or method.repeat != "unsafe":
             seconds = random.uniform(0, bound)  # noqa: S311 - no secret
             bound = min(bound * 2, PAUSE_SECONDS_MAX)
             is_late = self._clock.monotonic() + seconds >= context.deadline
-            if is_late or loop.time() + seconds >= give_up_at:
+            if is_late or loop.time() + seconds >= self._patience.give_up_at(failed_at):
                 break
-            if not await self._patience.pause(seconds):
-                break
+            await self._patience.pause(seconds)
             self._patience.retried += 1
             try:
                 return await invoke(context.again(), *arguments)

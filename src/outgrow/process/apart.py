@@ -88,7 +88,7 @@ class Apart:
         try:
             yield routed
         finally:
-            hosted.patience.end()
+            hosted.patience.stop()
             await routed.close()
 
     def _nowhere(self, hosted: Hosted) -> list[Finding]:

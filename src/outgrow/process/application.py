@@ -165,7 +165,7 @@ class Application:
             self._end_by = asyncio.get_running_loop().time() + DRAIN_SECONDS_MAX
         crash.at("application.draining")
         self._waiting["application"] = "it is stopping"
-        self._hosted.patience.end()
+        self._hosted.patience.stop()
 
     def seconds_left(self) -> float:
         """How long what is under way may still take; all the time there is, before the end."""
