@@ -81,6 +81,7 @@ class Instance:
         self.status = 0
         self._process: asyncio.subprocess.Process | None = None
         self._channel: socket.socket | None = None
+        self._asked: signal.Signals | None = None
 
     async def run(self) -> None:
         """Start it, and hear from it until it ends."""
@@ -90,6 +91,8 @@ class Instance:
             self._channel = ours
             try:
                 pipe = await self._start(theirs)
+                if pipe is None:
+                    return
                 async with asyncio.TaskGroup() as tasks:
                     hearing = tasks.create_task(self._hear(ours))
                     await self._wait_process()
@@ -118,8 +121,8 @@ class Instance:
         return self._has_ended.is_set()
 
     def has_reached(self, step: str) -> bool:
-        """Whether it has come as far as *step*, and not ended."""
-        return step in self._reached and not self._has_ended.is_set()
+        """Whether it has come as far as *step*; it may have ended since."""
+        return step in self._reached
 
     def say(self, word: bytes) -> None:
         """Tell it *word*; it may have ended."""
@@ -128,7 +131,8 @@ class Instance:
                 self._channel.send(word)
 
     def send_signal(self, number: signal.Signals) -> None:
-        """Send it a signal, if it is still there."""
+        """Send it a signal that ends it, if it is still there, or as soon as it is."""
+        self._asked = number
         if self._process is not None and not self._has_ended.is_set():
             with contextlib.suppress(ProcessLookupError):
                 self._process.send_signal(number)
@@ -150,7 +154,8 @@ class Instance:
             await self.wait_ended()
             return False
 
-    async def _start(self, theirs: socket.socket) -> LogPipe:
+    async def _start(self, theirs: socket.socket) -> LogPipe | None:
+        """Start it; None if the system does not let it."""
         recipe = self._recipe
         pipe, writing = await LogPipe.open(recipe.name, self._merged)
         passed = [recipe.lock]
@@ -174,10 +179,16 @@ class Instance:
                 env=environment,
                 start_new_session=True,  # Ctrl-C is for the supervisor, which tells the others.
             )
+        except OSError as error:
+            logger.error("process %s could not be started: %s", recipe.name, error)  # noqa: TRY400
+            self.status = 1
+            return None
         finally:
             os.close(writing)
             theirs.close()
         self.pid = self._process.pid
+        if self._asked is not None:
+            self._process.send_signal(self._asked)
         return pipe
 
     async def _wait_process(self) -> None:

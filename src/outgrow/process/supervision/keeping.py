@@ -47,7 +47,8 @@ class Keeper:
     @property
     def is_ready(self) -> bool:
         """Whether it takes requests now."""
-        return self.instance is not None and self.instance.has_reached(READY)
+        instance = self.instance
+        return instance is not None and instance.has_reached(READY) and not instance.has_ended
 
     @property
     def since(self) -> datetime | None:
@@ -75,7 +76,8 @@ class Keeper:
                 return
             if self._clock.monotonic() - lived_from >= GOOD_LIFE_SECONDS:
                 pause = PAUSE_SECONDS
-            if self._successor is None and status != 0:
+            was_asked = status == 0 and self.instance.has_reached(READY)
+            if self._successor is None and not was_asked:
                 self._tell_end(status, pause)
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(pause):

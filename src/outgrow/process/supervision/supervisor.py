@@ -31,6 +31,9 @@ from outgrow.topology import Plan, Topology
 OTHERS_SECONDS = 1.0
 """How long the others may take to say what is wrong with them, once one could not start."""
 
+START_SECONDS_WARNED = 10.0
+"""After which the log says what a start waits for."""
+
 logger = logging.getLogger("outgrow.process")
 
 
@@ -135,13 +138,13 @@ class Supervisor:
             self.keepers = {r.name: Keeper(r, merged, self._clock, tasks) for r in recipes}
             self._told.keepers = self.keepers.values()
             seats.directory(self._plan, self.topology, url).write(directory)
-            try:
-                async with self._control():
+            async with self._control():
+                try:
                     error = await self._work(tasks, url)
-            finally:
-                in_order = await self._stop()
-                directory.unlink(missing_ok=True)
-                remove_sockets(self.topology, self._state)
+                finally:
+                    in_order = await self._stop()
+                    directory.unlink(missing_ok=True)
+                    remove_sockets(self.topology, self._state)
         if error is not None:
             raise error
         logger.info("stopped")
@@ -157,6 +160,8 @@ class Supervisor:
         async with self._renewing:
             done = {}
             for each in [name] if name is not None else self.topology.processes:
+                if self._told.to_end.is_set():
+                    break
                 logger.info("process %s is renewed", each)
                 done[each] = await self.keepers[each].renew()
             return done
@@ -270,12 +275,15 @@ async def _wait_all(instances: dict[str, Instance], step: str) -> dict[str, Inst
         pending = set(waiting)
         failed: dict[str, Instance] = {}
         while pending:
-            seconds = OTHERS_SECONDS if failed and step != LOADED else None
+            seconds = OTHERS_SECONDS if failed and step != LOADED else START_SECONDS_WARNED
             done, pending = await asyncio.wait(
                 pending, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
             )
-            if not done:
+            if not done and failed:
                 break
+            if not done:
+                names = ", ".join(sorted(waiting[task] for task in pending))
+                logger.warning("still waiting until these are %s: %s", step, names)
             failed |= {
                 waiting[task]: instances[waiting[task]] for task in done if not task.result()
             }
