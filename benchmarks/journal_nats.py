@@ -174,7 +174,7 @@ class _Bare:
         """Events per second that are published and acknowledged."""
         started = perf_counter()
         for _ in range(EVENTS):
-            await self._stream.publish_async("bare.1.Counted", self._payload)
+            _ = await self._stream.publish_async("bare.1.Counted", self._payload)
         await self._stream.publish_async_completed()
         return EVENTS / (perf_counter() - started)
 

@@ -49,6 +49,7 @@ class NatsServer:
         self._file = folder / "nats.conf"
         self._log = folder / "nats.log"
         self._options = options
+        self.has_jetstream = True
         self._process: subprocess.Popen[bytes] | None = None
 
     async def start(self) -> None:
@@ -59,11 +60,8 @@ class NatsServer:
     def begin(self) -> None:
         """Start it, and wait for nothing."""
         self.storage.mkdir(parents=True, exist_ok=True)
-        self._file.write_text(
-            f'listen: "127.0.0.1:{self.port}"\n'
-            f'jetstream: {{store_dir: "{self.storage}", max_file_store: 1TB}}\n'
-            f"{self._options}\n"
-        )
+        jetstream = f'jetstream: {{store_dir: "{self.storage}"}}' if self.has_jetstream else ""
+        self._file.write_text(f'listen: "127.0.0.1:{self.port}"\n{jetstream}\n{self._options}\n')
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 leashed(str(BINARY), "-c", str(self._file)),

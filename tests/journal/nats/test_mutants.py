@@ -10,14 +10,14 @@ import pytest
 from outgrow.journal.consumers.consumer import Consumer
 from outgrow.journal.consumers.subscription import Subscription
 from outgrow.journal.nats import relay as relay_room
-from outgrow.journal.nats.relay import Relay
+from outgrow.journal.nats.relay import VERIFY_SECONDS, Relay
 from tests.journal.nats import test_faults
 from tests.journal.nats.conftest import Open
 from tests.journal.nats.parts import Differ, wait_until
 from tests.journal.nats.server import NatsServer
 
-ENOUGH_SECONDS = 3.0
-"""Well above what the right code needs; the verification is 2 s at most."""
+ENOUGH_SECONDS = 1.5
+"""Well above what the right code needs."""
 
 
 async def killed_in_its_first_handler(
@@ -84,7 +84,7 @@ async def test_a_relay_that_does_not_rewind_is_missed(
     monkeypatch.setattr(Relay, "_place", from_memory)
     async for post in test_faults.lose_the_tail(server, writing, listening, tmp_path / "copy"):
         with pytest.raises(Differ):
-            await post.wait_texts(test_faults.placed(range(50)), ENOUGH_SECONDS)
+            await post.wait_texts(test_faults.placed(range(50)), VERIFY_SECONDS + ENOUGH_SECONDS)
 
 
 async def test_an_id_that_is_used_again_after_a_lost_acknowledgement_is_missed(

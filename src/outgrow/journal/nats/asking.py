@@ -28,6 +28,9 @@ from outgrow.journal.reading import Journal
 ANSWERED_EVENTS_MAX: Final = 256
 """How many events of its journal a process gives in one answer."""
 
+ASK_SECONDS_MAX: Final = 2.0
+"""How long an answer may take; the process that was asked may have died meanwhile."""
+
 ANSWER_SLACK_BYTES: Final = 4096
 
 _log = logging.getLogger("outgrow.journal.nats")
@@ -133,7 +136,7 @@ async def ask_end(connection: Connection, stream: Stream) -> int:
 
 
 async def _ask(connection: Connection, stream: Stream, question: Question) -> Answer:
-    message = await connection.request(stream.ask_subject, encode(question))
+    message = await connection.request(stream.ask_subject, encode(question), ASK_SECONDS_MAX)
     answer = decode_answer(message.data)
     if answer.error:
         raise NoAnswer(f"{stream.ask_subject}: {answer.error}")

@@ -17,6 +17,9 @@ from outgrow.journal.nats.wire import MESSAGE_BYTES_MAX
 PAUSE_SECONDS: Final = 0.02
 """The pause after the first trial to connect that failed; it doubles."""
 
+TRIALS_IN_SILENCE: Final = 3
+"""How many trials may fail before the log says so: a server that is started again needs a few."""
+
 PAUSE_SECONDS_MAX: Final = 0.5
 """The longest pause between trials to connect."""
 
@@ -62,7 +65,7 @@ class Line:
 
     async def run(self) -> None:
         """Connect, again and again, until cancelled."""
-        pause = PAUSE_SECONDS
+        pause, failed = PAUSE_SECONDS, 0
         while True:
             self._ended.clear()
             connection = Connection(self._ended.set)
@@ -70,7 +73,9 @@ class Line:
                 await connection.open(self._url, self._name)
                 await _check(connection)
             except (OSError, Error, TimeoutError, Lost, NoAnswer, Refused) as error:
-                self._say(str(error) or type(error).__name__)
+                failed += 1
+                if failed > TRIALS_IN_SILENCE:
+                    self._say(str(error) or type(error).__name__)
                 await connection.close()
                 await self.clock.sleep(pause)
                 pause = min(pause * 2, PAUSE_SECONDS_MAX)
@@ -78,14 +83,13 @@ class Line:
             except BaseException:
                 await connection.close()
                 raise
-            pause = PAUSE_SECONDS
+            pause, failed = PAUSE_SECONDS, 0
             try:
                 self._made(connection)
                 await self._until_lost(connection)
             finally:
                 self._lost()
                 await connection.close()
-            self._say("the connection was lost")
 
     async def _until_lost(self, connection: Connection) -> None:
         while not connection.is_lost:
