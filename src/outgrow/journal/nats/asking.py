@@ -7,6 +7,7 @@ import logging
 from collections.abc import Collection
 from typing import Final
 
+import msgspec
 from nats.aio.msg import Msg
 
 from outgrow import crash
@@ -21,6 +22,7 @@ from outgrow.journal.nats.wire import (
     Wire,
     decode_answer,
     decode_question,
+    decode_wire,
     encode,
 )
 from outgrow.journal.reading import Journal
@@ -30,6 +32,9 @@ ANSWERED_EVENTS_MAX: Final = 256
 
 ASK_SECONDS_MAX: Final = 2.0
 """How long an answer may take; the process that was asked may have died meanwhile."""
+
+ANSWER_BYTES_MAX: Final = 1024 * 1024
+"""How large such an answer may be, if the server takes so much; one event it has always."""
 
 ANSWER_SLACK_BYTES: Final = 4096
 
@@ -97,17 +102,21 @@ class Answering:
         types = self._types.intersection(question.types)
         limit = min(question.limit, ANSWERED_EVENTS_MAX)
         batch = await self._journal.events(question.after, types, limit)
-        return _within(batch, bytes_max - ANSWER_SLACK_BYTES)
+        return _within(batch, min(ANSWER_BYTES_MAX, bytes_max - ANSWER_SLACK_BYTES))
 
 
 def _within(batch: Batch, bytes_max: int) -> bytes:
-    """*batch* as an answer of at most *bytes_max*: all of it, or its beginning."""
-    wires = [Wire.of(message, 0) for message in batch.messages]
-    payload = encode(Answer(batch.position, batch.is_last, wires))
-    while len(payload) > bytes_max and len(wires) > 1:
-        wires = wires[: len(wires) // 2]
-        payload = encode(Answer(wires[-1].position, is_last=False, messages=wires))
-    return payload
+    """*batch* as an answer of about *bytes_max*: all of it, or its beginning, but one at least."""
+    wires: list[msgspec.Raw] = []
+    position, size = batch.position, 0
+    for message in batch.messages:
+        wire = encode(Wire.of(message, 0))
+        size += len(wire) + 1
+        if wires and size > bytes_max:
+            return encode(Answer(position, is_last=False, messages=wires))
+        wires.append(msgspec.Raw(wire))
+        position = message.position
+    return encode(Answer(batch.position, batch.is_last, wires))
 
 
 async def ask_events(
@@ -121,7 +130,8 @@ async def ask_events(
         NoAnswer: No process hosts the service now, or it could not answer.
     """
     answer = await _ask(connection, stream, Question(after, list(types), limit))
-    return Batch([wire.message for wire in answer.messages], answer.position, answer.is_last)
+    messages = [decode_wire(wire).message for wire in answer.messages]
+    return Batch(messages, answer.position, answer.is_last)
 
 
 async def ask_end(connection: Connection, stream: Stream) -> int:

@@ -103,12 +103,13 @@ class Answer(msgspec.Struct, frozen=True):
 
     Attributes:
         position: Up to where the journal was looked at, or its last event that may leave.
+        messages: Each of them a `Wire`.
         error: Why there is no answer; empty if there is one.
     """
 
     position: int = 0
     is_last: bool = False
-    messages: list[Wire] = []
+    messages: list[msgspec.Raw] = []
     error: str = ""
 
 
