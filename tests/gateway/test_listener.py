@@ -11,7 +11,7 @@ import pytest
 
 from outgrow.clock import SystemClock
 from outgrow.errors import ListenRefused
-from outgrow.gateway import Listener
+from outgrow.gateway import Listener, open_socket
 from tests.gateway.conftest import Kitchen, make_edge
 
 SETTING = "outgrow.toml, [gateway] http"
@@ -195,6 +195,41 @@ async def test_drain_finishes_what_has_begun_and_lets_nobody_in(kitchen: Kitchen
 
         assert await drained == 0
         assert (await request).status == 200
+
+
+async def test_drain_answers_for_a_moment_what_comes_on_open_connections(kitchen: Kitchen) -> None:
+    opened = open_socket("127.0.0.1:0", SETTING)
+    given = opened.dup()
+    listener = Listener(
+        make_edge(kitchen), "127.0.0.1:0", SystemClock(), setting=SETTING, opened=given
+    )
+    await listener.start()
+    used = Connection(*await asyncio.open_connection("127.0.0.1", listener.port))
+    idle = Connection(*await asyncio.open_connection("127.0.0.1", listener.port))
+    for connection in (used, idle):
+        assert (await connection.ask(GET % 1))[0] == 200
+    async with asyncio.TaskGroup() as group:
+        drained = group.create_task(listener.drain(5, linger_seconds=0.3))
+        await asyncio.wait([drained], timeout=0)
+        late = await asyncio.open_connection(*opened.getsockname())  # It waits, not refused.
+
+        used.writer.write(GET % 2)
+        head = await used.reader.readuntil(b"\r\n\r\n")
+
+        assert b"200" in head.split(b"\r\n")[0]
+        assert b"connection: close" in head.lower()
+        assert await used.reader.read()  # The body, and then the end.
+        assert await idle.reader.read() == b""
+        assert await drained == 0
+    follower = Listener(
+        make_edge(kitchen), "127.0.0.1:0", SystemClock(), setting=SETTING, opened=opened
+    )
+    await follower.start()
+    assert (await Connection(*late).ask(GET % 3))[0] == 200
+    await follower.drain(5)
+    for connection in (used, idle):
+        connection.writer.close()
+    late[1].close()
 
 
 async def test_drain_cuts_off_what_does_not_end_in_time(kitchen: Kitchen) -> None:
