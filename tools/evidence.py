@@ -33,7 +33,11 @@ class Run:
 def main() -> int:
     """Run, keep, and say whether all of it was good."""
     revision = _say("git", "describe", "--always", "--dirty", "--abbrev=12")
-    runs = [_test(version, python) for version, python in _pythons()]
+    pythons = _pythons()
+    runs = [
+        _test(version, python, f"{number}/{len(pythons)}")
+        for number, (version, python) in enumerate(pythons)
+    ]
     EVIDENCE.write_text(_page(revision, runs))
     for run in runs:
         print(f"Python {run.version}: status {run.status}, {run.seconds:.0f} s")
@@ -72,10 +76,14 @@ def _say(*command: str) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def _test(version: str, python: Path) -> Run:
+def _test(version: str, python: Path, share: str) -> Run:
+    """Run all tests; of those that are drawn by a seed, each Python runs its share."""
+    environment = os.environ | {"OUTGROW_SHARE": share}
     command = [python, "-m", "pytest", "-q", "-m", "long or not long", "--durations=10"]
     begin = time.perf_counter()
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as running:
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=environment
+    ) as running:
         assert running.stdout is not None
         lines = []
         for line in running.stdout:

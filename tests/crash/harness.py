@@ -6,14 +6,16 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from outgrow.process import leashed
 from tests.crash import invariants
 
+T = TypeVar("T")
 ROOT = Path(__file__).parents[2]
 LIFE_SECONDS_MAX = 40.0
 WORDS_SHOWN = 3_000
@@ -81,6 +83,16 @@ def seed() -> int:
     """What the sample of kills is drawn by: ``OUTGROW_SEED``, or another one each day."""
     given = os.environ.get("OUTGROW_SEED")
     return int(given) if given else date.today().toordinal()  # noqa: DTZ011 - any day does
+
+
+def shared(all_of_them: Sequence[T]) -> Sequence[T]:
+    """
+    Those that this run tries: all, or its share.
+
+    ``OUTGROW_SHARE=1/3`` is the second of three, so that runs on several Pythons divide the work.
+    """
+    number, _, count = os.environ.get("OUTGROW_SHARE", "0/1").partition("/")
+    return all_of_them[int(number) :: int(count)]
 
 
 def points(*, apart: bool = False) -> list[str]:

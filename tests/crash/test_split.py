@@ -15,7 +15,7 @@ import pytest
 from demo.purchases import deliveries, plan, read_purchases
 from demo.replay import Replay
 
-from tests.crash.harness import seed
+from tests.crash.harness import seed, shared
 from tests.crash.shop import Witness, free_port
 from tests.crash.split import PARTS, Split
 from tests.crash.test_shop import check
@@ -152,7 +152,7 @@ async def test_a_part_that_stood_still_for_30_seconds_goes_on(part: str, state: 
 
 @pytest.mark.long
 @pytest.mark.timeout(200)
-@pytest.mark.parametrize("number", range(50))
+@pytest.mark.parametrize("number", shared(range(50)))
 async def test_kills_of_any_parts_at_any_moment_are_not_in_the_sums(
     number: int, state: Path
 ) -> None:
