@@ -216,10 +216,15 @@ async def test_what_waits_when_a_process_begins_to_stop_is_tried_at_once():
 
 
 async def test_a_process_that_stops_still_waits_for_one_that_starts():
-    _, patience, transport = retrying(AWAY, AWAY, "reply")
+    script, patience, transport = retrying(AWAY)
     patience.stop()
 
+    def start():
+        script.endings = ["reply"]
+
+    asyncio.get_running_loop().call_later(0.25, start)
     assert await transport.bind(METHODS["forget"])(context()) == "reply"
+    assert len(script.contexts) < 50, "there are pauses all the same"
 
 
 async def test_a_caller_that_gives_up_ends_the_attempts():
