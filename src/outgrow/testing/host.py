@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 
+from outgrow import crash
 from outgrow.clock import ManualClock, SystemClock
 from outgrow.errors import ControlError
 from outgrow.gateway import Listener
@@ -57,6 +58,7 @@ class Host:
             else:
                 play.has_ended.set_result(None)
             finally:
+                crash.disarm()  # What waits for this application must not meet the next.
                 for verb in set(self.verbs) - {"begin", "end"}:
                     del self.verbs[verb]
 
