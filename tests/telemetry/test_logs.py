@@ -11,7 +11,7 @@ import pytest
 
 from outgrow.context import SYSTEM, Context, enter, leave
 from outgrow.contracts import Secret
-from outgrow.telemetry import JsonFormatter, TerminalFormatter
+from outgrow.telemetry import JsonFormatter, TerminalFormatter, configure_logs
 
 
 @pytest.fixture
@@ -79,3 +79,25 @@ def test_a_line_for_reading_is_one_line_with_what_belongs_to_it(lines, execution
     assert "order_id=o1" in text
     assert "token=***" in text
     assert "trace_id" not in text
+
+
+def test_a_line_tells_its_process_if_there_are_several(lines) -> None:
+    told = json.loads(write(lines, JsonFormatter("front")))
+
+    assert told["process"] == "front"
+
+
+def test_at_a_terminal_the_process_has_a_column(lines) -> None:
+    text = write(lines, TerminalFormatter(in_colour=False, process="front"))
+
+    assert "error    front      it failed" in text
+
+
+def test_who_knows_better_says_whether_it_is_a_terminal() -> None:
+    before = logging.root.handlers[:], logging.root.level
+    try:
+        configure_logs(io.StringIO(), is_terminal=True, process="front")
+
+        assert isinstance(logging.root.handlers[0].formatter, TerminalFormatter)
+    finally:
+        logging.root.handlers[:], logging.root.level = before

@@ -14,6 +14,15 @@ from tests.process.supervision.program import Program, write_application
 Start = Callable[..., Program]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Like an installed package, what is started is compiled once, whatever is set here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path_factory.getbasetemp() / "bytecode"))
+        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+        yield
+
+
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """A small application, in a folder whose path is short enough for Unix sockets."""
