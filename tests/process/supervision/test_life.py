@@ -252,5 +252,8 @@ def test_nothing_outlives_a_killed_supervisor_and_it_starts_again(start: Start) 
 
     assert wait_gone(pids, 2.0) == []
     again.wait_ready()
+    for pid in (again.pid(name) for name in ("nats", "front", "back")):
+        held = [fd.readlink() for fd in Path(f"/proc/{pid}/fd").iterdir()]
+        assert again.state.resolve() / "run" / "supervisor.lock" in held
     assert again.url() == f"http://127.0.0.1:{port}"
     assert again.stop() == 0
