@@ -199,14 +199,14 @@ async def _listen(folder: Path, url: str) -> None:
     chosen = options(folder / "hearing", "hearing", broker=nats_broker(url))
     async with start_application(plan(folder), chosen):
         while line := await lines.readline():
-            await _until(partial(_has_handled, folder, int(line)))
+            with closing(sqlite3.connect(folder / "hearing/store/hearing.sqlite3")) as rows:
+                await _until(partial(_has_handled, rows, int(line)))
             print("handled", flush=True)
 
 
-async def _has_handled(folder: Path, wanted: int) -> bool:
+async def _has_handled(rows: sqlite3.Connection, wanted: int) -> bool:
     """Whether so many effects are committed, as somebody else sees the file."""
-    with closing(sqlite3.connect(folder / "hearing" / "store" / "hearing.sqlite3")) as rows:
-        ((count,),) = rows.execute("select sum(count) from heard")
+    ((count,),) = rows.execute("select sum(count) from heard")
     return bool(count >= wanted)
 
 

@@ -12,6 +12,7 @@ from outgrow.journal import on
 from outgrow.journal.messages import Message
 from outgrow.journal.nats import relay as relay_room
 from outgrow.journal.nats import source as source_room
+from outgrow.journal.nats import streams
 from outgrow.journal.nats.window import Window
 from outgrow.store import Transaction
 from tests.journal.letters import LettersService
@@ -241,3 +242,35 @@ async def test_a_stream_is_given_the_limits_it_should_have(server: NatsServer, w
     assert info["config"]["max_msgs"] == 1_000_000
     assert info["config"]["max_age"] == 7 * 24 * 3600 * 10**9
     assert info["state"]["messages"] == 1
+
+
+async def test_a_stream_that_takes_too_much_forgets_its_beginning(
+    server: NatsServer, writing: Open, listening: Open, monkeypatch: pytest.MonkeyPatch
+):
+    async with writing() as shop:
+        await shop.place(map(str, range(100)))
+        await shop.wait_published()
+    monkeypatch.setattr(streams, "STREAM_BYTES_MAX", 1000)
+    async with writing() as shop:
+        await shop.wait_published()
+        connection = shop.broker._line.connection
+        await wait_until(lambda: first_is(shop, connection, 11))
+        async with listening(implementation=FromBeginning) as post:
+            await post.wait_texts(placed(range(100)))
+
+
+async def first_is(shop, connection, sequence):
+    return (await shop.relay._stream.held(connection)).first == sequence
+
+
+async def test_what_cannot_be_read_is_told_and_asked_for(
+    server: NatsServer, writing: Open, listening: Open, caplog: pytest.LogCaptureFixture
+):
+    async with writing() as shop, listening() as post:
+        await shop.place(["1"])
+        await post.wait_texts(placed(["1"]))
+        connection = shop.broker._line.connection
+        await connection.publish("shop.test.orders.1.OrderPlaced", b"by hand")
+        await wait_until(lambda: "could not be taken" in caplog.text)
+        await shop.place(["2"])
+        await post.wait_texts(placed(["1", "2"]))

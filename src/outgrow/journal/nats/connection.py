@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final
@@ -27,6 +28,8 @@ REQUEST_SECONDS_MAX: Final = 5.0
 
 PING_SECONDS: Final = 2
 """How often the server is asked for a sign of life; the second that is missing is a loss."""
+
+_log = logging.getLogger("outgrow.journal.nats")
 
 STATUS = "Status"
 NO_RESPONDERS = "503"
@@ -246,6 +249,8 @@ class Connection:
     async def _failed(self, error: Exception) -> None:
         if isinstance(error, OSError | UnexpectedEOF | StaleConnectionError):
             self.lose()
+        elif not isinstance(error, Error | TimeoutError):
+            _log.error("what came over NATS could not be taken", exc_info=error)
 
     async def _ended(self) -> None:
         self.lose()

@@ -84,7 +84,7 @@ class Feed:
         """A reader has come as far as *position*."""
         if position > self._furthest:
             self._furthest = position
-            if self._wanted == 0:
+            if self._wanted <= PULLED_MESSAGES // 2:
                 self._turned.set()
 
     async def wait_change(self, seconds: float) -> None:

@@ -6,6 +6,8 @@ import base64
 from dataclasses import dataclass
 from typing import Any, Final
 
+import msgspec
+
 from outgrow.journal.messages import Message
 from outgrow.journal.nats.connection import Connection, Refused
 from outgrow.journal.nats.wire import MESSAGE_BYTES_MAX, Wire, decode_wire
@@ -154,7 +156,10 @@ class Stream:
                 raise
             return None
         message = found["message"]
-        return message["seq"], decode_wire(base64.b64decode(message["data"]))
+        try:
+            return message["seq"], decode_wire(base64.b64decode(message["data"]))
+        except msgspec.DecodeError:
+            return None  # Somebody else published it; it is as good as not there.
 
     async def _adapt(self, connection: Connection, config: dict[str, Any]) -> None:
         info = await connection.ask_server(f"STREAM.INFO.{self.name}")
