@@ -160,6 +160,28 @@ async def test_what_waits_is_sent_after_a_restart(run_shop: Run):
         assert sorted(await shop.texts()) == ["one", "two"]
 
 
+@pytest.mark.parametrize("question", ["settle", "statistics"])
+async def test_a_service_that_sends_for_the_first_time_meanwhile_is_waited_for(
+    shop: Shop, monkeypatch, question: str
+):
+    end_of, has_sent = shop.delivery._end_of, False
+
+    async def send_meanwhile(service: str) -> int:
+        nonlocal has_sent
+        end = await end_of(service)
+        if not has_sent:
+            has_sent = True
+            await shop.stores["letters"].transact(lambda tx: tx.send(shop.orders.place, "o1"))
+            await shop.delivery._add_senders()
+        return end
+
+    monkeypatch.setattr(shop.delivery, "_end_of", send_meanwhile)
+    await getattr(shop.delivery, question)()
+    await shop.delivery.settle()
+
+    assert await shop.orders.count() == 1
+
+
 async def test_many_commands_are_all_sent(shop: Shop):
     texts = [f"{n:03}" for n in range(300)]
     await send(shop, *texts)

@@ -183,28 +183,28 @@ class Delivery:
         while True:
             self._moved.clear()
             await self._add_senders()
-            ends = {name: await self._end_of(name) for name in self._read()}
-            busy = [c for c in self._consumers if c.is_busy(ends[c.source])]
-            if not busy:
-                break
+            consumers = list(self._consumers)  # A sender may join them meanwhile.
+            ends = {name: await self._end_of(name) for name in {c.source for c in consumers}}
+            busy = [c for c in consumers if c.is_busy(ends[c.source])]
             for consumer in busy:
                 consumer.wake()
-            await self._moved.wait()
+            if busy:
+                await self._moved.wait()
+            elif len(consumers) == len(self._consumers):
+                break
         dues = [due for c in self._consumers if (due := c.next_due) is not None]
         return max(min(dues) - self._clock.monotonic(), 0.0) if dues else None
 
     async def statistics(self) -> list[ConsumerStatistics]:
         """How each consumer is doing."""
         ends: dict[str, int | None] = {}
-        for name in self._read():
+        consumers = list(self._consumers)  # As above.
+        for name in {consumer.source for consumer in consumers}:
             try:
                 ends[name] = await self._end_of(name)
             except BrokerUnreachable:
                 ends[name] = None
-        return [consumer.statistics(ends[consumer.source]) for consumer in self._consumers]
-
-    def _read(self) -> set[str]:
-        return {consumer.source for consumer in self._consumers}
+        return [consumer.statistics(ends[consumer.source]) for consumer in consumers]
 
     async def _end_of(self, service: str) -> int:
         post = self._posts.get(service)
