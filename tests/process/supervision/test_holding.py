@@ -30,7 +30,9 @@ async def test_what_a_killed_supervisor_has_left_is_waited_for(tmp_path: Path) -
         await asyncio.wait([waiting], timeout=0.1)
         assert not waiting.done()
 
-        await child.communicate()
+        assert child.stdin is not None
+        child.stdin.close()
+        await child.wait()
 
         with released(await waiting):
             assert (tmp_path / "run" / "supervisor.lock").read_text() == f"{os.getpid()}\n"
