@@ -201,8 +201,9 @@ async def test_a_frozen_server_is_waited_for(server: NatsServer, writing: Open, 
         await post.wait_texts(placed(range(600)))
 
 
-async def test_a_stream_that_an_operator_deletes_is_filled_again(
-    server: NatsServer, writing: Open, listening: Open
+@pytest.mark.parametrize("what", ["DELETE", "PURGE"])
+async def test_a_stream_that_an_operator_empties_is_filled_again(
+    server: NatsServer, writing: Open, listening: Open, what: str
 ):
     async with writing() as shop:
         async with listening() as post:
@@ -210,7 +211,7 @@ async def test_a_stream_that_an_operator_deletes_is_filled_again(
             await post.wait_texts(placed(range(1)))
         await shop.place(map(str, range(1, 50)))
         await shop.wait_published()
-        await shop.broker._line.connection.ask_server("STREAM.DELETE.shop-test-orders")
+        await shop.broker._line.connection.ask_server(f"STREAM.{what}.shop-test-orders")
         await wait_until(lambda: shop.relay.rewinds == 1)
         await shop.wait_published()
     async with listening() as post:

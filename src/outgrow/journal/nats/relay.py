@@ -259,7 +259,8 @@ class Relay:
 
     async def _verify(self, connection: Connection) -> None:
         """Ask the stream whether it still holds what was published."""
-        if await self._stream.proof(connection) != (self._epoch, self._sequence):
+        expected = (self._epoch, self._sequence, self._sequence > 0)
+        if await self._stream.proof(connection) != expected:
             raise OutOfStep("the stream changed")
         self._proven_at = self._clock.monotonic()
 

@@ -131,15 +131,16 @@ class Stream:
             last_sequence=last[0] if last else 0,
         )
 
-    async def proof(self, connection: Connection) -> tuple[str, int] | None:
-        """Epoch and last sequence of the stream: less than `held`, and cheaper."""
+    async def proof(self, connection: Connection) -> tuple[str, int, bool] | None:
+        """Epoch and last sequence of the stream, and whether it holds anything; None without it."""
         try:
             info = await connection.ask_server(f"STREAM.INFO.{self.name}")
         except Refused as refused:
             if refused.code != _NO_STREAM:
                 raise
             return None
-        return info["created"], info["state"]["last_seq"]
+        state = info["state"]
+        return info["created"], state["last_seq"], state["messages"] > 0
 
     async def message_at(self, connection: Connection, sequence: int) -> tuple[int, Wire] | None:
         """The first message at *sequence* or behind, and its sequence; None if there is none."""
