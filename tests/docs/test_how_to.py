@@ -14,11 +14,14 @@ from typing import Any
 
 import pytest
 
-from tests.docs.pages import ROOT, blocks
+from tests.docs.pages import ROOT, Command, blocks
 from tests.docs.shown import masked
 from tests.docs.terminal import Terminal
+from tests.journal.nats.server import NatsServer
 
 HOW_TO = ROOT / "docs" / "how-to"
+SPLIT = "[topology.split]"
+ATTEMPTS_MAX = 50
 
 
 @pytest.mark.timeout(120)
@@ -34,6 +37,26 @@ HOW_TO = ROOT / "docs" / "how-to"
 def test_a_page_does_what_it_shows(library: Terminal, page: str) -> None:
     for block in blocks(HOW_TO / f"{page}.md"):
         library.follow(block)
+
+
+@pytest.mark.timeout(120)
+def test_a_nats_of_ones_own_may_come_later(library: Terminal) -> None:
+    library.type(Command(place="here:1", text="outgrow run --open", shown=()))  # Handlers begin.
+    plan, *_ = [b for b in blocks(HOW_TO / "operate-a-split-application.md") if b.file]
+    (folder := library.folder / "own").mkdir()
+    server = NatsServer(folder)
+    text = plan.text.replace(SPLIT, f"{SPLIT}\nbroker = '{server.url}'")
+    (library.folder / "outgrow.toml").write_text(text)
+    try:
+        printed = library.type(Command(place="here:2", text="outgrow run split --open", shown=()))
+        assert f"no NATS server answers at {server.url}" in printed
+        assert "loan_id" in library.curl("/loans", '{"book_id": "dune", "reader": "ada"}')
+        server.begin()
+        heard = (library.curl("/books/dune") for _ in range(ATTEMPTS_MAX))
+        assert any('"times_lent":1' in answer for answer in heard)
+        library.stop()
+    finally:
+        server.kill()
 
 
 def test_services_live_inside_of_another_application(library: Terminal) -> None:
