@@ -36,7 +36,7 @@ from outgrow.journal.nats.wire import Wire
 from outgrow.process import Options, leashed, start_application
 from outgrow.topology import Plan, read_topology
 
-EVENTS = 12_800
+EVENTS = 25_600
 GOAL = 0.3
 SECONDS_MAX = 30.0
 
