@@ -31,6 +31,7 @@ class Split:
         self.url = f"http://127.0.0.1:{port}"
         self.log = state / "split.log"
         self._process: subprocess.Popen[bytes] | None = None
+        self._killed: set[int] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -62,10 +63,10 @@ class Split:
 
     @property
     def is_whole(self) -> bool:
-        """Whether every part is up and ready."""
+        """Whether every part is up and ready, and none is one whose death is not noticed yet."""
         parts = self.parts()
         return set(parts) >= {"front", "back", "nats"} and all(
-            part["is_ready"] for part in parts.values()
+            part["is_ready"] and part["pid"] not in self._killed for part in parts.values()
         )
 
     def pid(self, part: str) -> int:
@@ -75,7 +76,9 @@ class Split:
 
     def kill(self, *parts: str) -> None:
         """As ``kill -9`` does; the supervisor is started again, as its own supervisor would."""
-        for pid in [self.pid(part) for part in parts]:
+        pids = [self.pid(part) for part in parts]
+        self._killed |= set(pids)
+        for pid in pids:
             os.kill(pid, signal.SIGKILL)
         if "supervisor" in parts:
             assert self._process is not None

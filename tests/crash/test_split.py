@@ -65,7 +65,7 @@ async def replay_with(
             error.add_note(f"{told}\n{shop.last_words()}")
             raise
         assert client.timed_out == 0, f"{told}\n{shop.last_words()}"
-        check(replay, totals, f"{told}\n{shop.last_words()}")
+        check(replay, totals, f"{told}\n{shop.last_words()}", purchases)
         assert shop.stop() == 0, f"{told}\n{shop.last_words()}"
 
 
