@@ -48,7 +48,7 @@ def test_without_pytest_asyncio_the_tests_of_others_run(tmp_path: Path) -> None:
     assert "1 passed" in said
 
 
-def test_without_grpc_all_worlds_but_wired_run_and_wired_names_what_it_needs(
+def test_without_grpc_the_world_together_runs_and_the_others_name_what_they_need(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "grpc.py").write_text(MISSING)
@@ -58,5 +58,6 @@ def test_without_grpc_all_worlds_but_wired_run_and_wired_names_what_it_needs(
 
     said = run(tmp_path)
 
-    assert "2 passed, 1 error" in said
+    assert "2 passed, 2 errors" in said
+    assert "calls between processes need the 'grpc' extra" in said
     assert "The wired world needs the 'grpc' extra: pip install 'outgrow[grpc]'." in said

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import http.client
 import socket
 from pathlib import Path
 from typing import Any
@@ -14,19 +13,7 @@ from outgrow.errors import ControlError
 from outgrow.process.control.channel import PREFIX
 
 ANSWER_SECONDS_MAX = 60.0
-
-
-class _UnixConnection(http.client.HTTPConnection):
-    """HTTP over a Unix socket."""
-
-    def __init__(self, path: Path, seconds: float) -> None:
-        super().__init__("outgrow", timeout=seconds)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._path))
+READ_BYTES = 1 << 16
 
 
 def ask(path: Path, verb: str, *, seconds: float = ANSWER_SECONDS_MAX, **arguments: Any) -> Any:
@@ -35,25 +22,21 @@ def ask(path: Path, verb: str, *, seconds: float = ANSWER_SECONDS_MAX, **argumen
 
     Args:
         verb: Such as ``health`` or ``statistics``.
-        seconds: How long to wait for the answer.
+        seconds: How long to wait for each part of the answer.
         arguments: The fields of the request.
 
     Raises:
         ControlError: Nobody answers there, or it could not do what it was asked.
     """
-    connection = _UnixConnection(path, seconds)
     try:
-        connection.request("POST", PREFIX + verb, msgspec.json.encode(arguments))
-        response = connection.getresponse()
-        answer = msgspec.json.decode(response.read())
-    except (OSError, http.client.HTTPException, msgspec.DecodeError) as error:
-        raise ControlError(_unanswered(path, error)) from error
-    finally:
-        connection.close()
-    if response.status != http.HTTPStatus.OK:
-        message = f"{path}: {verb} was refused: {answer['message']}"
-        raise ControlError(message)
-    return answer
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(seconds)
+            connection.connect(str(path))
+            connection.sendall(_request(verb, arguments))
+            response = b"".join(iter(lambda: connection.recv(READ_BYTES), b""))
+    except OSError as error:
+        raise _unanswered(path, error) from error
+    return _answer(path, verb, response)
 
 
 async def ask_async(
@@ -65,27 +48,39 @@ async def ask_async(
     Raises:
         ControlError: Nobody answers there, or it could not do what it was asked.
     """
-    body = msgspec.json.encode(arguments)
-    head = f"POST {PREFIX}{verb} HTTP/1.1\r\nhost: outgrow\r\nconnection: close\r\n"
     try:
         async with asyncio.timeout(seconds):
             reader, writer = await asyncio.open_unix_connection(str(path))
             try:
-                writer.write(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
+                writer.write(_request(verb, arguments))
                 response = await reader.read()
             finally:
                 writer.close()
-        told, _, payload = response.partition(b"\r\n\r\n")
-        status, answer = int(told.split(b" ", 2)[1]), msgspec.json.decode(payload)
-    except (OSError, TimeoutError, IndexError, ValueError) as error:
-        raise ControlError(_unanswered(path, error)) from error
-    if status != http.HTTPStatus.OK:
+    except OSError as error:  # TimeoutError is one.
+        raise _unanswered(path, error) from error
+    return _answer(path, verb, response)
+
+
+def _request(verb: str, arguments: dict[str, Any]) -> bytes:
+    body = msgspec.json.encode(arguments)
+    head = f"POST {PREFIX}{verb} HTTP/1.1\r\nhost: outgrow\r\nconnection: close\r\n"
+    return f"{head}content-length: {len(body)}\r\n\r\n".encode() + body
+
+
+def _answer(path: Path, verb: str, response: bytes) -> Any:
+    """What the other side answered; it ends the connection behind it."""
+    head, _, body = response.partition(b"\r\n\r\n")
+    try:
+        status, answer = int(head.split(b" ", 2)[1]), msgspec.json.decode(body)
+    except (IndexError, ValueError) as error:
+        raise _unanswered(path, error) from error
+    if status != 200:
         raise ControlError(f"{path}: {verb} was refused: {answer['message']}")
     return answer
 
 
-def _unanswered(path: Path, error: Exception) -> str:
-    return (
+def _unanswered(path: Path, error: Exception) -> ControlError:
+    return ControlError(
         f"{path}: no process answers there: {error!r}. Is it running? Start it with "
         "'outgrow run' in the folder of outgrow.toml."
     )
