@@ -210,6 +210,10 @@ class Delivery:
         post = self._posts.get(service)
         return await (self._sources[service] if post is None else post.journal).end()
 
+    async def broker_statistics(self) -> dict[str, Any]:
+        """What the broker carried, and its limits; nothing if all services are in this process."""
+        return await self._broker.statistics()
+
     async def activity(self) -> int:
         """A number that grows with whatever is recorded or tried."""
         ends = [await journal.end() for journal in self.journals.values()]
