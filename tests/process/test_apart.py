@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
+import logging
 import sys
 import tempfile
 from contextlib import asynccontextmanager
@@ -27,6 +29,7 @@ from outgrow.journal import in_process
 from outgrow.journal.consumers.waiting import ATTEMPTS_MAX
 from outgrow.process import Apart, Directory, Options, Seat, leashed, start_application
 from outgrow.process.control import control_verbs
+from outgrow.telemetry import JsonFormatter
 from outgrow.topology import read_topology
 
 ROOT = Path(__file__).parents[2]
@@ -66,6 +69,8 @@ class BankService(Bank):
     async def enter(self, tx: Transaction, account: str, cents: int = 1) -> Entry:
         if account == "full":
             raise Full(account=account)
+        if account == "broken":
+            raise RuntimeError("no ink")
         entry = Entry(entry_id=new_id())
         await tx.execute("insert into entries values (:entry_id, :account, :cents)",
                          entry_id=entry.entry_id, account=account, cents=cents)
@@ -178,6 +183,18 @@ async def both(file, directory):
         yield a, b
 
 
+@pytest.fixture
+def log():
+    """The errors that are logged, as JSON."""
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(JsonFormatter())
+    handler.setLevel(logging.ERROR)
+    logging.root.addHandler(handler)
+    yield stream
+    logging.root.removeHandler(handler)
+
+
 def contracts():
     from bank.contract import Bank, Full
     from desk import Desk
@@ -282,6 +299,41 @@ async def test_the_gateway_and_the_hosting_process_answer_alike(both) -> None:
             if isinstance(answer, dict):
                 answer.pop("correlation_id", None)
         assert answers[0] == answers[1], path
+
+
+async def test_a_traceback_is_logged_once_and_where_the_service_is(both, log) -> None:
+    a, _ = both
+
+    _, answer = await http(a, "POST", "/entries", {"account": "broken"})
+
+    hosting, gateway = [json.loads(line) for line in log.getvalue().splitlines()]
+    assert hosting["logger"] == "outgrow.calls"
+    assert hosting["level"] == "error"
+    assert (hosting["method"], hosting["correlation_id"]) == (
+        "bank.enter",
+        answer["correlation_id"],
+    )
+    *_, place, line, last = hosting["exception"].splitlines()
+    assert "bank/service.py" in place
+    assert line.strip() == 'raise RuntimeError("no ink")'
+    assert last == "RuntimeError: no ink"
+    assert "<door of" not in hosting["exception"]
+    assert "exception" not in gateway
+    assert gateway["message"] == (
+        "bank.enter: it raised builtins.RuntimeError: no ink. "
+        "Its traceback stands in the log of the process that hosts bank."
+    )
+    assert gateway["correlation_id"] == answer["correlation_id"]
+
+
+async def test_in_one_process_the_gateway_alone_logs_the_traceback(both, log) -> None:
+    _, b = both
+
+    await http(b, "POST", "/entries", {"account": "broken"})
+
+    (line,) = [json.loads(line) for line in log.getvalue().splitlines()]
+    assert line["logger"] == "outgrow.gateway"
+    assert line["exception"].endswith("RuntimeError: no ink")
 
 
 async def test_only_the_gateway_answers_for_services_of_others(both) -> None:

@@ -6,6 +6,7 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -79,6 +80,50 @@ def test_a_line_for_reading_is_one_line_with_what_belongs_to_it(lines, execution
     assert "order_id=o1" in text
     assert "token=***" in text
     assert "trace_id" not in text
+
+
+def test_at_a_terminal_fields_that_the_message_tells_are_left_out(lines) -> None:
+    logger, stream = lines
+    told = {"status": 200, "correlation_id": "c1", "_told": ("status",)}
+    for formatter in (TerminalFormatter(in_colour=False), JsonFormatter()):
+        logger.handlers[0].setFormatter(formatter)
+        logger.warning("it was 200", extra=told)
+
+    line, as_json = stream.getvalue().splitlines()
+    assert line.endswith("it was 200  correlation_id=c1")
+    assert json.loads(as_json)["status"] == 200
+
+
+def test_a_traceback_shows_the_frames_of_the_user(lines) -> None:
+    logger, stream = lines
+    logger.handlers[0].setFormatter(TerminalFormatter(in_colour=False))
+    names: dict[str, object] = {"logging": logging}
+    exec(compile("def call(run): run()", "<door of a.b>", "exec"), names)
+    call: Any = names["call"]
+    try:
+        call(lambda: json.loads("{"))
+    except ValueError:
+        logger.exception("it failed")
+
+    text = stream.getvalue()
+    assert "<door of" not in text
+    assert "in <lambda>" in text
+    assert "json/decoder.py" in text, "what the user has called belongs to it"
+
+
+def test_a_traceback_without_a_frame_of_the_user_is_whole(lines) -> None:
+    logger, stream = lines
+    logger.handlers[0].setFormatter(TerminalFormatter(in_colour=False))
+    names: dict[str, object] = {}
+    exec(compile("def call(): 1 / 0", "<door of a.b>", "exec"), names)
+    call: Any = names["call"]
+    try:
+        call()
+    except ZeroDivisionError as error:
+        error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ else None
+        logger.error("it failed", exc_info=error)  # noqa: TRY400 - its own traceback
+
+    assert "<door of" in stream.getvalue()
 
 
 def test_a_line_tells_its_process_if_there_are_several(lines) -> None:

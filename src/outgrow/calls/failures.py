@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import msgspec
 
 from outgrow import errors
+from outgrow.context import Context, enter, leave
 from outgrow.contracts import Problem
 from outgrow.errors import CallError, CallFailed
+
+_log = logging.getLogger("outgrow.calls")
 
 
 class _Failure(msgspec.Struct):
@@ -52,3 +56,22 @@ def failure_of(method: str, error: BaseException) -> CallFailed:
     if isinstance(error, Problem):
         failed.add_note(f"If it is a reply, declare it: raises=[{kind.__name__}] at {method}.")
     return failed
+
+
+def tell_failure(error: CallFailed) -> str:
+    """What the log says of a call that failed: its text, and the advice that was added to it."""
+    return " ".join([str(error).rstrip(".") + ".", *getattr(error, "__notes__", ())])
+
+
+def log_failure(error: CallFailed, context: Context) -> None:
+    """
+    Log why a call failed whose caller is in another process, and learns the text only.
+
+    The line is written inside of *context*, the execution's.
+    """
+    token = enter(context)
+    try:
+        # The traceback of the error itself says the same as that of its cause, and less.
+        _log.error("%s", tell_failure(error), exc_info=error.__cause__)
+    finally:
+        leave(token)

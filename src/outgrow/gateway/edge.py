@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 
-from outgrow.calls import Invoke
+from outgrow.calls import Invoke, tell_failure
 from outgrow.clock import Clock
 from outgrow.context import Caller
 from outgrow.contracts import (
@@ -38,6 +38,9 @@ CLIENT_GONE = 499
 
 DISCARDED_BYTES_MAX = 64 * 1024 * 1024
 DISCARDED_SECONDS_MAX = 5.0
+
+_TOLD = ("method", "path", "route", "status", "milliseconds")
+"""The fields of the access log that its message tells too; at a terminal they are left out."""
 
 _log = logging.getLogger("outgrow.gateway")
 
@@ -145,7 +148,7 @@ class Edge:
             return problem_reply(request, problem)
         except CallError as error:
             if isinstance(error, CallFailed):
-                _log.error("%s", error, exc_info=error, extra=_ids(request))
+                _log_failure(request, error)
             return failure_reply(request, error)
         except ClientGone:
             raise
@@ -166,6 +169,7 @@ class Edge:
         fields["route"] = request.route
         fields["status"] = status
         fields["milliseconds"] = milliseconds
+        fields["_told"] = _TOLD
         fields.update(_ids(request))
         _log.handle(record)
 
@@ -175,6 +179,15 @@ def _ids(request: Request) -> dict[str, str]:
         "correlation_id": request.correlation_id,
         "trace_id": f"{request.trace_id:032x}",
     }
+
+
+def _log_failure(request: Request, error: CallFailed) -> None:
+    text = tell_failure(error)
+    if error.__cause__ is None:
+        # It came from another process, which has logged it with its traceback.
+        service = error.method.partition(".")[0]
+        text += f" Its traceback stands in the log of the process that hosts {service}."
+    _log.error("%s", text, exc_info=error.__cause__, extra=_ids(request))
 
 
 async def _send(request: Request, reply: Reply, send: Send) -> None:

@@ -15,6 +15,7 @@ import msgspec
 
 from outgrow.context import current
 from outgrow.contracts import Secret
+from outgrow.telemetry.tracebacks import ExceptionInfo, format_exception
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 PROCESS_WIDTH = 10
@@ -23,7 +24,14 @@ PROCESS_WIDTH = 10
 _LEVEL_COLOURS = {"WARNING": "33", "ERROR": "31", "CRITICAL": "31;1"}
 
 
-class JsonFormatter(logging.Formatter):
+class _Formatter(logging.Formatter):
+    """What both have in common: tracebacks show the user's frames."""
+
+    def formatException(self, ei: ExceptionInfo) -> str:  # noqa: N802 - the standard library's name
+        return format_exception(ei)
+
+
+class JsonFormatter(_Formatter):
     """
     One JSON object a line.
 
@@ -50,8 +58,12 @@ class JsonFormatter(logging.Formatter):
         return msgspec.json.encode(line, enc_hook=str).decode()
 
 
-class TerminalFormatter(logging.Formatter):
-    """One line to read: time, level, message, and what belongs to it."""
+class TerminalFormatter(_Formatter):
+    """
+    One line to read: time, level, message, and what belongs to it.
+
+    Fields that the message tells already, as the record's ``_told`` names them, are left out.
+    """
 
     def __init__(self, *, in_colour: bool, process: str = "") -> None:
         super().__init__()
@@ -60,7 +72,7 @@ class TerminalFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         fields = {**_execution(), **_extras(record)}
-        for noise in ("trace_id", "span_id"):
+        for noise in ("trace_id", "span_id", *getattr(record, "_told", ())):
             fields.pop(noise, None)
         told = " ".join(f"{name}={value}" for name, value in fields.items())
         level = f"{record.levelname.lower():<8}"

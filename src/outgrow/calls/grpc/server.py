@@ -11,12 +11,13 @@ import grpc.aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_grpc
 
+from outgrow.calls.failures import log_failure
 from outgrow.calls.grpc.converters import Converters
 from outgrow.calls.grpc.headers import unpack
 from outgrow.calls.grpc.statuses import Ending, ending_of, tell_error
 from outgrow.calls.transport import Invoke
 from outgrow.clock import Clock
-from outgrow.context import Caller
+from outgrow.context import Caller, Context
 from outgrow.contracts import ContractModel, Method
 from outgrow.errors import CallFailed, Finding, InvalidTopology
 
@@ -128,6 +129,7 @@ class GrpcServer:
         bytes_max = self._message_bytes_max
 
         async def handle(body: bytes, call: Any) -> bytes:
+            context: Context | None = None
             try:
                 metadata = call.invocation_metadata()
                 context = unpack(
@@ -141,9 +143,13 @@ class GrpcServer:
                 # Nobody cancelled the call: the method did it itself. gRPC would let it hang.
                 return _end(call, ending_of(method, error))
             except Exception as error:  # noqa: BLE001 - the border where calls come in
+                if context is not None and isinstance(error, CallFailed):
+                    log_failure(error, context)
                 return _end(call, ending_of(method, error))
             if len(reply) > bytes_max:
-                return _end(call, tell_error(_too_large(method, len(reply), bytes_max)))
+                too_large = _too_large(method, len(reply), bytes_max)
+                log_failure(too_large, context)
+                return _end(call, tell_error(too_large))
             return reply
 
         return handle
