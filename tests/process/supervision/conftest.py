@@ -25,8 +25,8 @@ def _compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A small application, in a folder whose path is short enough for Unix sockets."""
-    with tempfile.TemporaryDirectory(prefix="og-") as path:
+    """A small application, in a folder whose path is short, as Unix sockets need, and no ASCII."""
+    with tempfile.TemporaryDirectory(prefix="og é-") as path:
         yield write_application(Path(path))
 
 

@@ -144,7 +144,8 @@ class Instance:
         Returns:
             Whether it ended in order, or had nothing to bring in order yet.
         """
-        self.send_signal(self._recipe.stop_signal)
+        if self._asked is None:  # Who is asked twice does not finish what it does.
+            self.send_signal(self._recipe.stop_signal)
         try:
             async with asyncio.timeout(STOP_SECONDS_MAX):
                 return await self.wait_ended() == 0 or SERVING not in self._reached

@@ -70,10 +70,11 @@ def nats_recipe(state: Path, name: str, lock: int, clock: Clock) -> tuple[Recipe
             name=json.dumps(name),
             token=json.dumps(token),
             payload=PAYLOAD_BYTES_MAX,
-            storage=json.dumps(str(folder)),
+            storage=json.dumps(str(folder), ensure_ascii=False),
             memory=MEMORY_BYTES_MAX,
             file=STORAGE_BYTES_MAX,
-        )
+        ),
+        encoding="utf-8",
     )
     recipe = Recipe(
         name=NAME,
