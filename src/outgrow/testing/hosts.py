@@ -52,7 +52,7 @@ class HostProcess:
         if self.is_alive:
             return
         self.control.unlink(missing_ok=True)
-        program = [sys.executable, "-m", "outgrow.testing.host", str(self.control)]
+        program = [sys.executable, "-P", "-m", "outgrow.testing.host", str(self.control)]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own program
                 leashed(*program),

@@ -175,7 +175,7 @@ class Supervisor:
             name = f"{self._plan.application}-{self.topology.name}"
             recipe, url = nats_recipe(self._state, name, lock, self._clock)
             recipes.append(recipe)
-        command = (sys.executable, "-m", "outgrow", "run")
+        command = (sys.executable, "-P", "-m", "outgrow", "run")
         recipes += [
             Recipe(
                 name=name,
