@@ -29,6 +29,9 @@ REQUEST_SECONDS_MAX: Final = 5.0
 PING_SECONDS: Final = 2
 """How often the server is asked for a sign of life; the second that is missing is a loss."""
 
+CLOSE_SECONDS_MAX: Final = 1.0
+"""How long the end of a connection may take, before it is left as it is."""
+
 _log = logging.getLogger("outgrow.journal.nats")
 
 STATUS = "Status"
@@ -103,6 +106,7 @@ class Connection:
             )
             self._inbox = self._client.new_inbox()
             await self._client.subscribe(f"{self._inbox}.*", cb=self._taken)
+            heed_cancellation()
         except NoServersError as error:
             reason = self._client.last_error
             await self.close()
@@ -134,9 +138,22 @@ class Connection:
         self._on_lost()
 
     async def close(self) -> None:
-        """End it."""
+        """End it, in a bounded time; raises if the task was cancelled, even before."""
         self.lose()
-        with suppress(OSError, Error, asyncio.TimeoutError):
+        # A task of its own: a cancellation would be swallowed there, or leave the socket open.
+        async with asyncio.TaskGroup() as group:
+            closing = group.create_task(self._close())
+            until = asyncio.get_running_loop().time() + CLOSE_SECONDS_MAX
+            while not closing.done():
+                seconds = until - asyncio.get_running_loop().time()
+                if seconds <= 0:
+                    closing.cancel()
+                with suppress(asyncio.CancelledError):  # It is heeded below.
+                    await asyncio.wait({closing}, timeout=max(seconds, 0.1))
+        heed_cancellation()
+
+    async def _close(self) -> None:
+        with suppress(OSError, Error, TimeoutError):
             await self._client.close()
 
     async def publish(
@@ -161,15 +178,19 @@ class Connection:
         except (OSError, Error) as error:
             self.lose()
             raise Lost from error
+        finally:
+            heed_cancellation()
 
     async def subscribe(self, subject: str, take: Take) -> Callable[[], Awaitable[None]]:
         """Give *take* each message of *subject*; what is returned ends that."""
         self.check()
         subscription = await self._client.subscribe(subject, cb=take)
+        heed_cancellation()
 
         async def end() -> None:
             with suppress(OSError, Error):
                 await subscription.unsubscribe()
+            heed_cancellation()
 
         return end
 
@@ -254,6 +275,17 @@ class Connection:
 
     async def _ended(self) -> None:
         self.lose()
+
+
+def heed_cancellation() -> None:
+    """
+    Raise if the task that runs was cancelled; to be called after whatever the client awaits.
+
+    The client takes a cancellation for its own in some places, and swallows it.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 async def in_time(answered: asyncio.Future[Msg], seconds: float) -> Msg:
