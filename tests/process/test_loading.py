@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import pytest
 
+from outgrow.contracts import public_events, read_contract
 from outgrow.errors import DefinitionError, InvalidService
 from outgrow.process import Options, start_application
+from outgrow.process.application import Application
+from outgrow.process.loading import load_services
 from outgrow.topology import read_topology
 
 HEAD = """
@@ -170,3 +176,86 @@ class {0}Service({0}):
     file = write(path_one=body.format("A"), path_two=body.format("B"))
 
     assert "are both bound to GET /things" in await refused(file)
+
+
+ELSEWHERE = """
+from outgrow import Event
+class Moved(Event, key=None):
+    to: str
+"""
+LISTENS = """
+from outgrow import *
+from mover.events import Moved
+@service
+class Listener:
+    store: Store
+    @on(Moved)
+    async def hear(self, tx: Transaction, event: Moved) -> None: ...
+"""
+MOVES = """
+from outgrow import *
+from mover.contract import Mover
+@service
+class MoverService(Mover):
+    store: Store
+    async def get_price(self, item: str) -> int: return 1
+"""
+
+
+@pytest.mark.parametrize("hosted", [None, frozenset({"listener"})])
+async def test_an_event_that_no_contract_names_is_private_wherever_its_listener_runs(
+    write, hosted: frozenset[str] | None
+) -> None:
+    file = write(
+        mover____init__="",
+        mover__events=ELSEWHERE,
+        mover__contract=HEAD.replace("Prices", "Mover"),
+        mover__service="from mover.events import Moved\n" + MOVES,
+        listener=LISTENS,
+    )
+
+    with pytest.raises(InvalidService) as raised:
+        load_services(read_topology(file), hosted)
+
+    text = str(raised.value)
+    assert "listener.py:7: listener.hear listens to Moved, which is private to 'mover'" in text
+    assert "mover.contract does not name it" in text
+    assert "events.py:3" in text
+
+
+@pytest.mark.parametrize("hosted", [None, frozenset({"listener"})])
+async def test_an_event_that_a_contract_module_imports_from_its_service_is_public(
+    write, hosted: frozenset[str] | None
+) -> None:
+    file = write(
+        mover____init__="",
+        mover__events=ELSEWHERE,
+        mover__contract="from mover.events import Moved\n" + HEAD.replace("Prices", "Mover"),
+        mover__service=MOVES,
+        listener=LISTENS,
+    )
+
+    load_services(read_topology(file), hosted)
+
+    assert [event.__name__ for event in public_events("mover")] == ["Moved"]
+    model = read_contract(sys.modules["mover.contract"].Mover)
+    assert [event.type for event in model.events] == ["mover.Moved"]
+
+
+async def test_a_service_carries_its_events_even_if_it_keeps_no_contract(
+    write, tmp_path: Path
+) -> None:
+    file = write(rings=RINGS)
+    application = Application(read_topology(file), Options(state=tmp_path))
+
+    assert application._carried().events == {"rings": frozenset({"rings.Rang"})}
+
+
+RINGS = """
+from outgrow import *
+class Rang(Event, key=None):
+    to: str
+@service
+class Rings:
+    store: Store
+"""

@@ -34,7 +34,7 @@ from outgrow.contracts.problems import (
     problem_type,
 )
 from outgrow.contracts.reading import read_contract
-from outgrow.contracts.records import Event, Record, event_key, event_type
+from outgrow.contracts.records import Event, Record, event_key, event_type, public_events
 from outgrow.contracts.secrets import Secret
 from outgrow.contracts.shapes import (
     Choice,
@@ -92,6 +92,7 @@ __all__ = [
     "problem_fields",
     "problem_schema_fields",
     "problem_type",
+    "public_events",
     "query",
     "read_contract",
     "read_shape",

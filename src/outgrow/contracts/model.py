@@ -85,7 +85,7 @@ class Method:
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class EventModel:
     """
-    An event that a contract's module defines.
+    An event that a contract's module names; see `public_events`.
 
     Attributes:
         event: The class.
@@ -111,7 +111,7 @@ class ContractModel:
         package: Dotted name of the service's package or module.
         version: 1 unless the contract says otherwise.
         methods: By name, in the order of their definition.
-        events: The events that the contract's module defines.
+        events: The events that the contract's module names; see `public_events`.
         fingerprint: Equal in two processes if they mean the same by calls; see `fingerprints`.
         doc: Its docstring, without indentation.
         place: ``file:line`` of its definition.

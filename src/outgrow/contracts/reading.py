@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import sys
 from typing import Any
 
 import msgspec
@@ -25,7 +24,7 @@ from outgrow.contracts.problems import (
     problem_schema_fields,
     problem_type,
 )
-from outgrow.contracts.records import Event, event_type
+from outgrow.contracts.records import event_type, public_events
 from outgrow.contracts.shapes import (
     Choice,
     Maybe,
@@ -284,13 +283,8 @@ class _Reader:
             return None
 
     def _events(self) -> tuple[EventModel, ...]:
-        module = sys.modules[self.contract.__module__]
         models = []
-        for event in vars(module).values():
-            if not (isinstance(event, type) and issubclass(event, Event) and event is not Event):
-                continue
-            if event.__module__ != module.__name__:
-                continue
+        for event in public_events(service_package(self.contract.__module__)):
             try:
                 fields = fields_of(event)
                 for field in fields:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self, dataclass_transform
 
 import msgspec
 
 from outgrow.contracts.checks import Check, compile_fields_check
-from outgrow.contracts.places import caller_place, service_name
+from outgrow.contracts.places import caller_place, service_name, service_package
 from outgrow.contracts.shapes import fields_of
 from outgrow.errors import Finding, InvalidContract
 
@@ -139,6 +140,28 @@ else:
 
     class Event(Record, metaclass=_EventMeta):
         """Something that happened, told to whoever listens."""
+
+
+def public_events(package: str) -> list[type[Event]]:
+    """
+    The events of the service *package* that leave it: those that its contract module names.
+
+    The module defines them, or imports them from inside of its own service. A service that is one
+    module is its own contract module. Nothing is imported here, so a contract that nobody has
+    imported yet has no events.
+
+    Args:
+        package: The dotted name of the service's package or module.
+    """
+    module = sys.modules.get(f"{package}.contract") or sys.modules.get(package)
+    things: list[Any] = list(vars(module).values()) if module else []
+    events = [
+        thing
+        for thing in things
+        if isinstance(thing, type) and issubclass(thing, Event) and thing is not Event
+        if service_package(thing.__module__) == package
+    ]
+    return list(dict.fromkeys(events))
 
 
 def event_type(event: type[Event]) -> str:

@@ -13,7 +13,7 @@ from outgrow import crash
 from outgrow.calls import DEADLINE_SECONDS_DEFAULT, Reception, decode_arguments
 from outgrow.clock import SystemClock
 from outgrow.context import ALL_PERMISSIONS, SYSTEM, Caller, Context
-from outgrow.contracts import ContractModel, is_contract
+from outgrow.contracts import ContractModel, event_type, is_contract, public_events
 from outgrow.errors import ServiceUnreachable, StoreRefused
 from outgrow.journal import Carried, Delivery, Inbox, KnownConsumer, Overview
 from outgrow.process.loading import load_contracts, load_services
@@ -199,9 +199,8 @@ class Application:
         return self.options.server(self._hosted)
 
     def _carried(self) -> Carried:
-        events: dict[str, set[str]] = {service.name: set() for service in self.services}
-        for model in self.models:
-            events[model.service] |= {event.type for event in model.events}
+        # Asked of the package: a service may have events and no methods that others call.
+        events = {s.name: map(event_type, public_events(s.package)) for s in self.services}
         return Carried(
             application=self.name,
             environment=self.options.environment,

@@ -14,6 +14,8 @@ from outgrow.contracts import (
     contracts_of,
     is_contract,
     place_at,
+    place_of,
+    public_events,
     read_contract,
     service_name,
 )
@@ -55,6 +57,8 @@ def find_services(
     # What cannot be read is found by itself; who asks for it is not wrong.
     elsewhere = set(plan.services) - {model.name for model in models}
     findings += _client_findings(models, elsewhere)
+    for model in models:
+        _find_private_events(plan, model, findings)
     return models
 
 
@@ -204,3 +208,31 @@ def _client_findings(models: list[ServiceModel], elsewhere: set[str]) -> list[Fi
                     )
                 )
     return findings
+
+
+def _find_private_events(plan: Plan, model: ServiceModel, findings: list[Finding]) -> None:
+    """Find handlers of *model* that listen to what is private to another service."""
+    services = {package: name for name, package in plan.services.items()}
+    for handler in model.handlers:
+        for event in handler.events:
+            package = next((p for p in services if _is_inside(event.__module__, p)), model.package)
+            if package == model.package:
+                continue
+            # In a process of its own the contract may not be imported by anyone else.
+            module = _import(plan, package, findings, is_contract_only=True)
+            if module is None or event in public_events(package):
+                continue
+            findings.append(
+                Finding(
+                    place=place_of(getattr(model.cls, handler.method)),
+                    message=f"{model.name}.{handler.method} listens to {event.__name__}, which is "
+                    f"private to {services[package]!r}: {module.__name__} does not name it.",
+                    remedy=f"It is defined at {place_of(event)}. Define it in {module.__name__}, "
+                    "or import it there: only such events leave their service.",
+                    slug="event-private",
+                )
+            )
+
+
+def _is_inside(module: str, package: str) -> bool:
+    return f"{module}.".startswith(f"{package}.")
