@@ -10,8 +10,16 @@ from typing import Any, Final
 from outgrow import crash
 from outgrow.context import Context
 from outgrow.contracts import Problem
-from outgrow.errors import CallRefused, ContractDiffers, Overloaded, ServiceUnreachable
+from outgrow.errors import (
+    CallError,
+    CallFailed,
+    CallRefused,
+    ContractDiffers,
+    Overloaded,
+    ServiceUnreachable,
+)
 from outgrow.journal.consumers.consumer import Consumer
+from outgrow.journal.consumers.telling import replay_hint, tell_attempt
 from outgrow.journal.consumers.waiting import Line, Verdict, judge
 from outgrow.journal.inbox import KEEP_SECONDS
 from outgrow.journal.messages import DEADLINE_SECONDS, Batch, Contexts, Message, time_of
@@ -131,7 +139,15 @@ class Sender(Consumer):
         return age.total_seconds() >= AGE_SECONDS_MAX
 
     def _park(self, message: Message, attempts: int) -> tuple[Message, Verdict]:
-        _log.warning("%s: %s (id %s) is parked. %s", self.name, message.type, message.id, _TOO_OLD)
+        _log.error(
+            "%s: %s (id %s) is parked. %s %s",
+            self.name,
+            message.type,
+            message.id,
+            _TOO_OLD,
+            replay_hint(self.name, message),
+            extra={"correlation_id": message.correlation_id},
+        )
         return message, Verdict(attempts, None, _TOO_OLD)
 
     async def _conclude_retries(
@@ -170,22 +186,22 @@ class Sender(Consumer):
                 message.id,
                 type(problem).__qualname__,
                 problem,
+                extra={"correlation_id": message.correlation_id},
             )
         except Exception as error:  # noqa: BLE001 - the border to the callee
             self.attempts_failed += 1
             verdict = judge(error, attempt, is_patient=_is_patient(error))
-            _log.warning(
-                "%s: attempt %d at %s (id %s) did not succeed: %s; it %s",
-                self.name,
-                attempt,
-                message.type,
-                message.id,
-                verdict.error,
-                "is parked" if verdict.pause_seconds is None else "will be tried again",
-            )
+            tell_attempt(self.name, message, context, verdict, _cause_of(error))
             return verdict
         self.handled += 1
         return None
+
+
+def _cause_of(error: Exception) -> BaseException | None:
+    """What the callee's code raised; if it runs in another process, that is in its log alone."""
+    if isinstance(error, CallFailed):
+        return error.__cause__
+    return None if isinstance(error, CallError) else error
 
 
 def _is_patient(error: Exception) -> bool:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import msgspec
 
 from outgrow import crash
-from outgrow.context import enter, leave
+from outgrow.context import Context, enter, leave
 from outgrow.contracts import Event
 from outgrow.errors import EventUnreadable
 from outgrow.journal.consumers.consumer import Consumer
+from outgrow.journal.consumers.telling import tell_attempt
 from outgrow.journal.consumers.waiting import Line, OutOfStep, Verdict, judge
 from outgrow.journal.messages import Batch, Contexts, Message, Source
 from outgrow.store import Store, Transaction
@@ -31,8 +31,6 @@ _NEXT = (
 )
 
 Handle = Callable[[Transaction, Any], Awaitable[None]]
-
-_log = logging.getLogger("outgrow.journal")
 
 
 class Subscription(Consumer):
@@ -93,13 +91,14 @@ class Subscription(Consumer):
             commit = await self._store.submit(self._set_aside, message, previous, None)
             self.waiting.added(message, None)
         else:
+            context = self._context(message)
             try:
-                commit = await self._attempt(message, previous)
+                commit = await self._attempt(message, previous, context)
                 self.handled += 1
             except OutOfStep:
                 raise
             except Exception as error:  # noqa: BLE001 - the border to the handler
-                verdict = self._judge(message, error, 1)
+                verdict = self._judge(message, error, 1, context)
                 commit = await self._store.submit(self._set_aside, message, previous, verdict)
                 self.waiting.added(message, verdict)
         self._highwater[message.partition] = message.position
@@ -109,12 +108,13 @@ class Subscription(Consumer):
         for line in lines:
             async with self._store.read() as snapshot:
                 message = await self.waiting.head(snapshot, line)
+            context = self._context(message)
             try:
-                await (await self._attempt(message, None))
+                await (await self._attempt(message, None, context))
             except OutOfStep:
                 raise
             except Exception as error:  # noqa: BLE001 - the border to the handler
-                verdict = self._judge(message, error, line.attempts + 1)
+                verdict = self._judge(message, error, line.attempts + 1, context)
                 crash.at("journal.before_failure_noted")
                 await self._store.transact(self.waiting.write_failed, message, verdict)
                 self.waiting.failed(line, verdict)
@@ -122,10 +122,15 @@ class Subscription(Consumer):
                 self.handled += 1
                 self.waiting.removed(line)
 
-    async def _attempt(self, message: Message, previous: int | None) -> Awaitable[None]:
-        """Run the handler's unit under a context of its own."""
-        key = f"{message.id}/{self.name}"
-        token = enter(self._contexts.make(message, self.name, key))
+    def _context(self, message: Message) -> Context:
+        """The context of the next attempt at *message*."""
+        return self._contexts.make(message, self.name, f"{message.id}/{self.name}")
+
+    async def _attempt(
+        self, message: Message, previous: int | None, context: Context
+    ) -> Awaitable[None]:
+        """Run the handler's unit inside of *context*."""
+        token = enter(context)
         try:
             return await self._store.submit(self._effect, message, previous)
         finally:
@@ -168,22 +173,13 @@ class Subscription(Consumer):
                 f"class any more: {error}. New fields of an event need a default."
             ) from error
 
-    def _judge(self, message: Message, error: Exception, attempts: int) -> Verdict:
+    def _judge(
+        self, message: Message, error: Exception, attempts: int, context: Context
+    ) -> Verdict:
         self.attempts_failed += 1
         verdict = judge(error, attempts)
-        what = "is parked" if verdict.pause_seconds is None else "will be tried again"
-        _log.warning(
-            "%s: attempt %d at %s (key %r, position %d of %s) raised %s; it %s",
-            self.name,
-            attempts,
-            message.type,
-            message.line,
-            message.position,
-            self.source,
-            verdict.error,
-            what,
-            exc_info=error,
-        )
+        cause = None if isinstance(error, EventUnreadable) else error
+        tell_attempt(self.name, message, context, verdict, cause)
         return verdict
 
 
