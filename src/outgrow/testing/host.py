@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import sys
 from collections.abc import AsyncIterator
 from datetime import datetime
@@ -23,7 +24,7 @@ from outgrow.errors import ControlError
 from outgrow.gateway import Listener
 from outgrow.process import Apart, Application, Directory, Options
 from outgrow.process.control import ControlChannel, Verb, control_verbs
-from outgrow.telemetry import configure_logs
+from outgrow.telemetry import TerminalFormatter
 from outgrow.topology import read_topology
 
 
@@ -120,7 +121,10 @@ async def serve(path: Path) -> None:
 
 def main() -> None:
     """Read the command line, and serve for ever."""
-    configure_logs(level="WARNING")
+    # What is logged is shown in the report of a test that fails, to people.
+    handler = logging.StreamHandler()
+    handler.setFormatter(TerminalFormatter(in_colour=False))
+    logging.basicConfig(level="WARNING", handlers=[handler], force=True)
     asyncio.run(serve(Path(sys.argv[1])))
 
 

@@ -24,6 +24,8 @@ from outgrow.topology import Plan
 START_SECONDS_MAX: Final = 20.0
 LOOK_SECONDS: Final = 0.005
 WORDS_SHOWN: Final = 4_000
+LOG_BYTES_SHOWN: Final = 32_000
+"""The most that the report of a failing test shows of one process's log."""
 
 
 class HostProcess:
@@ -86,6 +88,17 @@ class HostProcess:
             loop.remove_reader(descriptor)
             os.close(descriptor)
 
+    @property
+    def logged(self) -> int:
+        """How many bytes its log has."""
+        return self.log.stat().st_size if self.log.exists() else 0
+
+    def words_since(self, position: int) -> str:
+        """What it has logged behind the byte *position*; the end of it, if it is much."""
+        with self.log.open("rb") as log:
+            log.seek(max(position, self.logged - LOG_BYTES_SHOWN))
+            return log.read().decode(errors="replace")
+
     def last_words(self) -> str:
         """The end of its log."""
         return self.log.read_text(errors="replace")[-WORDS_SHOWN:] if self.log.exists() else ""
@@ -132,6 +145,18 @@ class Hosts:
             host = self._hosts[key] = HostProcess(folder, name)
             self._stack.callback(lambda: host.kill() if host.is_alive else None)
         return self._hosts[key]
+
+    def logged(self) -> dict[str, int]:
+        """How much each process has logged by now, by the path of its log."""
+        return {str(host.log): host.logged for host in self._hosts.values()}
+
+    def logged_since(self, before: dict[str, int]) -> dict[str, str]:
+        """What each process that has logged something since *before* has logged, by its name."""
+        return {
+            host.name: host.words_since(before.get(str(host.log), 0))
+            for host in self._hosts.values()
+            if host.logged > before.get(str(host.log), 0)
+        }
 
     def close(self) -> None:
         """End all of them, and remove what they kept."""

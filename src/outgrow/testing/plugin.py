@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import AsyncIterator, Iterator
+import warnings
+from collections.abc import AsyncIterator, Generator, Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from outgrow.errors import ControlError, DefinitionError
 from outgrow.testing.world import WORLDS, World, opened
 
 if TYPE_CHECKING:
@@ -25,6 +28,11 @@ except ModuleNotFoundError:
     # Without the extra 'testing' there are no worlds, but the tests of others must not suffer.
     async_fixture = pytest.fixture  # type: ignore[assignment]
 
+
+_UNSET = 'The configuration option "asyncio_default_fixture_loop_scope" is unset'
+
+_LOGGED = pytest.StashKey[tuple["Hosts", dict[str, int]]]()
+"""The processes of the apart world, and how much they had logged when the test began."""
 
 WORLD_NAMES = (*WORLDS, "apart")
 
@@ -40,8 +48,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("outgrow_file", "the topology file of the tested application", "string", "")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Refuse a world that does not exist, and let tests import the application's services."""
+    # A world says nothing of loops that last longer than a test, so this choice is of no concern.
+    warnings.filterwarnings("ignore", message=_UNSET)
     config.addinivalue_line("markers", "worlds(*names): run a test in these worlds alone")
     _chosen(config)
     configured = config.getini("outgrow_file")
@@ -69,6 +80,19 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         for mark in metafunc.definition.iter_markers("worlds"):
             names = [name for name in names if name in mark.args]
         metafunc.parametrize("world_name", names, scope="session")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show in the report of a test that fails what the processes of the apart world logged."""
+    if call.excinfo is not None and _LOGGED in item.stash:
+        hosts, before = item.stash[_LOGGED]
+        item.stash[_LOGGED] = hosts, hosts.logged()
+        for name, text in hosts.logged_since(before).items():
+            item.add_report_section(call.when, f"log of process {name!r}", text)
+    return (yield)
 
 
 def _chosen(config: pytest.Config) -> list[str]:
@@ -111,6 +135,7 @@ def outgrow_hosts() -> Iterator[Hosts]:
 
 @async_fixture
 async def world(
+    request: pytest.FixtureRequest,
     world_name: str,
     outgrow_file: Path,
     outgrow_hosts: Hosts,
@@ -118,7 +143,14 @@ async def world(
 ) -> AsyncIterator[World]:
     """The application, freshly started with empty stores and a clock that stands still."""
     state = tmp_path_factory.mktemp("world")
-    async with opened(_world(world_name, outgrow_file, state, outgrow_hosts)) as started:
+    request.node.stash[_LOGGED] = outgrow_hosts, outgrow_hosts.logged()
+    async with AsyncExitStack() as stack:
+        try:
+            made = _world(world_name, outgrow_file, state, outgrow_hosts)
+            started = await stack.enter_async_context(opened(made))
+        except (DefinitionError, ControlError) as error:
+            # What is wrong stands in the finding, and nothing in the frames of outgrow.
+            pytest.fail(str(error), pytrace=False)
         yield started
 
 
