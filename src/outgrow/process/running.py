@@ -9,7 +9,7 @@ import importlib.util
 import logging
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -116,21 +116,59 @@ async def _run_to_the_end(plan: Plan, options: Options, inherited: Inherited | N
 
 
 async def _run(plan: Plan, options: Options, inherited: Inherited | None) -> None:
-    told = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, _tell, told)
+    told = _Told()
+    told.listen()
     application = Application(plan, options)
     if inherited is not None:
         # While the process before this one still works, so that its successor is quick.
         _load_ahead()
         inherited.say(LOADED)
-        await _wait_either(inherited.wait_told(OPEN), told)
-    if not told.is_set():
-        async with application.run():
-            if not told.is_set():
-                await _serve(application, told, inherited)
+        await _wait_either(inherited.wait_told(OPEN), told.to_end)
+    if not told.to_end.is_set():
+        async with contextlib.AsyncExitStack() as stack:
+            if await told.unless(stack.enter_async_context(application.run())):
+                await _serve(application, told.to_end, inherited)
     logger.info("stopped")
+
+
+class _Told:
+    """
+    What the process is told by signals.
+
+    Attributes:
+        to_end: Set once it should end.
+    """
+
+    def __init__(self) -> None:
+        self.to_end = asyncio.Event()
+        self._start: asyncio.Timeout | None = None
+
+    def listen(self) -> None:
+        """Hear signals from now on."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._end)
+
+    async def unless(self, start: Awaitable[None]) -> bool:
+        """Wait for a *start*, and give it up when the process is told to end; else it is done."""
+        try:
+            async with asyncio.timeout(None) as self._start:
+                await start
+        except TimeoutError:
+            if self._start is None or not self._start.expired():
+                raise
+        finally:
+            self._start = None
+        return not self.to_end.is_set()
+
+    def _end(self) -> None:
+        """Begin to stop; whoever asks twice does not want to wait."""
+        if self.to_end.is_set():
+            os._exit(130)
+        self.to_end.set()
+        if self._start is not None:
+            logger.info("the start is given up")
+            self._start.reschedule(asyncio.get_running_loop().time())
 
 
 def _load_ahead() -> None:
@@ -147,6 +185,8 @@ async def _serve(
         if inherited is not None:
             inherited.say(SERVING)
             await _wait_either(inherited.wait_told(ANSWER), told)
+            if told.is_set():
+                return
         async with _edge(application, inherited):
             logger.info("ready", extra={"application": application.name, "pid": os.getpid()})
             if inherited is not None:
@@ -165,13 +205,6 @@ async def _wait_either(word: Coroutine[Any, Any, bool], told: asyncio.Event) -> 
             told.set()  # A supervisor that says something else is no more.
         for task in waiting:
             task.cancel()
-
-
-def _tell(told: asyncio.Event) -> None:
-    """Begin to stop; whoever asks twice does not want to wait."""
-    if told.is_set():
-        os._exit(130)
-    told.set()
 
 
 @contextlib.asynccontextmanager

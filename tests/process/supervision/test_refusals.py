@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -10,12 +11,16 @@ from pathlib import Path
 
 import pytest
 
+from outgrow.clock import SystemClock
 from outgrow.errors import InvalidTopology
 from outgrow.process import Options, leashed
 from outgrow.process.supervision import find_topology, run_topology
 from outgrow.topology import read_topology
 from tests.process.supervision.conftest import Start
 from tests.process.supervision.program import TOPOLOGY
+
+HANGS_SECONDS = 12.0
+"""Less than a service may take to open, and than its process is waited for."""
 
 
 def run(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -97,6 +102,56 @@ def test_a_process_that_just_dies_is_named_and_its_words_stand_in_the_log(folder
     assert ended.returncode == 1
     assert "process 'front' ended with status 1 before it was ready" in ended.stderr
     assert "RuntimeError: no paper" in ended.stderr
+    assert left(folder) == []
+
+
+def test_a_start_that_fails_in_one_process_does_not_wait_for_the_start_of_another(
+    folder: Path,
+) -> None:
+    text = (folder / "notes.py").read_text()
+    opening = """    async def open(self):
+        await asyncio.Event().wait()
+"""
+    (folder / "notes.py").write_text(f"import asyncio\n{text}{opening}")
+    (folder / "counts_migrations" / "0002_x.sql").write_text("create tabel x (a);")
+    clock = SystemClock()
+    began = clock.monotonic()
+
+    ended = run(folder)
+
+    assert ended.returncode == 1
+    assert '0002_x.sql:1: near "tabel": syntax error' in ended.stderr
+    assert "the start is given up" in ended.stderr
+    assert clock.monotonic() - began < HANGS_SECONDS
+    assert left(folder) == []
+
+
+@pytest.mark.parametrize("arguments", [(), ("split",)], ids=["together", "split"])
+def test_one_ctrl_c_ends_a_start_that_hangs(folder: Path, arguments: tuple[str, ...]) -> None:
+    text = (folder / "notes.py").read_text()
+    opening = """    async def open(self):
+        print("opening", flush=True)
+        await asyncio.Event().wait()
+    async def close(self):
+        print("closed", flush=True)
+"""
+    (folder / "notes.py").write_text(f"import asyncio\n{text}{opening}")
+    with subprocess.Popen(
+        leashed(sys.executable, "-m", "outgrow", "run", *arguments),
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as program:
+        assert program.stdout is not None
+        assert any("opening" in line for line in program.stdout)
+
+        program.send_signal(signal.SIGINT)
+
+        said, _ = program.communicate(timeout=HANGS_SECONDS)
+    assert program.returncode == 0
+    assert "closed" in said  # what was opened is closed
+    assert "Traceback" not in said
     assert left(folder) == []
 
 
