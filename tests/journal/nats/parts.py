@@ -133,19 +133,26 @@ class Listening(Part):
         return bool(found >= count)
 
 
-def carried(delivery: Delivery, environment: str, service: str) -> Carried:
+def carried(
+    delivery: Delivery, environment: str, service: str, public: frozenset[str] = PUBLIC
+) -> Carried:
     return Carried(
         application="shop",
         environment=environment,
         journals=delivery.journals,
-        events={service: PUBLIC if service == "orders" else frozenset()},
+        events={service: public if service == "orders" else frozenset()},
         services=frozenset({"orders", "letters"}),
     )
 
 
 @asynccontextmanager
 async def writing(
-    folder: Path, url: str, *, environment: str = "test", clock: Clock | None = None
+    folder: Path,
+    url: str,
+    *,
+    environment: str = "test",
+    clock: Clock | None = None,
+    public: frozenset[str] = PUBLIC,
 ) -> AsyncIterator[Writing]:
     """The process that hosts orders, from its start to its end."""
     clock = clock or ManualClock()
@@ -154,7 +161,7 @@ async def writing(
         delivery = Delivery(clock)
         delivery.host(store, outbox, nobody)
         part = Writing(store, delivery)
-        async with nats_broker(url)(carried(delivery, environment, "orders")) as broker:
+        async with nats_broker(url)(carried(delivery, environment, "orders", public)) as broker:
             part.broker = _nats(broker)
             yield part
 

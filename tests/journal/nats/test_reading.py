@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 
 import pytest
 
+from outgrow.contracts import event_type
 from outgrow.errors import BrokerUnreachable
 from outgrow.journal import on
 from outgrow.journal.messages import Message
@@ -19,7 +21,7 @@ from tests.journal.letters import LettersService
 from tests.journal.nats.conftest import Open
 from tests.journal.nats.parts import PUBLIC, Differ, wait_until
 from tests.journal.nats.server import NatsServer
-from tests.journal.orders import OrderPlaced, Parcel, Weighed
+from tests.journal.orders import Noted, OrderPlaced, Parcel, Weighed
 
 
 def placed(ids, cents=1):
@@ -274,3 +276,63 @@ async def test_what_cannot_be_read_is_told_and_asked_for(
         await wait_until(lambda: "could not be taken" in caplog.text)
         await shop.place(["2"])
         await post.wait_texts(placed(["1", "2"]))
+
+
+class Noting(LettersService):
+    @on(Noted, since="beginning")
+    async def tell_note(self, tx: Transaction, event: Noted) -> None:
+        await self._add(tx, f"note {event.text}")
+
+
+NOTED = event_type(Noted)
+
+
+@pytest.mark.parametrize("order", ["source first", "reader first"])
+async def test_events_that_become_public_later_are_read_from_behind_what_the_stream_held(
+    server: NatsServer, writing: Open, listening: Open, order: str
+):
+    async with writing() as shop:
+        await shop.record([OrderPlaced(order_id="1", cents=1), Noted(text="old")])
+        await shop.place(["2"])
+        await shop.wait_published()
+    async with contextlib.AsyncExitStack() as stack:
+        if order == "reader first":
+            # The process that hosts the service is not replaced yet.
+            async with writing(), listening(implementation=Noting) as post:
+                await wait_until(lambda: post.remote.asked)
+                assert await post.texts() == []
+        shop = await stack.enter_async_context(writing(public=PUBLIC | {NOTED}))
+        post = await stack.enter_async_context(listening(implementation=Noting))
+        await shop.record([Noted(text="new")])
+        await post.wait_texts(["note old", "note new"])
+
+
+async def test_a_stream_is_made_anew_if_and_only_if_other_events_are_public(
+    server: NatsServer, writing: Open
+):
+    epochs = []
+    for public in (PUBLIC, PUBLIC, PUBLIC | {NOTED}, PUBLIC):
+        async with writing(public=public) as shop:
+            await shop.wait_published()
+            epochs.append(shop.relay.statistics(0)["epoch"])
+    assert epochs[0] == epochs[1]
+    assert len(set(epochs)) == 3
+
+
+async def test_a_stream_that_says_nothing_of_types_is_made_anew_once(
+    server: NatsServer, writing: Open
+):
+    async with writing() as shop:
+        await shop.place(["1"])
+        await shop.wait_published()
+        epoch = shop.relay.statistics(0)["epoch"]
+        connection = shop.broker._line.connection
+        config = (await connection.ask_server("STREAM.INFO.shop-test-orders"))["config"]
+        del config["metadata"]["outgrow.types"]
+        await connection.ask_server("STREAM.UPDATE.shop-test-orders", **config)
+    for _ in range(2):
+        async with writing() as shop:
+            await shop.wait_published()
+            assert shop.relay.statistics(0)["epoch"] != epoch
+            held = await shop.relay._stream.held(shop.broker._line.connection)
+            assert (held.sequence, held.types) == (1, PUBLIC)

@@ -56,6 +56,7 @@ class Feed:
     Attributes:
         is_open: Whether what is published comes in now.
         is_wanting: Somebody was not given what may be there: they are woken at the next turn.
+        types: The types of events of which the stream leaves out none.
     """
 
     def __init__(self, stream: Stream, line: Line) -> None:
@@ -63,6 +64,7 @@ class Feed:
         self.window = Window()
         self.is_wanting = False
         self.is_open = False
+        self.types: frozenset[str] = frozenset()
         self._line = line
         self._clock = line.clock
         self._watchers: list[tuple[frozenset[str], Callable[[], object]]] = []
@@ -151,6 +153,7 @@ class Feed:
         if held is None:
             raise Reopen("it is not there")
         self.window.begin(held.last.position if held.last else None)
+        self.types = held.types
         made = await connection.ask_server(
             f"CONSUMER.CREATE.{self.stream.name}",
             stream_name=self.stream.name,

@@ -138,16 +138,15 @@ class Relay:
 
     async def _take_place(self, connection: Connection) -> None:
         """Learn from the stream up to where it holds the journal, and go on behind that."""
-        await self._stream.declare(connection)
+        await self._stream.declare(connection, self._types)
         held = await self._stream.held(connection)
-        if held is None or not await self._is_ours(held):
+        if held is not None and not await self._is_ours(held):
             # Empty with a past, or of another journal: a new one has an epoch of its own, which
             # tells all who read that they must look again.
-            if held is not None:
-                await self._stream.delete(connection)
-            await self._stream.declare(connection)
+            await self._stream.make_anew(connection, self._types)
             held = await self._stream.held(connection)
-            assert held is not None, "it was just declared"
+        if held is None:
+            raise OutOfStep("somebody deleted the stream")
         self._go_on(held, await self._place(held))
 
     async def _place(self, held: Held) -> int:

@@ -93,7 +93,7 @@ class Remote:
         window = self._feed.window
         if not window.covers(after) and not self._feed.is_open and self._line.connection:
             await self._feed.wait_change(EXPECTED_SECONDS)
-        if window.covers(after):
+        if window.covers(after) and self._feed.types.issuperset(types):
             return await self._of_window(after, types, limit)
         connection = self._line.connection
         if connection is not None:
@@ -137,14 +137,17 @@ class Remote:
             self._opened = self._feed.opened
             self._lookup.forget()
         window = self._feed.window
-        if window.base is not None or not self._feed.is_open:
+        # Between two events of the stream may be one of a type that became public after it was
+        # made, until the process that hosts the service has made it anew.
+        is_complete = self._feed.types.issuperset(types)
+        if is_complete and (window.base is not None or not self._feed.is_open):
             batch = await self._lookup.read(connection, after, types, limit)
             if batch is not None:
                 return batch
         self.asked += 1
         batch = await ask_events(connection, self._feed.stream, after, types, limit)
         self._is_missed = False
-        if batch.is_last and window.base is None:
+        if batch.is_last and window.base is None and is_complete:
             # The stream holds nothing, and what comes follows what the journal holds now.
             window.begin(batch.position)
         is_last = batch.is_last and window.tail <= batch.position

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import logging
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -30,6 +31,9 @@ DUPLICATE_SECONDS: Final = 120
 
 HEADER_BYTES_MAX: Final = 4096
 
+_log = logging.getLogger("outgrow.journal.nats")
+
+_TYPES = "outgrow.types"
 _NANOSECONDS = 1_000_000_000
 _NO_STREAM = 10059
 _NAME_IN_USE = 10058
@@ -47,6 +51,7 @@ class Held:
         sequence: The sequence of its last message, also if that is not there any more.
         last: The last message that is there; None if there is none.
         last_sequence: The sequence of that.
+        types: All events of these types are in it, from its first message on.
     """
 
     epoch: str
@@ -54,6 +59,7 @@ class Held:
     sequence: int
     last: Wire | None
     last_sequence: int
+    types: frozenset[str]
 
 
 class StreamOfAnother(Exception):
@@ -86,14 +92,18 @@ class Stream:
         """Where *message* is published: its partition, and its class."""
         return f"{self._prefix}.{message.partition}.{message.type.rpartition('.')[2]}"
 
-    async def declare(self, connection: Connection) -> None:
+    async def declare(self, connection: Connection, types: frozenset[str]) -> None:
         """
         Make the stream, or give it the limits that it should have; done twice it does nothing.
+
+        A stream that was made for other types is made anew. Of those that were not public then, it
+        left out events, and what it says of its messages' predecessors is wrong for them; and it
+        must not keep those that are public no more.
 
         Raises:
             StreamOfAnother: There is a stream of this name that is no stream of outgrow's.
         """
-        config = self._config()
+        config = self._config(types)
         try:
             await connection.ask_server(f"STREAM.CREATE.{self.name}", **config)
         except Refused as refused:
@@ -102,16 +112,17 @@ class Stream:
             else:
                 raise
 
+    async def make_anew(self, connection: Connection, types: frozenset[str]) -> None:
+        """Delete the stream with all that it holds, and make it."""
+        await connection.ask_server(f"STREAM.DELETE.{self.name}")
+        await self.declare(connection, types)
+
     async def trim(self, connection: Connection) -> None:
         """Forget the oldest tenth if the stream takes more than it may."""
         state = (await connection.ask_server(f"STREAM.INFO.{self.name}"))["state"]
         if state["bytes"] > STREAM_BYTES_MAX:
             keep = max(state["messages"] * 9 // 10, 1)
             await connection.ask_server(f"STREAM.PURGE.{self.name}", keep=keep)
-
-    async def delete(self, connection: Connection) -> None:
-        """Delete the stream with all that it holds."""
-        await connection.ask_server(f"STREAM.DELETE.{self.name}")
 
     async def held(self, connection: Connection) -> Held | None:
         """What the stream holds now; None if there is no such stream."""
@@ -129,6 +140,7 @@ class Stream:
             sequence=state["last_seq"],
             last=last and last[1],
             last_sequence=last[0] if last else 0,
+            types=_types_of(info["config"].get("metadata") or {}),
         )
 
     async def proof(self, connection: Connection) -> tuple[str, int, bool] | None:
@@ -172,10 +184,15 @@ class Stream:
                 f"environment and service. Delete it (nats stream rm {self.name}), or use another "
                 "NATS server or account for one of the two"
             )
-        wanted = {**found, **config, "metadata": {**metadata, **self._owner}}
+        types = _types_of(config["metadata"])
+        if types != _types_of(metadata):
+            _log.info("%s: other events are public now; the stream is made anew", self.name)
+            await self.make_anew(connection, types)
+            return
+        wanted = {**found, **config, "metadata": {**metadata, **config["metadata"]}}
         await connection.ask_server(f"STREAM.UPDATE.{self.name}", **wanted)
 
-    def _config(self) -> dict[str, Any]:
+    def _config(self, types: frozenset[str]) -> dict[str, Any]:
         return {
             "name": self.name,
             "description": f"Events of {self._prefix}; made by outgrow.",
@@ -189,5 +206,9 @@ class Stream:
             "max_msg_size": MESSAGE_BYTES_MAX + HEADER_BYTES_MAX,
             "duplicate_window": DUPLICATE_SECONDS * _NANOSECONDS,
             "allow_direct": True,
-            "metadata": self._owner,
+            "metadata": {**self._owner, _TYPES: " ".join(sorted(types))},
         }
+
+
+def _types_of(metadata: dict[str, str]) -> frozenset[str]:
+    return frozenset(metadata.get(_TYPES, "").split())
