@@ -174,6 +174,33 @@ async def test_no_call_fails_because_its_process_is_replaced(street):
     assert street.patience.given_up == 0
 
 
+async def test_no_unsafe_call_fails_or_runs_twice_because_its_process_ends_in_order(street):
+    process, stopped, replies, begun = await street.start(), asyncio.Event(), Counter(), 0
+
+    async def caller():
+        while not stopped.is_set():
+            await street.call("forget")
+            replies["forget"] += 1
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(32):
+            group.create_task(caller())
+        for _ in range(4):
+            async with asyncio.timeout(10):
+                for _ in range(300):
+                    begun += await process.stdout.readline() == b"forget\n"
+            process.send_signal(signal.SIGTERM)
+            begun += (await process.stdout.read()).count(b"forget\n")
+            assert await process.wait() == 0
+            process = await street.start()
+        stopped.set()
+    process.send_signal(signal.SIGTERM)
+    begun += (await process.stdout.read()).count(b"forget\n")
+
+    assert begun == replies["forget"]
+    assert street.patience.given_up == 0
+
+
 async def test_a_frozen_process_holds_nobody_longer_than_the_deadline(street):
     process = await street.start()
     await street.call("echo")

@@ -11,7 +11,7 @@ import grpc.aio
 from outgrow.calls.grpc.converters import Converters
 from outgrow.calls.grpc.headers import pack
 from outgrow.calls.grpc.server import MESSAGE_BYTES_MAX, METADATA_BYTES_MAX
-from outgrow.calls.grpc.statuses import understand
+from outgrow.calls.grpc.statuses import is_stopping, understand
 from outgrow.calls.transport import Invoke
 from outgrow.clock import Clock
 from outgrow.context import Context
@@ -20,6 +20,7 @@ from outgrow.errors import ArgumentsRefused, CallTimedOut, ServiceUnreachable
 
 CONNECT_MILLISECONDS_MAX = 1_000
 RECONNECT_MILLISECONDS_MAX = 200
+HOLD_SECONDS_MAX = 1.0
 
 
 class GrpcTransport:
@@ -51,6 +52,7 @@ class GrpcTransport:
         self._clock = clock
         self._message_bytes_max = message_bytes_max
         self._is_closed = False
+        self._held_until = 0.0
         self._channel = grpc.aio.insecure_channel(address, options=_options(message_bytes_max))
 
     def bind(self, method: Method) -> Invoke:
@@ -75,10 +77,14 @@ class GrpcTransport:
             remaining = context.deadline - monotonic()
             if remaining <= 0:
                 raise CallTimedOut(name, may_have_run=False)
+            if self._is_held():
+                raise ServiceUnreachable(name, "its process is stopping", may_have_run=False)
             try:
                 metadata = pack(context, remaining, fingerprint)
                 reply = await call(body, timeout=remaining, metadata=metadata)
             except grpc.aio.AioRpcError as error:
+                if is_stopping(error):
+                    self._held_until = asyncio.get_running_loop().time() + HOLD_SECONDS_MAX
                 raise understand(method, error) from None
             except (asyncio.CancelledError, grpc.aio.UsageError) as error:
                 self._explain_closed(name, error)
@@ -86,6 +92,20 @@ class GrpcTransport:
             return decode(reply)
 
         return invoke
+
+    def _is_held(self) -> bool:
+        """
+        Whether the connection still leads to a process that has said that it stops.
+
+        What it is sent while it closes the connection may be cancelled without a word on whether
+        it has run.
+        """
+        if not self._held_until:
+            return False
+        is_there = self._channel.get_state() is grpc.ChannelConnectivity.READY
+        if not is_there or asyncio.get_running_loop().time() >= self._held_until:
+            self._held_until = 0.0
+        return bool(self._held_until)
 
     def _explain_closed(self, name: str, error: BaseException) -> None:
         """Raise what a call meets because of `close`; return if the caller itself was cancelled."""

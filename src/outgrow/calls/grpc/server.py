@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -14,16 +15,17 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_g
 from outgrow.calls.failures import log_failure
 from outgrow.calls.grpc.converters import Converters
 from outgrow.calls.grpc.headers import unpack
-from outgrow.calls.grpc.statuses import Ending, ending_of, tell_error
+from outgrow.calls.grpc.statuses import STOPPING, Ending, ending_of, tell_error
 from outgrow.calls.transport import Invoke
 from outgrow.clock import Clock
 from outgrow.context import Caller, Context
 from outgrow.contracts import ContractModel, Method
-from outgrow.errors import CallFailed, Finding, InvalidTopology
+from outgrow.errors import CallFailed, Finding, InvalidTopology, ServiceUnreachable
 
 MESSAGE_BYTES_MAX = 4 * 1024 * 1024
 METADATA_BYTES_MAX = 1024 * 1024
 GRACE_SECONDS_DEFAULT = 10.0
+LINGER_SECONDS = 0.1
 
 
 class GrpcServer:
@@ -58,6 +60,7 @@ class GrpcServer:
         self._stranger = stranger or Caller()
         self._message_bytes_max = message_bytes_max
         self._services: set[str] = set()
+        self._is_stopping = False
         self._health = health.aio.HealthServicer()
         self._server = grpc.aio.server(options=_options(message_bytes_max))
 
@@ -108,9 +111,16 @@ class GrpcServer:
 
         What goes on after *grace_seconds* is cancelled; its callers meet `ServiceUnreachable` with
         ``may_have_run``. Health says ``NOT_SERVING`` from the first moment.
+
+        Calls that come are answered for a moment: that they have not run, and that no more should
+        come over this connection. gRPC would cancel those that have come and not begun.
         """
+        self._is_stopping = True
         await self._health.enter_graceful_shutdown()
-        await self._server.stop(grace_seconds)
+        linger_seconds = min(LINGER_SECONDS, grace_seconds)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.Event().wait(), linger_seconds)
+        await self._server.stop(grace_seconds - linger_seconds)
 
     def _add_reflection(self) -> None:
         known = (health_pb2, reflection_pb2)
@@ -130,6 +140,10 @@ class GrpcServer:
 
         async def handle(body: bytes, call: Any) -> bytes:
             context: Context | None = None
+            if self._is_stopping:
+                message = "its process is stopping"
+                stopping = ServiceUnreachable(method.full_name, message, may_have_run=False)
+                return _end(call, tell_error(stopping), STOPPING)
             try:
                 metadata = call.invocation_metadata()
                 context = unpack(
@@ -155,11 +169,11 @@ class GrpcServer:
         return handle
 
 
-def _end(call: Any, ending: Ending) -> bytes:
+def _end(call: Any, ending: Ending, *more: tuple[str, bytes]) -> bytes:
     # gRPC sends no message with a code other than OK, so what is returned does not matter.
     call.set_code(ending.code)
     call.set_details(ending.text)
-    call.set_trailing_metadata((ending.trailer,))
+    call.set_trailing_metadata((ending.trailer, *more))
     return b""
 
 

@@ -2,7 +2,8 @@
 Refusals and failures as gRPC tells them, and back into what the caller must meet.
 
 Everyone gets a status code and a text. A caller that is outgrow also gets the same problem or error
-in trailing metadata: ``outgrow-problem-bin`` or ``outgrow-error-bin``.
+in trailing metadata: ``outgrow-problem-bin`` or ``outgrow-error-bin``. A process that stops adds
+``outgrow-stopping-bin``, after which nothing more is sent over that connection.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from outgrow.errors import (
 
 PROBLEM_TRAILER = "outgrow-problem-bin"
 ERROR_TRAILER = "outgrow-error-bin"
+STOPPING = ("outgrow-stopping-bin", b"1")
 TRAILER_BYTES_MAX = 256 * 1024
 TEXT_LENGTH_MAX = 1_000
 
@@ -103,6 +105,12 @@ def understand(method: Method, error: grpc.aio.AioRpcError) -> Problem | CallErr
     if failure is not None:
         return decode_failure(method.full_name, failure)
     return _without_trailer(method.full_name, error.code(), error.details() or "")
+
+
+def is_stopping(error: grpc.aio.AioRpcError) -> bool:
+    """Whether the process that ended its call with *error* takes no calls any more."""
+    trailers: Any = error.trailing_metadata() or {}
+    return STOPPING[0] in trailers
 
 
 def _read_problem(method: Method, trailer: bytes) -> Problem | CallError:
