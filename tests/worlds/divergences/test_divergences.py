@@ -61,6 +61,16 @@ async def test_a_message_has_a_limit_only_where_bytes_are_sent(world: World) -> 
             await world.client(Echoes).count(text)
 
 
+async def test_a_reply_has_the_same_limit_only_where_bytes_are_sent(world: World) -> None:
+    """By HTTP it is a 500 of the gateway then, and a 200 of the process that hosts the service."""
+    length = MESSAGE_BYTES_MAX + 1
+    if world.name == "together":
+        assert len(await world.client(Echoes).write(length)) == length
+    else:
+        with pytest.raises(CallFailed, match="at most 4194304 are carried"):
+            await world.client(Echoes).write(length)
+
+
 async def test_context_variables_of_ones_own_stay_in_the_process(world: World) -> None:
     """Only outgrow's own context crosses; nobody knows how to write down yours."""
     shared.own.set("mine")

@@ -11,6 +11,9 @@ class Echoes(Contract):
     async def count(self, text: str) -> int: ...
 
     @query()
+    async def write(self, length: int) -> str: ...
+
+    @query()
     async def read_own(self) -> str: ...
 
     @query()

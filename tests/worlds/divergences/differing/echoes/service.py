@@ -13,6 +13,9 @@ class EchoesService(Echoes):
     async def count(self, text: str) -> int:
         return len(text)
 
+    async def write(self, length: int) -> str:
+        return "x" * length
+
     async def read_own(self) -> str:
         return shared.own.get()
 
