@@ -58,6 +58,18 @@ async def test_a_call_goes_there_and_back(unstarted, tmp_path, kind):
     assert unstarted.received[0][1:] == ("bolt", 7)
 
 
+@pytest.mark.parametrize("name", ["a b", "a%20b", "50%", "a?b", "a#b", "ä"])
+async def test_the_path_of_a_unix_socket_may_have_any_letter(unstarted, tmp_path, name):
+    (tmp_path / name).mkdir()
+    path = tmp_path / name / "calls.sock"
+    await unstarted.start(f"unix:{path}")
+    unstarted.on("echo", returning("here"))
+
+    assert unstarted.address == f"unix:{path}"
+    assert path.is_socket()
+    assert await unstarted.call("echo", "hello", seconds=2.0) == "here"
+
+
 async def test_the_context_arrives_as_it_was_made(wire):
     wire.on("forget", returning(None))
     sent = wire.context(seconds=5.0)

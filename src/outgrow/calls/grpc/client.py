@@ -10,7 +10,7 @@ import grpc.aio
 
 from outgrow.calls.grpc.converters import Converters
 from outgrow.calls.grpc.headers import pack
-from outgrow.calls.grpc.server import MESSAGE_BYTES_MAX, METADATA_BYTES_MAX
+from outgrow.calls.grpc.server import MESSAGE_BYTES_MAX, METADATA_BYTES_MAX, target_of
 from outgrow.calls.grpc.statuses import is_stopping, understand
 from outgrow.calls.transport import Invoke
 from outgrow.clock import Clock
@@ -53,7 +53,8 @@ class GrpcTransport:
         self._message_bytes_max = message_bytes_max
         self._is_closed = False
         self._held_until = 0.0
-        self._channel = grpc.aio.insecure_channel(address, options=_options(message_bytes_max))
+        target, options = target_of(address), _options(message_bytes_max)
+        self._channel = grpc.aio.insecure_channel(target, options=options)
 
     def bind(self, method: Method) -> Invoke:
         """What executes *method* on the other side. Its converters are written here."""

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import quote
 
 import grpc
 import grpc.aio
@@ -97,7 +98,7 @@ class GrpcServer:
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         self._add_reflection()
         try:
-            port = self._server.add_insecure_port(address)
+            port = self._server.add_insecure_port(target_of(address))
         except RuntimeError as error:
             raise InvalidTopology([_cannot_listen(address, str(error))]) from error
         for service in self._services:
@@ -167,6 +168,12 @@ class GrpcServer:
             return reply
 
         return handle
+
+
+def target_of(address: str) -> str:
+    """What gRPC calls *address*: the path of a Unix socket is part of a URI to it."""
+    scheme, _, path = address.partition(":")
+    return f"unix:{quote(path)}" if scheme == "unix" else address
 
 
 def _end(call: Any, ending: Ending, *more: tuple[str, bytes]) -> bytes:
