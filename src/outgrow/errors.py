@@ -22,6 +22,7 @@ OutgrowError
 ├─ JournalError          EventTooLarge · EventUnreadable · NotTheOwner · BrokerUnreachable
 ├─ ListenRefused         an address could not be listened on
 ├─ ExtraMissing          an optional part is not installed
+├─ ServiceNotOpened      the open() of a service did not succeed
 ├─ ProcessFailed         a process of a topology could not start
 ├─ AlreadyRunning        a topology runs in the same folder
 ├─ ControlError          a running process could not be asked, or could not answer
@@ -395,6 +396,23 @@ class ListenRefused(OutgrowError):
         self.place = place
         self.address = address
         super().__init__(f"{place}: {address} {message}. {remedy}".rstrip())
+
+
+class ServiceNotOpened(OutgrowError):
+    """
+    The ``open`` of a service raised, or took too long; the process was stopped again.
+
+    What it raised is the ``__cause__``.
+
+    Attributes:
+        service: The service.
+        place: ``file:line`` of the user's code that raised.
+    """
+
+    def __init__(self, service: str, message: str, place: str) -> None:
+        self.service = service
+        self.place = place
+        super().__init__(f"service {service!r} could not open: {message}, at {place}")
 
 
 class ProcessFailed(OutgrowError):

@@ -8,7 +8,7 @@ import sqlite3
 import pytest
 
 import outgrow
-from outgrow.errors import StoreInUse, StoreOfAnother, StoreUnreadable
+from outgrow.errors import ServiceNotOpened, StoreInUse, StoreOfAnother, StoreUnreadable
 from outgrow.process import Options, start_application
 from outgrow.topology import read_topology
 
@@ -56,6 +56,17 @@ def contract():
     return counter_one.Counter
 
 
+async def test_a_service_that_cannot_open_is_told_with_the_line_and_the_cause(write) -> None:
+    file = write(counter_broken=COUNTER.replace('LOG.append("opened")', 'int("no number")'))
+
+    with pytest.raises(ServiceNotOpened, match=r"counter_broken\.py:\d+$") as caught:
+        async with outgrow.start(file):
+            pass
+
+    assert caught.value.service == "counter_broken"
+    assert isinstance(caught.value.__cause__, ValueError)
+
+
 async def test_state_is_kept_beside_the_file_and_outlives_the_application(file) -> None:
     async with outgrow.start(file) as app:
         assert await app.client(contract()).count() == 1
@@ -97,7 +108,7 @@ async def test_a_service_that_cannot_be_opened_stops_the_start_and_frees_the_sto
     file = write(closed_one=body)
 
     for _ in range(2):
-        with pytest.raises(RuntimeError, match="no"):
+        with pytest.raises(ServiceNotOpened, match="RuntimeError: no"):
             async with outgrow.start(file):
                 pass
 

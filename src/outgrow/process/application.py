@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,15 +13,23 @@ from outgrow import crash
 from outgrow.calls import DEADLINE_SECONDS_DEFAULT, Reception, decode_arguments
 from outgrow.clock import SystemClock
 from outgrow.context import ALL_PERMISSIONS, SYSTEM, Caller, Context
-from outgrow.contracts import ContractModel, event_type, is_contract, public_events
-from outgrow.errors import ServiceUnreachable, StoreRefused
+from outgrow.contracts import (
+    ContractModel,
+    event_type,
+    is_contract,
+    place_at,
+    place_of,
+    public_events,
+    service_name,
+)
+from outgrow.errors import ServiceNotOpened, ServiceUnreachable, StoreRefused
 from outgrow.journal import Carried, Delivery, Inbox, KnownConsumer, Overview
 from outgrow.process.loading import load_contracts, load_services
 from outgrow.process.options import DRAIN_SECONDS_MAX, Hosted, Options
 from outgrow.process.stores import open_service_store
 from outgrow.process.wiring import Clients, build_service, fill_all_settings
 from outgrow.store import Store
-from outgrow.telemetry import Meters
+from outgrow.telemetry import Meters, place_raised
 from outgrow.topology import Plan, read_topology
 
 if TYPE_CHECKING:
@@ -288,8 +296,7 @@ class Application:
                 stack.push_async_callback(close)
             opening = getattr(service, "open", None)
             if opening is not None:
-                async with asyncio.timeout(OPEN_SECONDS_MAX):
-                    await opening()
+                await _open(service, opening)
 
     async def _call_sent(self, name: str, context: Context, body: bytes) -> Any:
         """Deliver a command that a service sent."""
@@ -304,6 +311,26 @@ class Application:
     def _authenticate(self, _: Headers) -> Caller:
         """Everyone is anonymous; with ``--open``, with all permissions."""
         return Caller(permissions=ALL_PERMISSIONS if self.options.is_open else frozenset())
+
+
+async def _open(service: Any, opening: Callable[[], Awaitable[None]]) -> None:
+    """
+    Await the *opening* of *service*.
+
+    Raises:
+        ServiceNotOpened: It raised, or took too long.
+    """
+    name, timeout = service_name(type(service).__module__), asyncio.timeout(OPEN_SECONDS_MAX)
+    try:
+        async with timeout:
+            await opening()
+    except Exception as error:
+        raised = place_raised(error)
+        place = place_of(type(service).open) if raised is None else place_at(*raised)
+        text = f"{type(error).__name__}: {error}".removesuffix(": ").removesuffix(".")
+        if timeout.expired():
+            text = f"it took longer than {OPEN_SECONDS_MAX:g} s"
+        raise ServiceNotOpened(name, text, place) from error
 
 
 @asynccontextmanager

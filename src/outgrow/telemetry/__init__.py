@@ -13,6 +13,7 @@ from outgrow.telemetry.logs import (
     configure_logs,
 )
 from outgrow.telemetry.meters import Meter, Meters, MeterStatistics
+from outgrow.telemetry.tracebacks import place_raised
 
 __all__ = [
     "PROCESS_WIDTH",
@@ -22,4 +23,5 @@ __all__ = [
     "Meters",
     "TerminalFormatter",
     "configure_logs",
+    "place_raised",
 ]

@@ -35,6 +35,13 @@ def format_exception(info: ExceptionInfo) -> str:
     return "".join(told.format()).rstrip("\n")
 
 
+def place_raised(error: BaseException) -> tuple[str, int] | None:
+    """The file and line of the user's code that *error* came out of, if it did."""
+    frames = _useful(traceback.extract_tb(error.__traceback__))
+    own = [f for f in frames if not _is_python(f.filename) and "-packages" not in f.filename]
+    return (own[-1].filename, own[-1].lineno or 1) if own else None
+
+
 def _chain(told: traceback.TracebackException) -> Iterator[traceback.TracebackException]:
     """*told*, what caused it, and what is grouped in it."""
     yield told

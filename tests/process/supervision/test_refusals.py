@@ -94,15 +94,35 @@ def test_a_store_in_use_is_said_and_all_is_stopped(folder: Path) -> None:
 
 def test_a_process_that_just_dies_is_named_and_its_words_stand_in_the_log(folder: Path) -> None:
     text = (folder / "notes.py").read_text()
-    opening = '    async def open(self):\n        raise RuntimeError("no paper")\n'
-    (folder / "notes.py").write_text(text + opening)
+    opening = """    async def open(self):
+        print("no paper", flush=True)
+        os._exit(1)
+"""
+    (folder / "notes.py").write_text(f"import os\n{text}{opening}")
 
     ended = run(folder)
 
     assert ended.returncode == 1
     assert "process 'front' ended with status 1 before it was ready" in ended.stderr
-    assert "RuntimeError: no paper" in ended.stderr
+    assert "no paper" in ended.stderr
     assert left(folder) == []
+
+
+@pytest.mark.parametrize("arguments", [("--open",), ("split",)], ids=["together", "split"])
+def test_a_service_that_cannot_open_is_named_with_its_line(
+    folder: Path, arguments: tuple[str, ...]
+) -> None:
+    text = (folder / "notes.py").read_text()
+    opening = '    async def open(self):\n        raise RuntimeError("no paper")\n'
+    (folder / "notes.py").write_text(text + opening)
+
+    ended = run(folder, *arguments)
+
+    line = len((text + opening).splitlines())
+    told = f"service 'notes' could not open: RuntimeError: no paper, at notes.py:{line}"
+    assert ended.returncode == 1
+    assert told in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 def test_a_start_that_fails_in_one_process_does_not_wait_for_the_start_of_another(
