@@ -116,7 +116,7 @@ async def _run_to_the_end(plan: Plan, options: Options, inherited: Inherited | N
 
 
 async def _run(plan: Plan, options: Options, inherited: Inherited | None) -> None:
-    told = _Told()
+    told = _Told(is_supervised=inherited is not None)
     told.listen()
     application = Application(plan, options)
     if inherited is not None:
@@ -139,8 +139,9 @@ class _Told:
         to_end: Set once it should end.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_supervised: bool) -> None:
         self.to_end = asyncio.Event()
+        self._is_supervised = is_supervised
         self._start: asyncio.Timeout | None = None
 
     def listen(self) -> None:
@@ -162,8 +163,15 @@ class _Told:
         return not self.to_end.is_set()
 
     def _end(self) -> None:
-        """Begin to stop; whoever asks twice does not want to wait."""
+        """
+        Begin to stop; whoever asks twice does not want to wait.
+
+        Of a supervised process the supervisor knows when it has waited long enough: a second signal
+        only says that somebody told all processes, and the supervisor tells them too.
+        """
         if self.to_end.is_set():
+            if self._is_supervised:
+                return
             os._exit(130)
         self.to_end.set()
         if self._start is not None:

@@ -16,6 +16,7 @@ import pytest
 
 from outgrow.clock import SystemClock
 from outgrow.process import directory_path, read_directory
+from outgrow.process.control import ask
 from tests.process.supervision.conftest import Start
 from tests.process.supervision.program import (
     TOPOLOGY,
@@ -70,7 +71,9 @@ def test_it_starts_answers_logs_is_listed_and_ends_with_one_ctrl_c(
     assert told["back"]["http"] == running.url("back")
     assert all(process["is_ready"] and process["restarts"] == 0 for process in told.values())
     table = outgrow(folder, "ps").stdout.splitlines()
-    assert table[0].split() == ["process", "pid", "ready", "restarts", "since", "http", "services"]
+    titles = ["process", "pid", "ready", "restarts", "renewed", "since", "http", "services"]
+    assert table[0].split() == titles
+    assert table[3].split()[5].endswith("Z")  # in every time zone the same
     assert table[3].split()[-1] == "counts"
     directory = read_directory(directory_path(running.state, "split"))
     assert directory.gateway == "front"
@@ -167,6 +170,24 @@ def test_a_second_signal_does_not_wait(stuck: Program) -> None:
     assert wait_gone(pids, 2.0) == []
 
 
+def test_a_signal_to_all_processes_at_once_lets_a_request_end(start: Start, folder: Path) -> None:
+    text = (folder / "counts.py").read_text()
+    slow = 'print("waiting", flush=True)\n        await asyncio.sleep(1.0)'
+    text = text.replace("async with self.store", f"{slow}\n        async with self.store")
+    (folder / "counts.py").write_text(f"import asyncio\n{text}")
+    running = start().wait_ready()
+    pids = [process["pid"] for process in running.processes().values() if process["http"]]
+    with socket.create_connection(("127.0.0.1", int(running.url().rpartition(":")[2]))) as client:
+        client.sendall(b"GET /counts/a HTTP/1.1\r\nhost: x\r\n\r\n")
+        running.wait_line("waiting", "back")
+        for pid in pids:  # As systemd does, which tells the whole group.
+            os.kill(pid, signal.SIGTERM)
+        assert running.stop() == 0
+        answer = client.recv(65536)
+
+    assert answer.startswith(b"HTTP/1.1 200")
+
+
 @pytest.mark.long
 def test_what_is_stuck_is_cut_off_after_ten_seconds_in_all(stuck: Program) -> None:
     clock = SystemClock()
@@ -222,23 +243,57 @@ def test_requests_wait_until_all_processes_are_ready(start: Start, folder: Path)
     assert running.stop() == 0
 
 
-def test_code_that_cannot_be_loaded_does_not_replace_what_works(start: Start, folder: Path) -> None:
+def test_code_that_cannot_be_loaded_by_one_process_replaces_none(
+    start: Start, folder: Path
+) -> None:
     good = (folder / "counts.py").read_text()
     running = start().wait_ready()
-    before = running.pid("back")
+    before = {name: running.pid(name) for name in ("front", "back")}
     (folder / "counts.py").write_text("import nowhere\n" + good)
 
-    running.signal(signal.SIGHUP)
+    answer = ask(running.state / "run" / "supervisor.sock", "restart")
 
-    running.wait_line("process back cannot start")
-    running.wait_line("renewed")
-    assert running.pid("back") == before
+    assert answer["renewed"] == {"front": False, "back": False}
+    assert "No module named 'nowhere'" in answer["reasons"]["back"]
+    assert {name: running.pid(name) for name in before} == before
     assert fetch(running.url(), "/notes", {"text": "still"}) == 1
-    kill(before)  # Now there is no way back: it is tried again and again, less and less often.
+    running.signal(signal.SIGHUP)
+    running.wait_line("process back cannot start", nth=2)
+    running.wait_line("no process is replaced", nth=2)
+    kill(before["back"])  # Now there is no way back: it is tried again, less and less often.
     running.wait_line("process back ended with status 2; it is started again in 0.4 s")
     (folder / "counts.py").write_text(good)
     running.wait_line("process back is back")
     assert fetch(running.url(), "/notes/still") == 1
+    assert running.processes()["back"]["renewed"] == 0
+    assert running.stop() == 0
+
+
+def test_a_placement_that_has_changed_waits_for_the_next_start_and_is_said(
+    start: Start, folder: Path
+) -> None:
+    running = start().wait_ready()
+    control = running.state / "run" / "supervisor.sock"
+    text = TOPOLOGY.replace('services = ["notes"]', 'services = ["counts"]')
+    (folder / "outgrow.toml").write_text(text)
+
+    answer = ask(control, "restart", process="back")
+
+    assert answer == {"renewed": {"back": True}, "reasons": {}}
+    assert "[topology.split] has changed. Stop" in running.wait_line(str(folder.resolve()))
+    told = running.processes()
+    assert told["back"]["services"] == ["counts"]
+    assert (told["back"]["renewed"], told["back"]["restarts"]) == (1, 0)
+    messages = running.messages("supervisor")
+    began = messages.index("process back is being replaced")
+    assert messages[began + 1] == "process back was replaced"
+
+    (folder / "outgrow.toml").write_text(text.replace('"counts"]\n[g', '"counts", "more"]\n[g'))
+    (folder / "more.py").write_text((folder / "counts.py").read_text().replace("Counts", "More"))
+    answer = ask(control, "restart")
+
+    assert "no process that runs hosts more." in answer["reasons"]["front"]
+    assert fetch(running.url(), "/notes", {"text": "still"}) == 1
     assert running.stop() == 0
 
 
