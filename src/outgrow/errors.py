@@ -81,7 +81,8 @@ class DefinitionError(OutgrowError):
     """The program is wrong. Raised before any traffic, with all findings at once."""
 
     def __init__(self, findings: list[Finding]) -> None:
-        self.findings = findings
+        # A contract that cannot be read is met once by each service that imports it.
+        self.findings = findings = list(dict.fromkeys(findings))
         count = "1 finding" if len(findings) == 1 else f"{len(findings)} findings"
         text = "\n".join(str(finding) for finding in findings)
         super().__init__(f"{text}\n\n{count}.")

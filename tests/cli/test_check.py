@@ -79,3 +79,23 @@ def test_json_of_what_is_right_counts(tmp_path: Path) -> None:
 
     assert answer["is_ok"]
     assert answer["counts"]["services"] == 1
+
+
+def test_what_two_services_meet_is_found_once(tmp_path: Path) -> None:
+    (tmp_path / "events").mkdir()
+    (tmp_path / "events" / "__init__.py").touch()
+    event = 'from outgrow import Event\nclass Sold(Event, key="itemid"):\n    item_id: str\n'
+    (tmp_path / "events" / "contract.py").write_text(event)
+    (tmp_path / "second.py").write_text(
+        f"from events.contract import Sold\n{SERVICE.format('Second')}"
+    )
+    (tmp_path / "third.py").write_text(
+        f"from events.contract import Sold\n{SERVICE.format('Third')}"
+    )
+    services = '["second", "third"]'
+    (tmp_path / "tried.toml").write_text(f'[app]\nname = "tried"\nservices = {services}\n')
+
+    ended = check(tmp_path, "--file", "tried.toml")
+
+    assert ended.stderr.count("is ordered by 'itemid'") == 1
+    assert "1 finding." in ended.stderr
