@@ -145,7 +145,9 @@ class Instance:
             Whether it ended in order, or had nothing to bring in order yet.
         """
         if self._asked is None:  # Who is asked twice does not finish what it does.
-            self.send_signal(self._recipe.stop_signal)
+            # At first it is still the leash, a Python that would tell of a SIGINT at length.
+            is_working = SERVING in self._reached
+            self.send_signal(self._recipe.stop_signal if is_working else signal.SIGTERM)
         try:
             async with asyncio.timeout(STOP_SECONDS_MAX):
                 return await self.wait_ended() == 0 or SERVING not in self._reached
