@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -37,7 +37,7 @@ def ps(
     if json:
         print_json(told)
         return
-    titles = ["process", "pid", "ready", "restarts", "since", "http", "services"]
+    titles = ["process", "pid", "ready", "restarts", "renewed", "since", "http", "services"]
     print_columns(titles, (_row(process) for process in told["processes"]))
 
 
@@ -67,6 +67,7 @@ def _together(run: Path) -> dict[str, Any] | None:
         "calls": None,
         "is_ready": health["is_ready"],
         "restarts": 0,
+        "renewed": 0,
         "since": placement["since"],
     }
     return {
@@ -84,7 +85,8 @@ def _row(process: dict[str, Any]) -> list[Any]:
         process["pid"],
         "yes" if process["is_ready"] else "no",
         str(process["restarts"]),
-        since and f"{since.astimezone():%Y-%m-%d %H:%M:%S}",
+        str(process["renewed"]),
+        since and f"{since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
         process["http"],
         ", ".join(process["services"]),
     ]

@@ -16,6 +16,7 @@ from outgrow.process.supervision.merging import Merged
 PAUSE_SECONDS = 0.1
 PAUSE_SECONDS_MAX = 10.0
 GOOD_LIFE_SECONDS = 10.0
+STOPPING = "everything is stopping"
 
 logger = logging.getLogger("outgrow.process")
 
@@ -27,7 +28,8 @@ class Keeper:
     Attributes:
         name: The process's name.
         instance: Its present run, or its last.
-        restarts: How often it was started again.
+        restarts: How often it was started again because it had ended.
+        renewed: How often it was replaced by a new one as it was told.
     """
 
     def __init__(
@@ -36,12 +38,13 @@ class Keeper:
         self.name = recipe.name
         self.instance: Instance | None = None
         self.restarts = 0
+        self.renewed = 0
         self._recipe = recipe
         self._merged = merged
         self._clock = clock
         self._tasks = tasks
         self._successor: Instance | None = None
-        self._renewing = asyncio.Lock()
+        self._planned: Instance | None = None
         self._is_stopping = asyncio.Event()
 
     @property
@@ -84,30 +87,56 @@ class Keeper:
                         await self._is_stopping.wait()
                         return
                 pause = min(2 * pause, PAUSE_SECONDS_MAX)
-            self.restarts += 1
             self.instance, self._successor = self._successor or self._begin(), None
+            if self.instance is self._planned:
+                self.renewed += 1
+            else:
+                self.restarts += 1
             self._tasks.create_task(self._lead(self.instance))
 
-    async def renew(self) -> bool:
+    async def load_successor(self) -> str | None:
         """
-        Replace the running process by a new one, which loads its code while the old one works.
+        Start a new process, which loads its code while the old one works on.
 
         Returns:
-            Whether the new one takes requests; if it cannot even load, the old one stays.
+            Why it cannot; None if it is loaded, and waits for `replace` or `abandon`.
         """
-        async with self._renewing:
-            if self._is_stopping.is_set():
-                return False
-            successor = self._successor = self._begin()
-            if not await successor.wait_step(LOADED):
-                if self._successor is successor:
-                    self._successor = None
-                self._tell_failure(successor)
-                logger.error("process %s is not renewed; the old one goes on", self.name)
-                return False
-            if self.instance is not None and self._successor is successor:
-                await self.instance.stop()
-            return await successor.wait_step(READY)
+        if self._is_stopping.is_set():
+            return STOPPING
+        successor = self._successor = self._begin()
+        if await successor.wait_step(LOADED):
+            return None
+        if self._successor is successor:
+            self._successor = None
+        self._tell_failure(successor)
+        return _reason(successor)
+
+    async def replace(self) -> str | None:
+        """
+        Let the successor that is loaded take the place of the running process.
+
+        Returns:
+            Why it takes no requests; None if it does.
+        """
+        if self._is_stopping.is_set():
+            return STOPPING
+        # Without one, the old process has ended by itself, and the new one leads already.
+        successor = self._successor or self.instance
+        assert successor is not None, "it is loaded first"
+        if successor is self._successor and successor.has_ended:
+            self._successor = None
+            return _reason(successor)
+        if self.instance is not None and successor is self._successor:
+            logger.info("process %s is being replaced", self.name)
+            self._planned = None if self.instance.has_ended else successor
+            await self.instance.stop()
+        return None if await successor.wait_step(READY) else _reason(successor)
+
+    async def abandon(self) -> None:
+        """End the successor, if it waits still."""
+        successor, self._successor = self._successor, None
+        if successor is not None:
+            await successor.stop()
 
     async def stop(self) -> bool:
         """Let it end in order, and start it no more; whether it ended in order."""
@@ -135,7 +164,8 @@ class Keeper:
         if await instance.wait_step(SERVING):
             instance.say(ANSWER)
         if await instance.wait_step(READY):
-            logger.info("process %s is back", self.name, extra={"child_pid": instance.pid})
+            done = "was replaced" if instance is self._planned else "is back"
+            logger.info("process %s %s", self.name, done, extra={"child_pid": instance.pid})
         elif not self._is_stopping.is_set():
             self._tell_failure(instance)
 
@@ -147,6 +177,13 @@ class Keeper:
     def _tell_failure(self, instance: Instance) -> None:
         if instance.failure is not None:
             logger.error("process %s cannot start: %s", self.name, instance.failure.text)
+
+
+def _reason(instance: Instance) -> str:
+    """Why *instance* does not run."""
+    if instance.failure is not None:
+        return instance.failure.text
+    return f"it {ending(instance.status)}; its log says more"
 
 
 def ending(status: int) -> str:

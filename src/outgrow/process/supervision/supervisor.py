@@ -24,6 +24,7 @@ from outgrow.process.supervision.instance import Instance, Recipe
 from outgrow.process.supervision.keeping import Keeper, ending
 from outgrow.process.supervision.merging import Merged
 from outgrow.process.supervision.nats import NAME, is_reachable, nats_recipe, shown
+from outgrow.process.supervision.renewing import Reasons, refusal, replace_all
 from outgrow.process.supervision.seats import Seats, check_seats, remove_sockets, take_seats
 from outgrow.process.supervision.verbs import supervisor_verbs
 from outgrow.topology import Plan, Topology
@@ -150,21 +151,21 @@ class Supervisor:
         logger.info("stopped")
         return in_order
 
-    async def renew(self, name: str | None = None) -> dict[str, bool]:
+    async def renew(self, name: str | None = None) -> Reasons:
         """
-        Renew the process *name*, or one after another, each ready before the next.
+        Replace the process *name*, or all, one after another; none if one cannot be loaded.
 
         Returns:
-            By process, whether the new one takes requests.
+            By process, why the new one takes no requests; None if it does.
         """
+        assert self.seats is not None, "it runs"
+        names = [name] if name is not None else list(self.topology.processes)
         async with self._renewing:
-            done = {}
-            for each in [name] if name is not None else self.topology.processes:
-                if self._told.to_end.is_set():
-                    break
-                logger.info("process %s is renewed", each)
-                done[each] = await self.keepers[each].renew()
-            return done
+            refused = refusal(self._plan.file, self.topology, self.seats.seats)
+            if refused is not None:
+                logger.error("no process is replaced: %s", refused)
+                return dict.fromkeys(names, refused)
+            return await replace_all([self.keepers[each] for each in names])
 
     def _recipes(
         self, seats: Seats, lock: int, arguments: Sequence[str]
@@ -227,8 +228,8 @@ class Supervisor:
     def _tell_ready(self) -> None:
         assert self.seats is not None
         for name, seat in self.seats.seats.items():
-            told = "all services" if name == self.topology.gateway else ", ".join(seat.services)
-            logger.info("process %s answers at http://%s for %s", name, seat.http, told)
+            if name == self.topology.gateway:  # The others say where they answer by themselves.
+                logger.info("process %s answers at http://%s for all services", name, seat.http)
         logger.info("all ready", extra={"topology": self.topology.name, "pid": os.getpid()})
 
     async def _renew_when_told(self) -> None:
@@ -236,7 +237,9 @@ class Supervisor:
             await self._told.to_renew.wait()
             self._told.to_renew.clear()
             done = await self.renew()
-            logger.info("renewed", extra={"processes": [n for n, is_new in done.items() if is_new]})
+            logger.info(
+                "renewed", extra={"processes": [n for n, why in done.items() if why is None]}
+            )
 
     async def _stop(self) -> bool:
         """Stop the gateway first, then the others at once, then the broker."""

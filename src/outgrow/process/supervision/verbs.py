@@ -20,7 +20,7 @@ class Supervised(Protocol):
     keepers: dict[str, Keeper]
     seats: Seats | None
 
-    def renew(self, name: str | None = None) -> Awaitable[Mapping[str, bool]]:
+    def renew(self, name: str | None = None) -> Awaitable[Mapping[str, str | None]]:
         """Renew one process, or all."""
 
 
@@ -57,14 +57,22 @@ class _Questions:
         return [self._told(keeper) for keeper in self._supervisor.keepers.values()]
 
     async def restart(self, fields: dict[str, Any]) -> Any:
-        """Renew all processes, one after another, or one: ``{"process": "front"}``."""
+        """
+        Renew all processes, one after another, or one: ``{"process": "front"}``.
+
+        Tells which were renewed, and why the others were not.
+        """
         name = fields.get("process")
         topology = self._supervisor.topology
         if name is not None and name not in topology.processes:
             known = ", ".join(sorted(topology.processes))
             message = f"no process of topology {topology.name!r} is called {name!r}. Known: {known}"
             raise ControlError(message)
-        return {"renewed": await self._supervisor.renew(name)}
+        reasons = await self._supervisor.renew(name)
+        return {
+            "renewed": {name: reason is None for name, reason in reasons.items()},
+            "reasons": {name: reason for name, reason in reasons.items() if reason is not None},
+        }
 
     def _told(self, keeper: Keeper) -> dict[str, Any]:
         seats = self._supervisor.seats
@@ -77,5 +85,6 @@ class _Questions:
             "calls": seat.calls if seat else None,
             "is_ready": keeper.is_ready,
             "restarts": keeper.restarts,
+            "renewed": keeper.renewed,
             "since": keeper.since.isoformat() if keeper.since else None,
         }
