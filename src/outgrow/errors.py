@@ -215,7 +215,8 @@ class ServiceUnreachable(CallError):
     The process that hosts the service did not answer.
 
     Attributes:
-        may_have_run: False only if the connection was never made.
+        may_have_run: False only if the connection was never made, or the process was stopping and
+            said that it did not run it.
     """
 
     def __init__(self, method: str, message: str, *, may_have_run: bool) -> None:
