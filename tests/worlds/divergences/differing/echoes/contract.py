@@ -1,4 +1,8 @@
-from outgrow import Contract, query
+from outgrow import Contract, Event, query
+
+
+class Opened(Event, key=None):
+    """Recorded while the service opens."""
 
 
 class Echoes(Contract):
