@@ -248,7 +248,7 @@ async def test_a_service_carries_its_events_even_if_it_keeps_no_contract(
     file = write(rings=RINGS)
     application = Application(read_topology(file), Options(state=tmp_path))
 
-    assert application._carried().events == {"rings": frozenset({"rings.Rang"})}
+    assert application._carried("here").events == {"rings": frozenset({"rings.Rang"})}
 
 
 RINGS = """

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from outgrow.errors import InvalidTopology
+from outgrow.process.supervision.seats import Seats
 from outgrow.topology import Address, Topology, read_topology
 
 APP = '[app]\nname = "shop"\nservices = ["shop.users", "shop.orders", "shop.stock"]\n'
@@ -57,6 +58,16 @@ def test_services_keep_the_order_of_the_application(file: Path) -> None:
     assert topology.processes["one"].services == ("users", "stock")
     assert topology.processes["one"].http == Address(host="::1", port=81)
     assert topology.gateway is None
+
+
+def test_two_installations_on_one_server_have_environments_of_their_own(file: Path) -> None:
+    assert read(file, split()).environment == "local"
+    plan = read_topology(file)
+    topology = read(file, split('environment = "blue_2"'))
+
+    assert topology.environment == "blue_2"
+    directory = Seats(seats={}, sockets={}).directory(plan, topology, "nats://127.0.0.1:1")
+    assert directory.environment == "blue_2"
 
 
 @pytest.mark.parametrize("url", ["nats://10.0.0.7:4222", "nats://me@nats.example", "tls://n:1"])
@@ -156,6 +167,7 @@ def test_a_gateway_answers_at_one_address(file: Path) -> None:
             "5: process 'front' is no section.",
         ),
         (split("broker = 4222"), "5: 'broker' is 4222."),
+        (split("environment = 'a-b'"), "5: environment is 'a-b'."),
         (split() + 'replicas = "2"\n', "7: 'replicas' is '2'."),
         (split() + "replicas = true\n", "7: 'replicas' is True."),
         (split() + "replicas = 0\n", "7: replicas is 0."),

@@ -19,6 +19,8 @@ class Carried:
     Attributes:
         application: The application's name.
         environment: Which of its environments this is; nothing passes from one to another.
+        installation: What tells apart two that have the same name and environment by mistake: an id
+            that all processes over the same stores share, of letters and digits.
         journals: The journals of the services that are hosted here, by service.
         events: The types of events that each of these services' contracts define, by service;
             only they leave the service.
@@ -27,6 +29,7 @@ class Carried:
 
     application: str
     environment: str
+    installation: str
     journals: Mapping[str, Journal]
     events: Mapping[str, frozenset[str]]
     services: frozenset[str]

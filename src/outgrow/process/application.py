@@ -26,7 +26,7 @@ from outgrow.errors import ServiceNotOpened, ServiceUnreachable, StoreRefused
 from outgrow.journal import Carried, Delivery, Inbox, KnownConsumer, Overview
 from outgrow.process.loading import load_contracts, load_services
 from outgrow.process.options import DRAIN_SECONDS_MAX, Hosted, Options
-from outgrow.process.stores import open_service_store
+from outgrow.process.stores import installation_id, open_service_store
 from outgrow.process.wiring import Clients, build_service, fill_all_settings
 from outgrow.store import Store
 from outgrow.telemetry import Meters, place_raised
@@ -187,7 +187,10 @@ class Application:
         """Open everything, run until the block ends, finish what is under way, close everything."""
         async with AsyncExitStack() as stack:
             inboxes = await self._open_stores(stack)
-            broker = await stack.enter_async_context(self.options.broker(self._carried()))
+            installation = await asyncio.to_thread(installation_id, self.state)
+            broker = await stack.enter_async_context(
+                self.options.broker(self._carried(installation))
+            )
             self._delivery.connect(broker)
             services = self._build(inboxes)
             transport = await stack.enter_async_context(self.options.transport(self._hosted))
@@ -206,12 +209,13 @@ class Application:
         """Let calls of other processes in until the end of the block, and let them finish."""
         return self.options.server(self._hosted)
 
-    def _carried(self) -> Carried:
+    def _carried(self, installation: str) -> Carried:
         # Asked of the package: a service may have events and no methods that others call.
         events = {s.name: map(event_type, public_events(s.package)) for s in self.services}
         return Carried(
             application=self.name,
             environment=self.options.environment,
+            installation=installation,
             journals=self._delivery.journals,
             events={service: frozenset(types) for service, types in events.items()},
             services=frozenset(self.plan.services),

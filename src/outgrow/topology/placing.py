@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from outgrow.topology.page import NAME, Page, nearest
-from outgrow.topology.plan import Address, Placement, Topology
+from outgrow.topology.plan import ENVIRONMENT, Address, Placement, Topology
 
 BROKER = "nats"
 EVERY_OTHER = "*"
@@ -16,7 +16,13 @@ RESERVED = ("nats", "supervisor")
 
 _TEXT, _LIST, _NUMBER, _SECTION = "a text in quotes", "a list", "a whole number", "a section"
 _TYPES: dict[str, type] = {_TEXT: str, _LIST: list, _NUMBER: int, _SECTION: dict}
-_TOPOLOGY = {"broker": _TEXT, "store": _TEXT, "gateway": _TEXT, "discovery": _TEXT}
+_TOPOLOGY = {
+    "broker": _TEXT,
+    "store": _TEXT,
+    "gateway": _TEXT,
+    "discovery": _TEXT,
+    "environment": _TEXT,
+}
 _PROCESS = {"services": _LIST, "http": _TEXT, "replicas": _NUMBER}
 
 
@@ -86,6 +92,7 @@ class _Topology:
             broker=table.get("broker", BROKER),
             gateway=gateway,
             processes=processes,
+            environment=table.get("environment", ENVIRONMENT),
         )
 
     def _find(self, section: str, key: str, message: str, remedy: str, slug: str) -> None:
@@ -114,6 +121,11 @@ class _Topology:
                 'one that runs, such as "nats://10.0.0.7:4222".'
             )
             self._find(self._section, "broker", f"broker is {broker!r}.", remedy, "broker-url")
+        environment = table.get("environment", ENVIRONMENT)
+        if not NAME.fullmatch(environment):
+            message = f"environment is {environment!r}."
+            remedy = "Small letters, digits and underscores, at most 63, the first one a letter."
+            self._find(self._section, "environment", message, remedy, "environment-name")
 
     def _only(self, table: dict[str, Any], key: str, known: str, shown: str) -> None:
         if table.get(key, known) != known:

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+ENVIRONMENT = "local"
+"""The environment of who names none."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
@@ -56,12 +59,14 @@ class Topology:
         broker: ``nats`` for one that is started with the processes, or the URL of a NATS server.
         gateway: The process that answers HTTP for all services; None if none does.
         processes: The processes by name. Each service is placed in exactly one.
+        environment: Whose events it hears: those of the same application and environment.
     """
 
     name: str
     broker: str
     gateway: str | None
     processes: dict[str, Placement]
+    environment: str = ENVIRONMENT
 
     def process_of(self, service: str) -> str:
         """The name of the process that hosts *service*."""

@@ -134,11 +134,16 @@ class Listening(Part):
 
 
 def carried(
-    delivery: Delivery, environment: str, service: str, public: frozenset[str] = PUBLIC
+    delivery: Delivery,
+    environment: str,
+    service: str,
+    installation: str,
+    public: frozenset[str] = PUBLIC,
 ) -> Carried:
     return Carried(
         application="shop",
         environment=environment,
+        installation=installation,
         journals=delivery.journals,
         events={service: public if service == "orders" else frozenset()},
         services=frozenset({"orders", "letters"}),
@@ -153,6 +158,7 @@ async def writing(
     environment: str = "test",
     clock: Clock | None = None,
     public: frozenset[str] = PUBLIC,
+    installation: str = "here",
 ) -> AsyncIterator[Writing]:
     """The process that hosts orders, from its start to its end."""
     clock = clock or ManualClock()
@@ -161,7 +167,9 @@ async def writing(
         delivery = Delivery(clock)
         delivery.host(store, outbox, nobody)
         part = Writing(store, delivery)
-        async with nats_broker(url)(carried(delivery, environment, "orders", public)) as broker:
+        async with nats_broker(url)(
+            carried(delivery, environment, "orders", installation, public)
+        ) as broker:
             part.broker = _nats(broker)
             yield part
 
@@ -174,6 +182,7 @@ async def listening(
     environment: str = "test",
     clock: Clock | None = None,
     implementation: Callable[[Store], Any] = LettersService,
+    installation: str = "here",
 ) -> AsyncIterator[Listening]:
     """The process that hosts letters, from its start to its end."""
     clock = clock or ManualClock()
@@ -183,7 +192,9 @@ async def listening(
         delivery.host(store, outbox, nobody)
         part = Listening(store, delivery)
         part.service = implementation(store)
-        async with nats_broker(url)(carried(delivery, environment, "letters")) as broker:
+        async with nats_broker(url)(
+            carried(delivery, environment, "letters", installation)
+        ) as broker:
             part.broker = _nats(broker)
             delivery.connect(broker)
             delivery.subscribe("letters", part.service)

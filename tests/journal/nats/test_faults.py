@@ -12,6 +12,7 @@ import pytest
 from outgrow.clock import SystemClock
 from outgrow.journal.nats import relay as relay_room
 from outgrow.journal.nats.connection import NoAnswer
+from tests.journal.nats import parts
 from tests.journal.nats.conftest import Open
 from tests.journal.nats.parts import Writing, wait_until
 from tests.journal.nats.server import NatsServer
@@ -295,3 +296,32 @@ async def test_a_store_that_was_replaced_makes_the_stream_anew(
         assert "the store was replaced" in caplog.text
         held = await shop.relay._stream.held(shop.broker._line.connection)
         assert held.last.body == msgspec.Raw(b'{"order_id":"new","cents":1}')
+
+
+async def test_two_installations_of_one_name_leave_each_other_alone(
+    server: NatsServer, writing: Open, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    other = tmp_path / "other"
+    other.mkdir()
+    async with AsyncExitStack() as stack:
+        enter = stack.enter_async_context
+        shop = await enter(writing())
+        await shop.place(["ours"])
+        await shop.wait_published()
+        held = await shop.relay._stream.held(shop.broker._line.connection)
+        theirs = await enter(parts.writing(other, server.url, installation="there"))
+        post = await enter(parts.listening(other, server.url, installation="there"))
+        own_post = await enter(parts.listening(tmp_path, server.url))
+        await wait_until(lambda: caplog.text.count("belongs to another installation") >= 2)
+        assert "Give one of the two another environment" in caplog.text
+        await theirs.place(["theirs", "more"])
+        # Without a stream of its own, it reads the journal.
+        await post.wait_texts(placed(["theirs", "more"]))
+        await shop.place(["still ours"])
+        await own_post.wait_texts(placed(["still ours"]))
+        after = await shop.relay._stream.held(shop.broker._line.connection)
+        assert (after.epoch, after.sequence) == (held.epoch, 2)
+
+        await shop.broker._line.connection.ask_server("STREAM.DELETE.shop-test-orders")
+        await wait_until(lambda: shop.relay.rewinds or theirs.relay.position)
+        assert await post.texts() == placed(["theirs", "more"])

@@ -90,7 +90,8 @@ class NatsBroker:
         }
 
     def _stream(self, service: str) -> Stream:
-        return Stream(self._carried.application, self._carried.environment, service)
+        carried = self._carried
+        return Stream(carried.application, carried.environment, service, carried.installation)
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         self._tasks.append(self._group.create_task(work))

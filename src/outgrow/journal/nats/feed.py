@@ -13,7 +13,7 @@ from nats.aio.msg import Msg
 from outgrow import crash
 from outgrow.journal.nats.connection import STATUS, Connection, Lost, NoAnswer, Refused
 from outgrow.journal.nats.line import Line
-from outgrow.journal.nats.streams import Stream
+from outgrow.journal.nats.streams import Stream, StreamOfAnother
 from outgrow.journal.nats.window import Window
 from outgrow.journal.nats.wire import decode_wire
 
@@ -74,6 +74,7 @@ class Feed:
         self._wanted = 0
         self._heard_at = 0.0
         self._broken = ""
+        self._said = ""
         self.received = 0
         self.opened = 0
         line.watch(self._turned.set)
@@ -111,6 +112,10 @@ class Feed:
                 continue
             except (Reopen, NoAnswer, Refused) as error:
                 _log.debug("%s: opening the stream again: %s", self.stream.name, error)
+            except StreamOfAnother as error:
+                if str(error) != self._said:
+                    self._said = str(error)
+                    _log.error("%s: events cannot be read: %s", self.stream.name, error)
             except Exception:  # noqa: BLE001 - the relay is a border: what it cannot do now it tries again later
                 _log.exception("%s: reading the stream was interrupted", self.stream.name)
             finally:
@@ -167,7 +172,7 @@ class Feed:
             },
         )
         self._wanted = 0
-        self._broken = ""
+        self._broken = self._said = ""
         self._heard_at = self._clock.monotonic()
         self.opened += 1
         self.is_open = True

@@ -109,6 +109,10 @@ class Relay:
             except (Lost, NoAnswer, OutOfStep) as error:
                 _log.debug("%s: asking the stream again: %r", self._stream.name, error)
                 await self._clock.sleep(AGAIN_SECONDS)
+            except StreamOfAnother as error:
+                self._say(error)
+                await self._let_ask()
+                await self._clock.sleep(RECOVER_SECONDS)
             except Exception as error:  # noqa: BLE001 - the relay is a border: what it cannot do now it tries again later
                 self._say(error)
                 await self._clock.sleep(RECOVER_SECONDS)
@@ -148,6 +152,12 @@ class Relay:
         if held is None:
             raise OutOfStep("somebody deleted the stream")
         self._go_on(held, await self._place(held))
+
+    async def _let_ask(self) -> None:
+        """Without a stream the journal can be asked for nonetheless."""
+        if not self.placed.is_set():
+            self._last = max(await self._journal.end() - REFILLED_EVENTS_MAX, 0)
+            self.placed.set()
 
     async def _place(self, held: Held) -> int:
         """Where to go on: behind what the stream holds, whatever is remembered."""

@@ -13,6 +13,7 @@ from outgrow.journal.nats.connection import Connection, Lost, NoAnswer, Refused
 from outgrow.journal.nats.feed import Feed
 from outgrow.journal.nats.line import Line
 from outgrow.journal.nats.lookup import Lookup
+from outgrow.journal.nats.streams import StreamOfAnother
 
 START_SECONDS_MAX: Final = 20.0
 """How long a new handler waits for the process that hosts its source to tell where it begins."""
@@ -99,7 +100,7 @@ class Remote:
         if connection is not None:
             try:
                 return await self._of_elsewhere(connection, after, types, limit)
-            except (Lost, NoAnswer, Refused) as error:
+            except (Lost, NoAnswer, Refused, StreamOfAnother) as error:
                 self._missed(after, error)
         self._feed.is_wanting = True
         return Batch([], after, is_last=True)
@@ -133,7 +134,7 @@ class Remote:
         self, connection: Connection, after: int, types: Collection[str], limit: int
     ) -> Batch:
         """From the stream, or from the journal."""
-        if self._opened != self._feed.opened:
+        if self._opened != self._feed.opened or not self._feed.is_open:
             self._opened = self._feed.opened
             self._lookup.forget()
         window = self._feed.window

@@ -33,6 +33,7 @@ HEADER_BYTES_MAX: Final = 4096
 
 _log = logging.getLogger("outgrow.journal.nats")
 
+_INSTALLATION = "outgrow.installation"
 _TYPES = "outgrow.types"
 _NANOSECONDS = 1_000_000_000
 _NO_STREAM = 10059
@@ -63,7 +64,7 @@ class Held:
 
 
 class StreamOfAnother(Exception):
-    """The name is taken by a stream that is not ours."""
+    """The name is taken by a stream that is not ours; we neither read nor change it."""
 
 
 class Stream:
@@ -73,15 +74,17 @@ class Stream:
     Attributes:
         name: What JetStream calls it.
         subjects: What its messages are about: any partition, any class.
-        ask_subject: Where the process that hosts the service is asked for its journal.
+        ask_subject: Where the process of this installation that hosts the service is asked for its
+            journal.
     """
 
-    def __init__(self, application: str, environment: str, service: str) -> None:
+    def __init__(self, application: str, environment: str, service: str, installation: str) -> None:
         self.service = service
         self.name = f"{application}-{environment}-{service}"
         self._prefix = f"{application}.{environment}.{service}"
         self.subjects = f"{self._prefix}.*.*"
-        self.ask_subject = f"{self._prefix}.ask"
+        self.ask_subject = f"{self._prefix}.ask-{installation}"
+        self._installation = installation
         self._owner = {
             "outgrow.application": application,
             "outgrow.environment": environment,
@@ -101,7 +104,7 @@ class Stream:
         must not keep those that are public no more.
 
         Raises:
-            StreamOfAnother: There is a stream of this name that is no stream of outgrow's.
+            StreamOfAnother: There is a stream of this name that is not ours.
         """
         config = self._config(types)
         try:
@@ -125,9 +128,17 @@ class Stream:
             await connection.ask_server(f"STREAM.PURGE.{self.name}", keep=keep)
 
     async def held(self, connection: Connection) -> Held | None:
-        """What the stream holds now; None if there is no such stream."""
+        """
+        What the stream holds now; None if there is no such stream.
+
+        Raises:
+            StreamOfAnother: It belongs to another installation.
+        """
         try:
             info = await connection.ask_server(f"STREAM.INFO.{self.name}")
+            metadata = info["config"].get("metadata") or {}
+            if not self._is_of_this_installation(metadata):
+                return None  # It does not say whose it is; the relay will make it anew.
             state = info["state"]
             last = await self._last(connection) if state["messages"] else None
         except Refused as refused:
@@ -140,7 +151,7 @@ class Stream:
             sequence=state["last_seq"],
             last=last and last[1],
             last_sequence=last[0] if last else 0,
-            types=_types_of(info["config"].get("metadata") or {}),
+            types=_types_of(metadata),
         )
 
     async def proof(self, connection: Connection) -> tuple[str, int, bool] | None:
@@ -185,12 +196,29 @@ class Stream:
                 "NATS server or account for one of the two"
             )
         types = _types_of(config["metadata"])
-        if types != _types_of(metadata):
-            _log.info("%s: other events are public now; the stream is made anew", self.name)
+        if not self._is_of_this_installation(metadata) or types != _types_of(metadata):
+            _log.info(
+                "%s: it does not say whose it is, or other events are public now; the stream is "
+                "made anew",
+                self.name,
+            )
             await self.make_anew(connection, types)
             return
         wanted = {**found, **config, "metadata": {**metadata, **config["metadata"]}}
         await connection.ask_server(f"STREAM.UPDATE.{self.name}", **wanted)
+
+    def _is_of_this_installation(self, metadata: dict[str, str]) -> bool:
+        """False if the stream does not say whose it is; raises if it says another."""
+        found = metadata.get(_INSTALLATION)
+        if found not in (None, self._installation):
+            raise StreamOfAnother(
+                f"the stream {self.name!r} belongs to another installation of this application: "
+                "one with another state folder, on the same NATS server, in the same environment. "
+                'Give one of the two another environment (environment = "..." in its topology in '
+                "outgrow.toml) or another NATS account. If the other one is gone, delete what it "
+                f"left: nats stream rm {self.name}"
+            )
+        return found is not None
 
     def _config(self, types: frozenset[str]) -> dict[str, Any]:
         return {
@@ -206,7 +234,11 @@ class Stream:
             "max_msg_size": MESSAGE_BYTES_MAX + HEADER_BYTES_MAX,
             "duplicate_window": DUPLICATE_SECONDS * _NANOSECONDS,
             "allow_direct": True,
-            "metadata": {**self._owner, _TYPES: " ".join(sorted(types))},
+            "metadata": {
+                **self._owner,
+                _INSTALLATION: self._installation,
+                _TYPES: " ".join(sorted(types)),
+            },
         }
 
 

@@ -15,8 +15,6 @@ from outgrow.process.inherited import calls_path
 from outgrow.process.running import check_open, socket_path_findings
 from outgrow.topology import Address, Plan, Topology
 
-ENVIRONMENT = "local"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seats:
@@ -36,7 +34,7 @@ class Seats:
         return Directory(
             application=plan.application,
             topology=topology.name,
-            environment=ENVIRONMENT,
+            environment=topology.environment,
             broker=broker,
             gateway=topology.gateway,
             seats=self.seats,
