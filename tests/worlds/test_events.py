@@ -10,7 +10,7 @@ from parity.ledger.contract import AccountClosed, Ledger
 from parity.mail.contract import Mail
 
 from outgrow.errors import CallFailed
-from outgrow.testing import World
+from outgrow.testing import EventsParked, World
 
 
 async def test_an_event_has_its_effect_once(world: World) -> None:
@@ -98,11 +98,29 @@ async def test_a_key_that_always_fails_is_parked_while_others_flow(world: World)
     for cents in (1, 2):
         await ledger.pay("bad", cents)
         await ledger.pay("good", cents)
-    await world.settle()
+    await world.settle(parked=True)
 
     assert await mail.get_heard("good") == [1, 2]
     assert await mail.get_heard("bad") == []
     assert await mail.count_attempts("bad") == 8
+
+
+async def test_settling_fails_if_something_is_parked_and_says_what(world: World) -> None:
+    ledger, mail = world.client(Ledger), world.client(Mail)
+    await mail.fail_next("bad", 1_000)
+    await ledger.pay("bad", 1)
+
+    with pytest.raises(EventsParked) as caught:
+        await world.settle()
+    await ledger.pay("bad", 2)
+    await ledger.pay("good", 1)
+    await world.settle()  # What is parked already is not told again.
+
+    (key, *_) = caught.value.keys
+    assert (key.key, key.attempts) == ("bad", 8)
+    assert f"{key.consumer}, key 'bad', after 8 attempts: " in str(caught.value)
+    assert "settle(parked=True)" in str(caught.value)
+    assert await mail.get_heard("good") == [1]
 
 
 async def test_waiting_events_survive_a_restart(world: World) -> None:

@@ -9,6 +9,14 @@ Offers: worlds for tests of whole applications, and stores for tests of single s
 from outgrow.testing.apart import ApartWorld
 from outgrow.testing.repeats import Repeating, RepliesDiffer
 from outgrow.testing.stores import temporary_store
-from outgrow.testing.world import AsUser, World
+from outgrow.testing.world import AsUser, EventsParked, World
 
-__all__ = ["ApartWorld", "AsUser", "Repeating", "RepliesDiffer", "World", "temporary_store"]
+__all__ = [
+    "ApartWorld",
+    "AsUser",
+    "EventsParked",
+    "Repeating",
+    "RepliesDiffer",
+    "World",
+    "temporary_store",
+]

@@ -12,6 +12,7 @@ import msgspec
 from outgrow.clock import ManualClock
 from outgrow.context import new_id
 from outgrow.errors import ControlError
+from outgrow.journal import WaitingKey
 from outgrow.process import Apart, Directory, Options, Seat, start_application
 from outgrow.process.control import ask, ask_async
 from outgrow.testing.hosts import HostProcess, Hosts, NatsProcess
@@ -88,8 +89,8 @@ class ApartWorld(World):
                     tasks.create_task(_end(host))
         self._shared_clock.hosts = []
 
-    async def settle(self) -> None:
-        """Wait until nothing is left to do in any process; see `World.settle`."""
+    async def _settle(self) -> None:
+        """Wait until nothing is left to do in any process."""
         before: list[int] = []
         async with asyncio.timeout(SETTLE_SECONDS_MAX):
             while True:
@@ -103,6 +104,11 @@ class ApartWorld(World):
                     return
                 self.clock.advance(min(waits))
                 before = []
+
+    async def _parked_keys(self) -> list[WaitingKey]:
+        answers = await self._ask_all("waiting")
+        keys = [key for a in answers for key in msgspec.convert(a["keys"], list[WaitingKey])]
+        return [key for key in keys if key.state == "parked"]
 
     async def _ask_all(self, verb: str) -> list[Any]:
         async with asyncio.TaskGroup() as tasks:

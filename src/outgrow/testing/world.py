@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from outgrow.clock import ManualClock
 from outgrow.context import Caller
+from outgrow.journal import WaitingKey
 from outgrow.process import Application, Options, start_application
 from outgrow.testing.repeats import Redelivering
 from outgrow.testing.wired import wired
@@ -28,6 +29,24 @@ The forms that an application runs in, and what makes each.
 query and idempotent command is sent twice and every event delivered twice. The third, ``apart``,
 has several processes: `outgrow.testing.apart`.
 """
+
+
+class EventsParked(AssertionError):
+    """
+    A handler, or a command that was sent, has failed so often that it is not tried any more.
+
+    Attributes:
+        keys: What is parked.
+    """
+
+    def __init__(self, keys: list[WaitingKey]) -> None:
+        self.keys = keys
+        told = [
+            f"{one.consumer}, key {one.key!r}, after {one.attempts} attempts: {one.error}"
+            for one in keys
+        ]
+        text = "\n  ".join(["parked while the world settled:", *told])
+        super().__init__(f"{text}\nIf this is what is tested: await world.settle(parked=True)")
 
 
 class World:
@@ -49,6 +68,7 @@ class World:
         self._file = file
         self._stack = AsyncExitStack()
         self._application: Application | None = None
+        self._parked: set[tuple[str, str, str]] = set()
 
     @property
     def application(self) -> Application:
@@ -75,15 +95,37 @@ class World:
         caller = Caller(kind="user", subject=subject, permissions=frozenset(allow), tenant=tenant)
         return AsUser(self, caller)
 
-    async def settle(self) -> None:
+    async def settle(self, *, parked: bool = False) -> None:
         """
         Wait until nothing is left to do: all events delivered, all sent commands answered.
 
         Time is moved on to each retry that waits for it, so that what fails for a while works in
         the end and what always fails is parked.
+
+        Args:
+            parked: Whether something may be parked.
+
+        Raises:
+            EventsParked: Something was parked since the world settled last.
         """
+        if self._parked:
+            # What was replayed meanwhile, and fails again, is told again.
+            self._parked &= {_name_of(key) for key in await self._parked_keys()}
+        await self._settle()
+        keys = await self._parked_keys()
+        new = [key for key in keys if _name_of(key) not in self._parked]
+        self._parked = {_name_of(key) for key in keys}
+        if new and not parked:
+            raise EventsParked(new)
+
+    async def _settle(self) -> None:
         while (wait_seconds := await self.application.settle()) is not None:
             self.clock.advance(wait_seconds)
+
+    async def _parked_keys(self) -> list[WaitingKey]:
+        """The keys that are parked now."""
+        keys, _ = await self.application.overview.waiting()
+        return [key for key in keys if key.state == "parked"]
 
     async def start(self) -> None:
         """Start the application on the stores as they are."""
@@ -101,6 +143,10 @@ class World:
         """Stop the application and start it again on the same stores."""
         await self.stop()
         await self.start()
+
+
+def _name_of(key: WaitingKey) -> tuple[str, str, str]:
+    return key.consumer, key.source, key.key
 
 
 class AsUser:
