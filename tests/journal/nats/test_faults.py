@@ -253,6 +253,40 @@ async def test_a_hole_in_the_stream_is_read_from_the_journal(
             assert post.remote.asked > 0
 
 
+@pytest.mark.parametrize("count", [1, 3])
+async def test_a_deleted_end_of_the_stream_is_published_again_at_once(
+    server: NatsServer, writing: Open, listening: Open, count: int
+):
+    async with writing() as shop:
+        async with listening() as post:
+            await shop.place(["0"])
+            await post.wait_texts(placed(range(1)))
+        await shop.place(map(str, range(1, 10)))
+        await shop.wait_published()
+        connection = shop.broker._line.connection
+        for sequence in range(11 - count, 11):
+            await connection.ask_server("STREAM.MSG.DELETE.shop-test-orders", seq=sequence)
+    async with writing() as shop, listening() as post:
+        # JetStream knows the ids of what was deleted for two minutes.
+        await shop.place(["10"])
+        await post.wait_texts(placed(range(11)), 5)
+        await shop.wait_published()
+        held = await shop.relay._stream.held(shop.broker._line.connection)
+        assert held.last.position == 11
+
+
+async def test_a_relay_that_gets_nowhere_slows_down_and_says_so(
+    server: NatsServer, writing: Open, monkeypatch: pytest.MonkeyPatch, caplog
+):
+    monkeypatch.setattr(relay_room, "message_id", lambda *_: "always the same")
+    monkeypatch.setattr(relay_room, "RECOVER_SECONDS", 0.05)
+    async with writing() as shop:
+        await shop.place(["1"])
+        await shop.wait_published()
+        await shop.place(["2"])
+        await wait_until(lambda: "does not come to stand in the stream" in caplog.text)
+
+
 async def test_a_handler_that_is_slower_than_the_window_misses_nothing(
     server: NatsServer, writing: Open, listening: Open
 ):

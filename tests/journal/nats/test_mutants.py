@@ -98,7 +98,7 @@ async def test_an_id_that_is_used_again_after_a_lost_acknowledgement_is_missed(
         await take_place(self, connection)
 
     monkeypatch.setattr(Relay, "_take_place", take_place_and_count_anew)
-    monkeypatch.setattr(relay_room, "message_id", lambda _: str(next(counts["now"])))
+    monkeypatch.setattr(relay_room, "message_id", lambda *_: str(next(counts["now"])))
     async with writing() as shop, listening() as post:
         await shop.place(map(str, range(10)))
         await post.wait_texts(test_faults.placed(range(10)))

@@ -46,7 +46,13 @@ RECOVER_SECONDS: Final = 0.5
 """The pause after something else than the connection failed."""
 
 AGAIN_SECONDS: Final = 0.01
-"""The pause before the stream is asked again."""
+"""The pause before the stream is asked again; after a few times in a row it doubles."""
+
+QUICK_TRIALS: Final = 5
+"""How many times in a row the stream is asked again after the shortest pause."""
+
+TRIALS_IN_SILENCE: Final = 20
+"""How many times in a row it is asked in vain before the log says so."""
 
 _log = logging.getLogger("outgrow.journal.nats")
 
@@ -55,9 +61,14 @@ class OutOfStep(Exception):
     """The stream holds something else than it was taken to."""
 
 
-def message_id(message: Message) -> str:
-    """What JetStream knows *message* by: its own id, so that it is the same in each trial."""
-    return message.id
+def message_id(message: Message, trial: int) -> str:
+    """
+    What JetStream knows *message* by: its own id, so that it is the same after each start.
+
+    If that was in vain, another one: JetStream also knows the ids of messages that were deleted.
+    Nothing is doubled by it, because each message is published for one place.
+    """
+    return f"{message.id}-{trial}" if trial else message.id
 
 
 class Relay:
@@ -95,6 +106,7 @@ class Relay:
         self._in_flight: deque[tuple[asyncio.Future[Msg], int, int]] = deque()
         self.published = 0
         self.rewinds = 0
+        self._trials = 0
         self._said = ""
         journal.watch(types, self._woken.set)
         line.watch(self._woken.set)
@@ -106,9 +118,10 @@ class Relay:
             try:
                 await self._take_place(connection)
                 await self._publish_for_ever(connection)
-            except (Lost, NoAnswer, OutOfStep) as error:
-                _log.debug("%s: asking the stream again: %r", self._stream.name, error)
+            except Lost:
                 await self._clock.sleep(AGAIN_SECONDS)
+            except (NoAnswer, OutOfStep) as error:
+                await self._pause(error)
             except StreamOfAnother as error:
                 self._say(error)
                 await self._let_ask()
@@ -118,6 +131,20 @@ class Relay:
                 await self._clock.sleep(RECOVER_SECONDS)
             finally:
                 self._forget_windows()
+
+    async def _pause(self, error: Exception) -> None:
+        """Before the stream is asked again; the longer, the more often that was in vain."""
+        _log.debug("%s: asking the stream again: %r", self._stream.name, error)
+        self._trials += 1
+        if self._trials == TRIALS_IN_SILENCE:
+            _log.warning(
+                "%s: what is published does not come to stand in the stream: %s. The events stay "
+                "in the journal, and it is tried again. Does somebody else write into the stream?",
+                self._stream.name,
+                error,
+            )
+        doubled = AGAIN_SECONDS * 2 ** min(max(self._trials - QUICK_TRIALS, 0), 10)
+        await self._clock.sleep(min(doubled, RECOVER_SECONDS))
 
     def statistics(self, end: int) -> dict[str, Any]:
         """How it is doing, if the journal's end is *end*."""
@@ -246,7 +273,7 @@ class Relay:
                 encode(Wire.of(message, previous)),
                 reply=subject if message.position == last else "",
                 headers={
-                    "Nats-Msg-Id": message_id(message),
+                    "Nats-Msg-Id": message_id(message, self._trials),
                     "Nats-Expected-Last-Sequence": str(sequence),
                 },
             )
@@ -264,6 +291,7 @@ class Relay:
         self._in_flight.popleft()
         self.published += sequence - self._sequence
         self._sequence, self.position = sequence, position
+        self._trials = 0
         self._proven_at = self._clock.monotonic()
 
     async def _verify(self, connection: Connection) -> None:
