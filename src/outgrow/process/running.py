@@ -26,6 +26,7 @@ from outgrow.topology import Address, Plan
 LINGER_SECONDS = 1.0
 END_SECONDS_MAX = 1.0
 SOCKET_PATH_BYTES_MAX = 107
+OPEN_TOLD = "--open: everyone is anonymous and has all permissions"
 
 logger = logging.getLogger("outgrow.process")
 
@@ -247,14 +248,7 @@ async def _edge(application: Application, inherited: Inherited | None) -> AsyncI
     )
     await listener.start()
     application.http = listener.url
-    logger.info("answering at %s, with its documentation at %s/docs", listener.url, listener.url)
-    if application.options.is_open:
-        logger.warning("--open: everyone is anonymous and has all permissions")
-    elif guarded := application.guarded_methods():
-        logger.warning(
-            "%d methods need a permission, which nobody can have yet; --open lets everyone in",
-            len(guarded),
-        )
+    _tell_edge(application, is_supervised=inherited is not None)
     try:
         yield
     finally:
@@ -263,6 +257,19 @@ async def _edge(application: Application, inherited: Inherited | None) -> AsyncI
         cut = await listener.drain(application.seconds_left(), linger_seconds=linger_seconds)
         if cut:
             logger.warning("%d requests were cut off", cut)
+
+
+def _tell_edge(application: Application, *, is_supervised: bool) -> None:
+    """Say where HTTP is answered; what the supervisor says for all is said by no process."""
+    url, is_open = application.http, application.options.is_open
+    if is_supervised and not application.options.is_gateway:
+        return
+    logger.info("answering at %s, with its documentation at %s/docs", url, url)
+    if is_open and not is_supervised:
+        logger.warning(OPEN_TOLD)
+    elif not is_open and (guarded := application.guarded_methods()):
+        told = "%d methods need a permission, which nobody can have yet; --open lets everyone in"
+        logger.warning(told, len(guarded))
 
 
 def _socket_path(state: Path, process: str) -> Path:

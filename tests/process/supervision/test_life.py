@@ -87,6 +87,9 @@ def test_it_starts_answers_logs_is_listed_and_ends_with_one_ctrl_c(
     order = [line["process"] for line in running.lines if line["message"] == "stopped"]
     assert order == ["front", "back", "supervisor"]
     assert running.others == []  # all else is JSON
+    said = [line["message"] for line in running.lines]
+    assert sum(message.startswith("--open:") for message in said) == 1
+    assert sum(told["back"]["http"] in message for message in said) == 1
     left = {path.name for path in (running.state / "run").iterdir()}
     assert left == {"supervisor.lock", "nats.conf"}
     assert outgrow(folder, "ps").returncode == 1

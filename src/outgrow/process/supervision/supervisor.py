@@ -19,6 +19,7 @@ from outgrow.process.control import ControlChannel
 from outgrow.process.directory import SUPERVISOR, directory_path
 from outgrow.process.inherited import ANSWER, LOADED, OPEN, READY, SERVING
 from outgrow.process.options import Options
+from outgrow.process.running import OPEN_TOLD
 from outgrow.process.supervision.holding import released, take_lock
 from outgrow.process.supervision.instance import Instance, Recipe
 from outgrow.process.supervision.keeping import Keeper, ending
@@ -63,15 +64,17 @@ def run_topology(
     state = (options.state or plan.folder / STATE_FOLDER).resolve()
     check_seats(plan, topology, state, is_open=options.is_open)
     with asyncio.Runner() as runner:
-        return runner.run(_run(plan, topology, state, arguments))
+        return runner.run(_run(plan, topology, state, arguments, is_open=options.is_open))
 
 
-async def _run(plan: Plan, topology: Topology, state: Path, arguments: Sequence[str]) -> bool:
+async def _run(
+    plan: Plan, topology: Topology, state: Path, arguments: Sequence[str], *, is_open: bool
+) -> bool:
     told = _Told()
     told.listen()
     lock = await take_lock(state)
     with released(lock), take_seats(plan, topology, state) as seats:
-        supervisor = Supervisor(plan, topology, state, told)
+        supervisor = Supervisor(plan, topology, state, told, is_open=is_open)
         return await supervisor.run(seats, lock, arguments)
 
 
@@ -116,13 +119,16 @@ class Supervisor:
         seats: Where they answer.
     """
 
-    def __init__(self, plan: Plan, topology: Topology, state: Path, told: _Told) -> None:
+    def __init__(
+        self, plan: Plan, topology: Topology, state: Path, told: _Told, *, is_open: bool
+    ) -> None:
         self.topology = topology
         self.keepers: dict[str, Keeper] = {}
         self.seats: Seats | None = None
         self._plan = plan
         self._state = state
         self._told = told
+        self._is_open = is_open
         self._clock = SystemClock()
         self._renewing = asyncio.Lock()
 
@@ -228,8 +234,10 @@ class Supervisor:
     def _tell_ready(self) -> None:
         assert self.seats is not None
         for name, seat in self.seats.seats.items():
-            if name == self.topology.gateway:  # The others say where they answer by themselves.
-                logger.info("process %s answers at http://%s for all services", name, seat.http)
+            told = "all services" if name == self.topology.gateway else ", ".join(seat.services)
+            logger.info("process %s answers at http://%s for %s", name, seat.http, told)
+        if self._is_open:
+            logger.warning(OPEN_TOLD)
         logger.info("all ready", extra={"topology": self.topology.name, "pid": os.getpid()})
 
     async def _renew_when_told(self) -> None:
