@@ -8,6 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 from nats.aio.client import Client
@@ -85,13 +86,18 @@ class Connection:
         """
         Connect.
 
+        Args:
+            url: May hold a name and a password, or a token, percent-encoded.
+
         Raises:
             OSError: Nobody is there.
             Error: Somebody is there, who refuses.
         """
         try:
+            server, secrets = without_secrets(url)
             await self._client.connect(
-                url,
+                server,
+                **secrets,
                 name=name,
                 allow_reconnect=False,
                 max_reconnect_attempts=1,
@@ -275,6 +281,17 @@ class Connection:
 
     async def _ended(self) -> None:
         self.lose()
+
+
+def without_secrets(url: str) -> tuple[str, dict[str, Any]]:
+    """*url* without its name and password or token, and these: decoded, which the client omits."""
+    parts = urlsplit(url if "://" in url else f"nats://{url}")
+    server = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    if parts.username is None:
+        return server, {}
+    if parts.password is None:
+        return server, {"token": unquote(parts.username)}
+    return server, {"user": unquote(parts.username), "password": unquote(parts.password)}
 
 
 def heed_cancellation() -> None:

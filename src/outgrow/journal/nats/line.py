@@ -6,12 +6,11 @@ import asyncio
 import logging
 from collections.abc import Callable
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from nats.errors import Error
 
 from outgrow.clock import SystemClock
-from outgrow.journal.nats.connection import Connection, Lost, NoAnswer, Refused
+from outgrow.journal.nats.connection import Connection, Lost, NoAnswer, Refused, without_secrets
 from outgrow.journal.nats.wire import MESSAGE_BYTES_MAX
 
 PAUSE_SECONDS: Final = 0.02
@@ -44,7 +43,7 @@ class Line:
     def __init__(self, url: str, name: str) -> None:
         self._url = url
         self._name = name
-        self.place = _shown(url)
+        self.place, _ = without_secrets(url)
         self.clock = SystemClock()
         self.connection: Connection | None = None
         self.connections = 0
@@ -156,9 +155,3 @@ async def _check(connection: Connection) -> None:
         await connection.ask_server("INFO")
     except NoAnswer as error:
         raise NoAnswer("it runs without JetStream; start it with -js") from error
-
-
-def _shown(url: str) -> str:
-    """*url* without name and password."""
-    parts = urlsplit(url if "://" in url else f"nats://{url}")
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
