@@ -21,6 +21,15 @@ async def test_an_event_has_its_effect_once(world: World) -> None:
     assert await world.client(Mail).count_letters("a") == 1
 
 
+async def test_what_a_service_records_while_it_opens_is_heard_from_the_first_start_on(
+    world: World,
+) -> None:
+    """Handlers know where they begin before any service of the start opens, wherever it is."""
+    await world.settle()
+
+    assert await world.client(Mail).count_openings() == 1
+
+
 async def test_an_event_of_a_rolled_back_transaction_is_never_delivered(world: World) -> None:
     ledger = world.client(Ledger)
     with pytest.raises(AccountClosed):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 from outgrow.journal.messages import Source
@@ -25,6 +26,8 @@ class Carried:
         events: The types of events that each of these services' contracts define, by service;
             only they leave the service.
         services: All services of the application, hosted here or elsewhere.
+        since: When this process began, in the machine's time; new handlers begin where the journals
+            of others stood then, or later. None if they begin at the journals' ends.
     """
 
     application: str
@@ -33,6 +36,7 @@ class Carried:
     journals: Mapping[str, Journal]
     events: Mapping[str, frozenset[str]]
     services: frozenset[str]
+    since: datetime | None = None
 
 
 class Broker(Protocol):

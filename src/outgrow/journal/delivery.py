@@ -134,7 +134,8 @@ class Delivery:
         """
         Learn where each consumer stands, and settle durably where new ones begin.
 
-        Nothing may be recorded before this has returned: a new handler would miss it.
+        Nothing may be recorded before this has returned: a new handler would miss it. What is
+        recorded after it is heard by all new handlers of processes that had begun by then.
 
         Raises:
             BrokerUnreachable: A new handler's source, in another process, did not tell in time
@@ -145,6 +146,7 @@ class Delivery:
             await subscription.open(end)
         for post in self._posts.values():
             post.outbox.destinations |= set(await post.journal.destinations())
+            await post.journal.note_opening()
         await self._add_senders()
 
     async def run(self) -> None:

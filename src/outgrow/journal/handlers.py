@@ -75,9 +75,9 @@ def on(*events: type[Event], since: Since = "now") -> Callable[[H], H]:
 
     Args:
         events: Up to four event classes, of any services.
-        since: ``"now"``: a new method starts with what is recorded after its first start. What
-            services of other processes record in their ``open`` meanwhile may come before that.
-            ``"beginning"``: it is given all that the journals hold, and misses nothing.
+        since: ``"now"``: a new method starts with what is recorded after its first start,
+            by services that start with it in their ``open`` too.
+            ``"beginning"``: it is given all that the journals hold.
 
     Raises:
         InvalidService: It is no ``async def`` that takes a transaction and an event.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import Final
+from datetime import datetime
+from typing import Final, NamedTuple
 
+from outgrow.clock import SystemClock
 from outgrow.journal.messages import Batch, Message
 from outgrow.journal.outbox import Outbox
 from outgrow.store import Store
@@ -33,17 +35,33 @@ _DESTINATIONS = (
 )
 
 
+class Opening(NamedTuple):
+    """When a service opened, in the machine's time, and where its journal ended then."""
+
+    at: datetime
+    end: int
+
+
 class Journal:
     """
     The journal of a service of this process, as its readers see it: what is committed.
 
     Has one writer, so positions become visible in their order and what was read once is final.
+
+    Attributes:
+        opening: Where new handlers of processes begin that have begun before the service opened;
+            None until it opens.
     """
 
     def __init__(self, store: Store, outbox: Outbox) -> None:
         self._store = store
         self._outbox = outbox
+        self.opening: Opening | None = None
         self.service = store.service
+
+    async def note_opening(self) -> None:
+        """The service opens now: what it records from now on is later than that."""
+        self.opening = Opening(SystemClock().now(), await self.end())
 
     async def end(self) -> int:
         """The position of the last message; 0 if there is none."""

@@ -219,6 +219,7 @@ class Application:
             journals=self._delivery.journals,
             events={service: frozenset(types) for service, types in events.items()},
             services=frozenset(self.plan.services),
+            since=self.options.since or self.since,
         )
 
     def _edge(self) -> Edge:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from outgrow.calls import InProcess, Patience, Reception, Transport
@@ -79,6 +80,8 @@ class Options:
         server: How calls from other processes come in.
         broker: How handlers hear of what is recorded elsewhere.
         source: Makes what handlers read instead of a journal; tests repeat events with it.
+        since: From when on its new handlers hear what services of other processes record while they
+            open, in the machine's time; from the making of the application on if None.
         is_test: Whether the control channel may move the clock and arm crash points.
     """
 
@@ -93,4 +96,5 @@ class Options:
     server: Server = nobody
     broker: BrokerMaker = in_process_broker
     source: Callable[[Source], Source] | None = None
+    since: datetime | None = None
     is_test: bool = False

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from outgrow.clock import ManualClock
+from outgrow.clock import ManualClock, SystemClock
 from outgrow.context import new_id
 from outgrow.errors import ControlError
 from outgrow.journal import WaitingKey
@@ -63,9 +64,10 @@ class ApartWorld(World):
         self._hosts = self._all.of(self._plan, list(self._topology.processes))
         self._shared_clock.hosts = list(self._hosts.values())
         try:
+            since = SystemClock().now()  # All begin before any service opens, as in a real start.
             async with asyncio.TaskGroup() as tasks:
                 for host in self._hosts.values():
-                    tasks.create_task(self._begin(host))
+                    tasks.create_task(self._begin(host, since))
             await self._start_caller()
         except BaseException as error:
             await self.stop()
@@ -143,7 +145,7 @@ class ApartWorld(World):
         await host.died()
         host.start()
         await asyncio.to_thread(host.wait_ready)
-        await self._begin(host)
+        await self._begin(host, SystemClock().now())
 
     @property
     def nats(self) -> NatsProcess:
@@ -153,7 +155,7 @@ class ApartWorld(World):
     def _host_of(self, service: str) -> HostProcess:
         return self._hosts[self._topology.process_of(service)]
 
-    async def _begin(self, host: HostProcess) -> None:
+    async def _begin(self, host: HostProcess, since: datetime) -> None:
         await ask_async(
             host.control,
             "begin",
@@ -162,6 +164,7 @@ class ApartWorld(World):
             process=host.name,
             state=str(self.state),
             now=self.clock.now().isoformat(),
+            since=since.isoformat(),
         )
 
     def _directory(self) -> Directory:

@@ -72,6 +72,7 @@ class Host:
             is_open=True,
             state=Path(told["state"]),
             clock=ManualClock(datetime.fromisoformat(told["now"])),
+            since=datetime.fromisoformat(told["since"]),
             is_test=True,
         )
         apart = Apart(directory, told["process"], grace_seconds=0.0)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from outgrow.clock import SystemClock
+from outgrow.journal.nats.asking import ask_end
 from tests.journal.nats.conftest import Open
 from tests.journal.nats.parts import wait_until
 from tests.journal.nats.server import NatsServer
@@ -60,6 +62,21 @@ async def test_a_new_handler_begins_at_the_end(server: NatsServer, writing: Open
         async with listening() as post:
             await shop.place(["new"])
             await post.wait_texts(placed(["new"]))
+
+
+async def test_who_began_before_a_service_opened_begins_where_it_opened(
+    server: NatsServer, writing: Open, listening: Open
+):
+    began = SystemClock().now()
+    async with writing() as shop, listening() as post:
+        await shop.place(["before"])
+        await shop.delivery.open()
+        await shop.place(["while it opens"])
+
+        connection, stream = post.remote._line.connection, post.remote._feed.stream
+        assert await ask_end(connection, stream, began) == 1
+        assert await ask_end(connection, stream, SystemClock().now()) == 2
+        assert await ask_end(connection, stream) == 2
 
 
 async def test_private_events_never_leave(server: NatsServer, writing: Open, listening: Open):

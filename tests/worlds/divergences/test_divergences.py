@@ -93,17 +93,6 @@ async def test_services_of_several_processes_run_in_several(world: World) -> Non
     assert len(pids | {os.getpid()}) == (3 if world.name == "apart" else 1)
 
 
-async def test_a_new_handler_can_miss_what_another_process_records_while_it_opens(
-    world: World,
-) -> None:
-    """In one process no service opens before all handlers know where they begin."""
-    await world.settle()
-
-    heard = await world.client(Neighbour).get_heard()
-    assert "beginning: Opened" in heard, "who asks for all that there is, misses nothing"
-    assert "now: Opened" in heard or world.name == "apart"
-
-
 @pytest.mark.worlds("apart")
 async def test_a_service_can_be_away_while_others_answer(world: ApartWorld) -> None:
     """In one process all are there or none; apart a caller can meet `ServiceUnreachable`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Collection
+from datetime import datetime
 from typing import Final
 
 import msgspec
@@ -98,7 +99,10 @@ class Answering:
 
     async def _payload(self, question: Question, bytes_max: int) -> bytes:
         if question.after is None:
-            return encode(Answer(position=await self._relay.last_event()))
+            end, opening = await self._relay.last_event(), self._journal.opening
+            if question.since and opening and question.since <= opening.at:
+                end = min(end, opening.end)
+            return encode(Answer(position=end))
         unknown = sorted(set(question.types) - self._types)
         if unknown:
             # Not passed over: this process may still run the code of before they were public.
@@ -137,15 +141,19 @@ async def ask_events(
     return Batch(messages, answer.position, answer.is_last)
 
 
-async def ask_end(connection: Connection, stream: Stream) -> int:
+async def ask_end(connection: Connection, stream: Stream, since: datetime | None = None) -> int:
     """
     The position of the last event of the journal that may leave its service.
+
+    Args:
+        since: When a process with a new handler began: if the service opened later, nothing that it
+            has recorded then is counted.
 
     Raises:
         Lost: The connection ended.
         NoAnswer: No process hosts the service now, or it could not answer.
     """
-    return (await _ask(connection, stream, Question())).position
+    return (await _ask(connection, stream, Question(since=since))).position
 
 
 async def _ask(connection: Connection, stream: Stream, question: Question) -> Answer:

@@ -76,7 +76,7 @@ class NatsBroker:
             return None
         if service not in self._remotes:
             feed = Feed(self._stream(service), self._line)
-            self._remotes[service] = Remote(service, feed, self._line)
+            self._remotes[service] = Remote(service, feed, self._line, carried.since)
             self._run(feed.run())
         return self._remotes[service]
 

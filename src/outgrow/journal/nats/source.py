@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection
+from datetime import datetime
 from typing import Any, Final
 
 from outgrow.errors import BrokerUnreachable
@@ -45,10 +46,11 @@ class Remote:
         service: The service's short name.
     """
 
-    def __init__(self, service: str, feed: Feed, line: Line) -> None:
+    def __init__(self, service: str, feed: Feed, line: Line, since: datetime | None = None) -> None:
         self.service = service
         self._feed = feed
         self._line = line
+        self._since = since
         self._lookup = Lookup(feed.stream)
         self._opened = 0
         self._end = 0
@@ -60,11 +62,15 @@ class Remote:
         """
         The position of the last event that may leave the service; 0 if there is none.
 
+        Before anything was read, new handlers ask where to begin. They are told where the journal
+        stood when the service opened, if this process began before that.
+
         Raises:
             BrokerUnreachable: Nobody told within 20 s, or 3 s once handlers are at work.
         """
         clock = self._line.clock
         seconds = ANSWER_SECONDS_MAX if self._is_read else START_SECONDS_MAX
+        since = None if self._is_read else self._since
         until = clock.monotonic() + seconds
         pause = TRY_AGAIN_SECONDS
         while True:
@@ -72,7 +78,7 @@ class Remote:
             reason = "the NATS server is not reachable"
             if connection is not None:
                 try:
-                    self._end = await ask_end(connection, self._feed.stream)
+                    self._end = await ask_end(connection, self._feed.stream, since)
                 except (Lost, NoAnswer) as error:
                     reason = str(error) or "the connection was lost"
                 else:
@@ -163,5 +169,5 @@ class Remote:
             "hosts the service be asked for them (%s). They are read as soon as it is back",
             self.service,
             after,
-            error,
+            str(error) or "the connection was lost",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Final
 
 import msgspec
@@ -90,11 +91,13 @@ class Question(msgspec.Struct, frozen=True):
 
     Attributes:
         after: Behind which position; None if only the journal's end is asked for.
+        since: When the asker began, if it asks for the end because it has a new handler.
     """
 
     after: int | None = None
     types: list[str] = []
     limit: int = 0
+    since: datetime | None = None
 
 
 class Answer(msgspec.Struct, frozen=True):

@@ -53,6 +53,10 @@ class Seen(Record):
     key: str | None
 
 
+class LedgerOpened(Event, key=None):
+    """The ledger is about to open."""
+
+
 class Paid(Event, key="account"):
     """Money came in."""
 

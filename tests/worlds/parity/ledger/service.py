@@ -9,6 +9,7 @@ from parity.ledger.contract import (
     Closed,
     Everything,
     Ledger,
+    LedgerOpened,
     Line,
     Paid,
     Seen,
@@ -29,6 +30,12 @@ class LedgerService(Ledger):
     cancelled: set[str] = field(default_factory=set)
     keys: dict[str, list[str]] = field(default_factory=dict)
     counted: int = 0
+
+    async def open(self) -> None:
+        async def record(tx: Transaction) -> None:
+            await tx.record(LedgerOpened())
+
+        await self.store.transact(record)
 
     async def echo(self, value: Everything) -> Everything:
         return value

@@ -40,6 +40,9 @@ class Mail(Contract):
     async def count_letters(self, account: str) -> int: ...
 
     @query()
+    async def count_openings(self) -> int: ...
+
+    @query()
     async def get_heard(self, account: str) -> list[int]: ...
 
     @query()

@@ -3,7 +3,7 @@
 from dataclasses import field
 
 from outgrow import Settings, Store, Transaction, new_id, on, service, transactional
-from parity.ledger.contract import Paid
+from parity.ledger.contract import LedgerOpened, Paid
 from parity.mail.contract import AddressUnknown, Letter, LetterWritten, Mail
 from parity.seeing import see_context
 
@@ -23,6 +23,7 @@ class MailService(Mail):
     settings: MailSettings
     failures: dict[str, int] = field(default_factory=dict)
     attempts: dict[str, int] = field(default_factory=dict)
+    openings: int = 0
 
     @transactional
     async def write(self, tx: Transaction, account: str, text: str) -> None:
@@ -63,6 +64,14 @@ class MailService(Mail):
 
     async def get_sender(self) -> str:
         return self.settings.sender * self.settings.copies
+
+    async def count_openings(self) -> int:
+        return self.openings
+
+    @on(LedgerOpened)
+    async def hear_opening(self, _: Transaction, __: LedgerOpened) -> None:
+        """Count what is recorded before anybody can call."""
+        self.openings += 1
 
     @on(Paid)
     async def hear(self, tx: Transaction, event: Paid) -> None:

@@ -1,8 +1,4 @@
-from outgrow import Contract, Event, query
-
-
-class Opened(Event, key=None):
-    """Recorded while the service opens."""
+from outgrow import Contract, query
 
 
 class Echoes(Contract):

@@ -1,20 +1,12 @@
 import os
 
 from differing import shared
-from differing.echoes.contract import Echoes, Opened
-from outgrow import Store, Transaction, service
+from differing.echoes.contract import Echoes
+from outgrow import service
 
 
 @service
 class EchoesService(Echoes):
-    store: Store
-
-    async def open(self) -> None:
-        async def record(tx: Transaction) -> None:
-            await tx.record(Opened())
-
-        await self.store.transact(record)
-
     async def echo(self, number: int) -> int:
         return number
 
