@@ -432,21 +432,24 @@ class ProcessFailed(OutgrowError):
 
 class AlreadyRunning(OutgrowError):
     """
-    A topology runs in the same state folder already; nothing was started.
+    The application runs in the same state folder already; nothing was started.
 
     Attributes:
         state: The folder.
-        pid: The supervisor that runs it, if it is known.
+        pid: The process that runs it, if it is known.
+        topology: The topology that it runs; empty if all runs in that process.
     """
 
-    def __init__(self, state: str, pid: int) -> None:
+    def __init__(self, state: str, pid: int, topology: str = "") -> None:
         self.state = state
         self.pid = pid
-        whose = f"by process {pid}" if pid else "by processes that have not ended yet"
-        super().__init__(
-            f"{state}: a topology is run here already, {whose}. Stop it first"
-            f"{f': kill {pid}' if pid else ''}; or keep this one's state elsewhere: --state DIR."
-        )
+        self.topology = topology
+        what = f"the topology {topology!r} of this application" if topology else "outgrow run"
+        who = f"supervisor {pid}" if topology else f"process {pid}"
+        told = f"{what} runs here ({who}): stop it first: kill {pid}"
+        if not pid:
+            told = "processes of this application have not ended here yet: stop them first"
+        super().__init__(f"{state}: {told}; or keep this one's state elsewhere: --state DIR.")
 
 
 class InternalError(OutgrowError):

@@ -10,7 +10,7 @@ import typer
 
 from outgrow.clock import ManualClock, SystemClock
 from outgrow.errors import DefinitionError, OutgrowError
-from outgrow.process import SUPERVISOR, Options, run_process, run_seat, take_inherited
+from outgrow.process import SUPERVISOR, Options, run_seat, run_together, take_inherited
 from outgrow.telemetry import configure_logs
 from outgrow.topology import read_topology
 
@@ -59,7 +59,7 @@ def run(
     options = Options(is_open=open_, state=state, clock=clock, is_test=test_mode)
     if topology is None:
         configure_logs(level=log_level.upper())
-        run_process(read_topology(file, http=http), options)
+        run_together(read_topology(file, http=http), options)
     elif "/" in topology:
         # What a supervisor starts; by hand it is for those who look for a fault.
         _run_seat(file, topology, options, log_level.upper())

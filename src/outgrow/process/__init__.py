@@ -19,7 +19,7 @@ from outgrow.process.directory import (
 from outgrow.process.inherited import Inherited, take_inherited
 from outgrow.process.leash import leashed
 from outgrow.process.options import Hosted, Options, in_process
-from outgrow.process.running import run_process, run_seat
+from outgrow.process.running import run_process, run_seat, run_together
 from outgrow.process.service import service
 from outgrow.process.stores import open_service_store
 
@@ -41,6 +41,7 @@ __all__ = [
     "read_directory",
     "run_process",
     "run_seat",
+    "run_together",
     "service",
     "start",
     "start_application",

@@ -19,6 +19,7 @@ from outgrow.process.apart import Apart
 from outgrow.process.application import STATE_FOLDER, Application
 from outgrow.process.control import ControlChannel, control_verbs
 from outgrow.process.directory import directory_path, read_directory
+from outgrow.process.holding import released, take_lock
 from outgrow.process.inherited import ANSWER, LOADED, OPEN, READY, SERVING, Inherited
 from outgrow.process.options import DRAIN_SECONDS_MAX, Options
 from outgrow.topology import Address, Plan
@@ -29,6 +30,20 @@ SOCKET_PATH_BYTES_MAX = 107
 OPEN_TOLD = "--open: everyone is anonymous and has all permissions"
 
 logger = logging.getLogger("outgrow.process")
+
+
+def run_together(plan: Plan, options: Options) -> None:
+    """
+    Run the whole application of *plan* in this process, until it is told to end.
+
+    Raises:
+        AlreadyRunning: It runs on the same state folder, together or divided.
+        OutgrowError: What `run_process` raises.
+    """
+    state = options.state or plan.folder / STATE_FOLDER
+    # Opened before anything else, so that who runs here is said rather than what it has.
+    with released(asyncio.run(take_lock(state))):
+        run_process(plan, options)
 
 
 def run_process(plan: Plan, options: Options, inherited: Inherited | None = None) -> None:

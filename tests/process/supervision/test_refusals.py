@@ -74,6 +74,30 @@ def test_all_findings_of_all_processes_come_at_once(folder: Path) -> None:
 
 
 def test_a_store_in_use_is_said_and_all_is_stopped(folder: Path) -> None:
+    embedded = """
+import asyncio, outgrow
+async def main():
+    async with outgrow.start():
+        print("started", flush=True)
+        await asyncio.Event().wait()
+asyncio.run(main())
+"""
+    with subprocess.Popen(
+        leashed(sys.executable, "-c", embedded), cwd=folder, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "started\n"
+
+        ended = run(folder)
+
+        other.kill()
+    assert ended.returncode == 1
+    assert "process 'back'" in ended.stderr
+    assert "counts.sqlite3" in ended.stderr
+    assert left(folder) == []
+
+
+def test_who_runs_together_is_named_before_anything_is_taken(folder: Path) -> None:
     with subprocess.Popen(
         leashed(sys.executable, "-m", "outgrow", "run"),
         cwd=folder,
@@ -83,13 +107,35 @@ def test_a_store_in_use_is_said_and_all_is_stopped(folder: Path) -> None:
         assert together.stderr is not None
         assert any('"ready"' in line for line in together.stderr)
 
-        ended = run(folder)
+        ended = [run(folder), run(folder, "--open")]
 
         together.kill()
-    assert ended.returncode == 1
-    assert "process 'back'" in ended.stderr
-    assert "counts.sqlite3" in ended.stderr
+    for one in ended:
+        assert one.returncode == 1
+        assert f"outgrow run runs here (process {together.pid}): stop it first" in one.stderr
     assert left(folder) == ["main.sock"]
+
+
+def test_a_topology_that_runs_is_named_with_its_supervisor(start: Start, folder: Path) -> None:
+    running = start().wait_ready()
+    pid = running.process.pid
+
+    ended = run(folder, "--open")
+
+    assert ended.returncode == 1
+    told = f"the topology 'split' of this application runs here (supervisor {pid}): stop it first"
+    assert f"{told}: kill {pid}" in ended.stderr
+    running.signal(signal.SIGKILL)
+    with subprocess.Popen(
+        leashed(sys.executable, "-m", "outgrow", "run", "--open"),
+        cwd=folder,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as together:
+        assert together.stderr is not None
+        assert any('"ready"' in line for line in together.stderr)
+        assert left(folder) == ["main.sock"]  # what the killed one has left is gone
+        together.kill()
 
 
 def test_a_process_that_just_dies_is_named_and_its_words_stand_in_the_log(folder: Path) -> None:
@@ -183,7 +229,7 @@ def test_a_second_supervisor_is_refused_with_the_number_of_the_first(
     ended = run(folder)
 
     assert ended.returncode == 1
-    assert f"by process {running.process.pid}" in ended.stderr
+    assert f"(supervisor {running.process.pid})" in ended.stderr
     assert all(process["is_ready"] for process in running.processes().values())
     assert running.stop() == 0
 

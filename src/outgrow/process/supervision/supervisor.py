@@ -17,10 +17,10 @@ from outgrow.gateway import Listener
 from outgrow.process.application import STATE_FOLDER
 from outgrow.process.control import ControlChannel
 from outgrow.process.directory import SUPERVISOR, directory_path
+from outgrow.process.holding import released, take_lock
 from outgrow.process.inherited import ANSWER, LOADED, OPEN, READY, SERVING
 from outgrow.process.options import Options
 from outgrow.process.running import OPEN_TOLD
-from outgrow.process.supervision.holding import released, take_lock
 from outgrow.process.supervision.instance import Instance, Recipe
 from outgrow.process.supervision.keeping import Keeper, ending
 from outgrow.process.supervision.merging import Merged
@@ -72,7 +72,7 @@ async def _run(
 ) -> bool:
     told = _Told()
     told.listen()
-    lock = await take_lock(state)
+    lock = await take_lock(state, topology.name)
     with released(lock), take_seats(plan, topology, state) as seats:
         supervisor = Supervisor(plan, topology, state, told, is_open=is_open)
         return await supervisor.run(seats, lock, arguments)
