@@ -106,7 +106,7 @@ class Writing(Part):
                 return False
             if end is None:
                 end = await self.relay.last_event()
-            return bool(self.relay.position >= end)
+            return self.relay.position is not None and bool(self.relay.position >= end)
 
         await wait_until(is_published)
 

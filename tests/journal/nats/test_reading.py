@@ -6,15 +6,19 @@ import asyncio
 import contextlib
 import random
 
+import msgspec
 import pytest
 
 from outgrow.contracts import event_type
 from outgrow.errors import BrokerUnreachable
 from outgrow.journal import on
 from outgrow.journal.messages import Message
+from outgrow.journal.nats import feed as feed_room
+from outgrow.journal.nats import lookup as lookup_room
 from outgrow.journal.nats import relay as relay_room
 from outgrow.journal.nats import source as source_room
 from outgrow.journal.nats import streams
+from outgrow.journal.nats.connection import Lost
 from outgrow.journal.nats.window import Window
 from outgrow.store import Transaction
 from tests.journal.letters import LettersService
@@ -336,3 +340,44 @@ async def test_a_stream_that_says_nothing_of_types_is_made_anew_once(
             assert shop.relay.statistics(0)["epoch"] != epoch
             held = await shop.relay._stream.held(shop.broker._line.connection)
             assert (held.sequence, held.types) == (1, PUBLIC)
+
+
+async def test_many_large_events_are_fetched_in_portions(
+    server: NatsServer, writing: Open, listening: Open, monkeypatch: pytest.MonkeyPatch
+):
+    portion = 1024 * 1024
+    monkeypatch.setattr(lookup_room, "LOOKED_UP_BYTES_MAX", portion)
+    monkeypatch.setattr(feed_room, "PULLED_BYTES", portion)
+    monkeypatch.setattr(relay_room, "WINDOW_BYTES", portion)
+    note = "n" * 200_000
+    events = [Weighed(parcels=[Parcel(grams=float(n), note=note)]) for n in range(30)]
+    types = ["orders.Weighed"]
+    async with writing() as shop, listening() as post:
+        await wait_until(lambda: post.remote._feed.opened == 1)
+        await shop.record(events)
+        await wait_until(lambda: post.remote._feed.window.tail == 30)
+        assert post.remote._feed.received == 30
+        assert post.remote._feed.opened == 1, "that a portion ended is nothing wrong"
+        read = []
+        while len(read) < 30:
+            after = read[-1].position if read else 0
+            batch = await post.remote._lookup.read(post.broker._line.connection, after, types, 256)
+            assert sum(len(message.body) for message in batch.messages) <= portion + 201_000
+            read += batch.messages
+        assert read == (await shop.delivery.journals["orders"].events(0, types, 30)).messages
+
+
+async def test_windows_of_large_events_are_small():
+    large = [msgspec.structs.replace(message(n), body="x" * 1000) for n in range(1, 8)]
+    found = list(relay_room.windows(large, 2500))
+    assert [[m.position for m in window] for window in found] == [[1, 2], [3, 4], [5, 6], [7]]
+    assert [len(window) for window in relay_room.windows(large, 10)] == [1] * 7
+    assert list(relay_room.windows([], 10)) == []
+
+
+async def test_a_lost_connection_is_named_as_the_reason(
+    server: NatsServer, writing: Open, listening: Open, caplog: pytest.LogCaptureFixture
+):
+    async with writing(), listening() as post:
+        post.remote._missed(7, Lost())
+        assert "(the connection was lost)" in caplog.text

@@ -20,6 +20,9 @@ from outgrow.journal.nats.wire import decode_wire
 PULLED_MESSAGES: Final = 512
 """How many events are asked for at once."""
 
+PULLED_BYTES: Final = 4 * 1024 * 1024
+"""How much that may be."""
+
 PULL_SECONDS: Final = 2.0
 """How long the server waits for them."""
 
@@ -34,6 +37,8 @@ OPEN_SECONDS: Final = 0.01
 
 OPEN_SECONDS_MAX: Final = 1.0
 """The longest such pause."""
+
+BYTES_REACHED = "Message Size Exceeds MaxBytes"
 
 _log = logging.getLogger("outgrow.journal.nats")
 
@@ -186,7 +191,11 @@ class Feed:
             if now > self._heard_at + PULL_SECONDS + SILENCE_SECONDS_MAX:
                 raise Reopen("the server is silent")
         elif self._has_room():
-            request = {"batch": PULLED_MESSAGES, "expires": int(PULL_SECONDS * 1_000_000_000)}
+            request = {
+                "batch": PULLED_MESSAGES,
+                "max_bytes": PULLED_BYTES,
+                "expires": int(PULL_SECONDS * 1_000_000_000),
+            }
             self._wanted += PULLED_MESSAGES
             self._heard_at = now
             await connection.publish(subject, msgspec.json.encode(request), reply=inbox)
@@ -227,11 +236,12 @@ class Feed:
                 wake()
 
     def _request_ended(self, headers: dict[str, str]) -> None:
-        if headers[STATUS] in {"408", "404"}:
+        description = headers.get("Description", "")
+        if headers[STATUS] in {"408", "404"} or description == BYTES_REACHED:
             self._wanted = max(self._wanted - int(headers.get("Nats-Pending-Messages", 0)), 0)
             self._heard_at = self._clock.monotonic()
         else:
-            self._broken = f"{headers[STATUS]} {headers.get('Description', '')}"
+            self._broken = f"{headers[STATUS]} {description}"
         self._turned.set()
 
     def _wake_all(self) -> None:

@@ -16,6 +16,9 @@ from outgrow.journal.nats.wire import Wire, decode_wire
 LOOKED_UP_MESSAGES: Final = 256
 """How many events are read from a stream at once, by a handler that is behind."""
 
+LOOKED_UP_BYTES_MAX: Final = 4 * 1024 * 1024
+"""How much that may be, so that the server is not taken for one that is read too slowly."""
+
 LOOKUP_SECONDS_MAX: Final = 2.0
 """How long that may take."""
 
@@ -99,6 +102,7 @@ class Lookup:
         request = {
             "seq": start,
             "batch": LOOKED_UP_MESSAGES,
+            "max_bytes": LOOKED_UP_BYTES_MAX,
             "next_by_subj": self._stream.subjects,
         }
         with connection.taking(take) as reply:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
@@ -26,6 +27,9 @@ from outgrow.journal.reading import Journal
 
 WINDOW_EVENTS: Final = 128
 """How many events are published before one acknowledgement says that all of them are there."""
+
+WINDOW_BYTES: Final = 4 * 1024 * 1024
+"""How much that may be; one event it is always."""
 
 WINDOWS_IN_FLIGHT_MAX: Final = 2
 """How many such windows are under way at once."""
@@ -71,6 +75,21 @@ def message_id(message: Message, trial: int) -> str:
     return f"{message.id}-{trial}" if trial else message.id
 
 
+def windows(messages: list[Message], bytes_max: int) -> Iterator[list[Message]]:
+    """*messages* in portions of at most *bytes_max*, but one at least."""
+    window: list[Message] = []
+    size = 0
+    for message in messages:
+        bytes_of_one = len(message.body) + len(message.key or "")
+        if window and size + bytes_of_one > bytes_max:
+            yield window
+            window, size = [], 0
+        window.append(message)
+        size += bytes_of_one
+    if window:
+        yield window
+
+
 class Relay:
     """
     Publishes what a service recorded, in the order of the journal, and knows nothing for long.
@@ -85,7 +104,7 @@ class Relay:
 
     Attributes:
         position: The last event that the stream holds; None until the stream was asked.
-        placed: Is set once the stream was asked for the first time.
+        placed: Is set once the stream was asked for the first time, or found to be not ours.
     """
 
     def __init__(self, journal: Journal, types: frozenset[str], stream: Stream, line: Line) -> None:
@@ -243,8 +262,10 @@ class Relay:
         """Publish what the journal holds behind what was read, and wait until it is there."""
         while True:
             batch = await self._journal.events(self._read, self._types, WINDOW_EVENTS)
-            if batch.messages:
-                await self._publish(connection, batch.messages)
+            for window in windows(batch.messages, WINDOW_BYTES):
+                while len(self._in_flight) >= WINDOWS_IN_FLIGHT_MAX:
+                    await self._wait_there()
+                await self._publish(connection, window)
             self._read = batch.position
             if self._clock.monotonic() >= self._trim_at:
                 self._trim_at = self._clock.monotonic() + TRIM_SECONDS
