@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from importlib import metadata
+from typing import Annotated
 
 import typer
 
@@ -34,8 +36,22 @@ application.command()(doctor)
 application.add_typer(event, name="event")
 
 
+def _tell_version(is_asked: bool) -> None:  # noqa: FBT001 - as typer calls it
+    if is_asked:
+        print(f"outgrow {metadata.version('outgrow')}")
+        raise typer.Exit
+
+
 @application.callback()
-def outgrow() -> None:
+def outgrow(
+    *,
+    _: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_tell_version, is_eager=True, help="Print the version, and end."
+        ),
+    ] = False,
+) -> None:
     """Start as one program. Measure. Split only what has outgrown it."""
 
 

@@ -297,3 +297,37 @@ def test_http_needs_a_process_that_answers_for_all(folder: Path) -> None:
     (finding,) = refused(folder, http="127.0.0.1:0")
 
     assert "--http: no process of topology 'split' answers for all services." in finding
+
+
+def outgrow(folder: Path, command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "outgrow", command],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+def test_check_finds_wrong_migrations_and_an_address_that_two_have(folder: Path) -> None:
+    text = TOPOLOGY.replace("127.0.0.1:0", "127.0.0.1:8080") + 'http = "127.0.0.1:8080"\n'
+    (folder / "outgrow.toml").write_text(text)
+    (folder / "counts_migrations" / "0002_x.sql").write_text("create tabel x (a);")
+
+    ended = outgrow(folder, "check")
+
+    assert ended.returncode == 2
+    assert "process 'back' of topology 'split' has the http of [gateway]." in ended.stderr
+    assert '0002_x.sql:1: near "tabel": syntax error' in ended.stderr
+    assert not (folder / ".outgrow").exists()
+
+
+def test_a_gap_between_migrations_is_a_finding(folder: Path) -> None:
+    (folder / "counts_migrations" / "0003_x.sql").write_text("create table x (a);")
+
+    assert "this should be migration 0002" in outgrow(folder, "check").stderr
+
+
+def test_the_version_is_told(folder: Path) -> None:
+    assert outgrow(folder, "--version").stdout.startswith("outgrow ")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import re
+import tempfile
 import tomllib
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +17,12 @@ from grimp.exceptions import SourceSyntaxError
 
 from outgrow.clock import SystemClock
 from outgrow.contracts import ContractModel, place_at
-from outgrow.errors import DefinitionError, Finding
+from outgrow.errors import DefinitionError, Finding, MigrationFailed
 from outgrow.gateway import Edge
 from outgrow.process.checking.imports import import_findings
 from outgrow.process.loading import find_services
 from outgrow.process.service import ServiceModel
+from outgrow.process.stores import open_service_store
 from outgrow.process.wiring import fill_all_settings
 from outgrow.topology import Plan, read_topology
 
@@ -39,8 +43,9 @@ def check_program(file: Path) -> Checked:
     """
     Look at the program that *file* names: the file, services, contracts, and imports.
 
-    The services are imported and nothing is started: no store is opened, no port listened on. A
-    setting that is missing is no finding, because another machine may give it.
+    The services are imported and nothing is started: no port is listened on, and migrations
+    are tried on an empty store. A setting that is missing is no finding, because another machine
+    may give it.
 
     Raises:
         DefinitionError: All that is wrong, with file and line.
@@ -59,6 +64,8 @@ def check_program(file: Path) -> Checked:
         findings += [finding for s in services for finding in _source_findings(s, services)]
         findings += _edge_findings(plan, models)
         findings += _wire_findings(plan, models)
+        findings += _http_findings(plan)
+        findings += asyncio.run(_migration_findings(plan, services))
     modules = 0
     try:
         modules = import_findings(plan.services, findings)
@@ -130,6 +137,50 @@ def _wire_findings(plan: Plan, models: list[ContractModel]) -> list[Finding]:
     from outgrow.calls.grpc import Messages  # noqa: PLC0415 - an extra, and slow to import
 
     return _findings_of(lambda: Messages(plan.application, models))
+
+
+def _http_findings(plan: Plan) -> list[Finding]:
+    """Processes that would answer where the gateway answers."""
+    return [
+        Finding(
+            place=str(plan.file),
+            message=f"process {name!r} of topology {topology.name!r} has the http of [gateway].",
+            remedy="Give it another port, or leave it out: one is chosen.",
+            slug="http-twice",
+        )
+        for topology in plan.topologies.values()
+        for name, placement in topology.processes.items()
+        if name != topology.gateway and placement.http.port and placement.http == plan.http
+    ]
+
+
+async def _migration_findings(plan: Plan, services: list[ServiceModel]) -> list[Finding]:
+    """Migrations that an empty store does not take."""
+    findings = []
+    for service in services:
+        if service.store is None:
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                async with AsyncExitStack() as stack:
+                    await open_service_store(
+                        stack,
+                        Path(folder),
+                        application=plan.application,
+                        service=service.name,
+                        package=service.package,
+                        clock=SystemClock(),
+                    )
+            except MigrationFailed as error:
+                message = str(error).removeprefix(f"{error.place}: ")
+                finding = Finding(
+                    place=error.place,
+                    message=message,
+                    remedy="It was tried on an empty store, which was thrown away.",
+                    slug="migration-failed",
+                )
+                findings.append(finding)
+    return findings
 
 
 def _unreadable(error: SourceSyntaxError, known: list[Finding]) -> list[Finding]:
