@@ -1,5 +1,6 @@
 import asyncio
 import random
+from pathlib import Path
 
 import pytest
 
@@ -35,6 +36,29 @@ async def test_an_event_reaches_its_handlers(shop: Shop):
     await shop.orders.place("a", 5)
     await shop.delivery.settle()
     assert await shop.texts() == ["a placed 5"]
+
+
+async def test_a_handler_that_is_ahead_of_its_source_is_told_of(
+    run_shop: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    async with run_shop() as shop:
+        await record(shop, placed("a"), placed("b"))
+        await shop.delivery.settle()
+    async with run_shop() as shop:
+        await shop.delivery.settle()
+    assert caplog.messages == []
+    for file in tmp_path.glob("orders.sqlite3*"):  # noqa: ASYNC240
+        file.unlink()
+
+    async with run_shop() as shop:
+        await shop.delivery.settle()
+        async with asyncio.timeout(5):
+            while not any("up to position 2" in message for message in caplog.messages):
+                await shop.delivery.activity()
+
+    told = [m for m in caplog.messages if m.startswith("letters.tell ")]
+    assert len(told) == 1, caplog.messages
+    assert "the journal ends at 0: the store of 'orders' was replaced by an older one" in told[0]
 
 
 async def test_a_handler_listens_to_events_of_its_own_service(shop: Shop):

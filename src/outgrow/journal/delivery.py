@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from outgrow.clock import Clock
 from outgrow.contracts import place_of
-from outgrow.errors import BrokerUnreachable, ControlError, Finding, InvalidService
+from outgrow.errors import BrokerUnreachable, ControlError, Finding, InvalidService, OutgrowError
 from outgrow.journal.broker import Broker, InProcessBroker
 from outgrow.journal.consumers import Call, Consumer, ConsumerStatistics, Sender, Subscription
 from outgrow.journal.handlers import handlers_of
@@ -163,7 +163,9 @@ class Delivery:
                 self._group = group
                 for consumer in self._consumers:
                     group.create_task(consumer.run())
+                telling = group.create_task(self._tell_ahead())
                 await self._keep_house()
+                telling.cancel()
                 for consumer in self._consumers:
                     consumer.stop()
         finally:
@@ -242,6 +244,27 @@ class Delivery:
             raise ControlError(f"{consumer!r} is no consumer of this process. There are: {names}.")
         keys = [(known, one) for known in found for one in known.waiting_keys(key)]
         return sum([await known.replay(one) for known, one in keys])
+
+    async def _tell_ahead(self) -> None:
+        """Tell of handlers that are ahead of their source: its store is older than theirs."""
+        for subscription, _ in self._starts:
+            source, handled = subscription.source, subscription.handled_up_to
+            try:
+                end = await self._end_of(source)
+            except OutgrowError:
+                continue  # Nothing can be said of it; nor is anything read.
+            if handled > end:
+                _log.error(
+                    "%s has handled events of %r up to position %d, and the journal ends at %d: "
+                    "the store of %r was replaced by an older one. New events up to that position "
+                    "are passed over. Put the newer store back, or give the handler another name, "
+                    "under which it begins anew",
+                    subscription.name,
+                    source,
+                    handled,
+                    end,
+                    source,
+                )
 
     def _look_for_destinations(self, post: _Post) -> None:
         if post.outbox.destinations != post.senders:

@@ -65,6 +65,11 @@ class Subscription(Consumer):
         self._highwater: dict[int, int] = {}
         source.watch(events, self.wake)
 
+    @property
+    def handled_up_to(self) -> int:
+        """The highest position that was handled or waits; 0 if there is none."""
+        return max(self._highwater.values(), default=0)
+
     async def _load(self) -> None:
         await super()._load()
         async with self._store.read() as snapshot:
