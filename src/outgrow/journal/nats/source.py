@@ -28,6 +28,9 @@ TRY_AGAIN_SECONDS: Final = 0.01
 TRY_AGAIN_SECONDS_MAX: Final = 0.25
 """The longest such pause."""
 
+MISSED_SECONDS: Final = 2.0
+"""How long a process that hosts a source may be away before the log says so: others start too."""
+
 EXPECTED_SECONDS: Final = 0.1
 """How long a reader waits for what is known to be on its way, before it looks again."""
 
@@ -56,6 +59,7 @@ class Remote:
         self._end = 0
         self._is_read = False
         self._is_missed = False
+        self._missed_since: float | None = None
         self.asked = 0
 
     async def end(self) -> int:
@@ -153,7 +157,7 @@ class Remote:
                 return batch
         self.asked += 1
         batch = await ask_events(connection, self._feed.stream, after, types, limit)
-        self._is_missed = False
+        self._is_missed, self._missed_since = False, None
         if batch.is_last and window.base is None and is_complete:
             # The stream holds nothing, and what comes follows what the journal holds now.
             window.begin(batch.position)
@@ -161,7 +165,10 @@ class Remote:
         return Batch(batch.messages, batch.position, is_last)
 
     def _missed(self, after: int, error: Exception) -> None:
-        if self._is_missed:
+        now = self._line.clock.monotonic()
+        if self._missed_since is None:
+            self._missed_since = now
+        if self._is_missed or now < self._missed_since + MISSED_SECONDS:
             return
         self._is_missed = True
         _log.warning(
