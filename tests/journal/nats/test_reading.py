@@ -379,5 +379,6 @@ async def test_a_lost_connection_is_named_as_the_reason(
     server: NatsServer, writing: Open, listening: Open, caplog: pytest.LogCaptureFixture
 ):
     async with writing(), listening() as post:
+        post.remote._missed_since = 0.0  # It has been away for a while.
         post.remote._missed(7, Lost())
         assert "(the connection was lost)" in caplog.text
