@@ -71,10 +71,12 @@ def two_transactions() -> None:
     """The highwater is committed before the effect, not with it."""
     attempt = Subscription._attempt
 
-    async def advance_and_attempt(self: Any, message: Any, previous: int | None) -> Any:
+    async def advance_and_attempt(
+        self: Any, message: Any, previous: int | None, context: Any
+    ) -> Any:
         if previous is not None:
             await self._store.transact(lambda tx: advance_anyhow(self, tx, message, previous))
-        return await attempt(self, message, previous)
+        return await attempt(self, message, previous, context)
 
     async def effect(self: Any, tx: Any, message: Any, previous: int | None) -> None:
         if previous is None:
@@ -92,8 +94,10 @@ def effect_first() -> None:
     """The effect is committed before the highwater, not with it."""
     attempt = Subscription._attempt
 
-    async def attempt_and_advance(self: Any, message: Any, previous: int | None) -> Any:
-        commit = await attempt(self, message, previous)
+    async def attempt_and_advance(
+        self: Any, message: Any, previous: int | None, context: Any
+    ) -> Any:
+        commit = await attempt(self, message, previous, context)
         if previous is None:
             return commit
         await commit
