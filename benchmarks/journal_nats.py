@@ -122,7 +122,7 @@ async def _end_to_end() -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="outgrow-") as name:
         folder = Path(name)
         kept = Kept()
-        chosen = options(folder / "counting", "counting", broker=kept.broker)
+        chosen = options(folder / "state", "counting", broker=kept.broker)
         async with (
             server(folder / "nats") as url,
             start_application(plan(folder), chosen) as counting,
@@ -196,10 +196,10 @@ async def _listen(folder: Path, url: str) -> None:
     await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(lines), sys.stdin
     )
-    chosen = options(folder / "hearing", "hearing", broker=nats_broker(url))
+    chosen = options(folder / "state", "hearing", broker=nats_broker(url))
     async with start_application(plan(folder), chosen):
         while line := await lines.readline():
-            with closing(sqlite3.connect(folder / "hearing/store/hearing.sqlite3")) as rows:
+            with closing(sqlite3.connect(folder / "state/store/hearing.sqlite3")) as rows:
                 await _until(partial(_has_handled, rows, int(line)))
             print("handled", flush=True)
 

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,6 @@ SHOP = Path(__file__).parents[1] / "examples" / "shop"
 PURCHASES = 400
 IDLE_SECONDS = 4.0
 SECONDS_MAX = 30.0
-TICKS = os.sysconf("SC_CLK_TCK")
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -73,28 +72,40 @@ def shop(*topology: str) -> Iterator[tuple[subprocess.Popen[str], str, float]]:
             shutil.rmtree(state)
 
 
-def processes(session: int) -> dict[int, list[str]]:
-    """The fields of ``/proc/<pid>/stat`` behind the name, of each process of *session*."""
-    found = {}
+def family(pid: int) -> list[int]:
+    """*pid* and all that it has started, and they."""
+    children: dict[int, list[int]] = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = path.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[3]) == session:
-            found[int(path.parent.name)] = fields
+        with suppress(OSError):
+            parent = int(path.read_text().rpartition(")")[2].split()[1])
+            children.setdefault(parent, []).append(int(path.parent.name))
+    found = [pid]
+    for one in found:
+        found += children.get(one, [])
     return found
 
 
-def processor_seconds(session: int) -> float:
-    return sum(int(f[11]) + int(f[12]) for f in processes(session).values()) / TICKS
+def processor_seconds(pid: int) -> float:
+    """What all threads of the family have had of the processors, to the nanosecond."""
+    nanoseconds = 0
+    for one in family(pid):
+        for path in Path(f"/proc/{one}/task").glob("*/schedstat"):
+            with suppress(OSError):
+                nanoseconds += int(path.read_text().split()[0])
+    return nanoseconds / 1e9
+
+
+def megabytes_of(pid: int) -> float:
+    """The resident memory of one process."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE_BYTES / 1e6
 
 
 def name_of(pid: int) -> str:
     words = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
-    if "--process" in words:
-        return words[words.index("--process") + 1]
-    return "nats" if "nats-server" in words[0] else "outgrow"
+    if "nats-server" in words[0]:
+        return "nats"
+    place = next((word for word in words if word.startswith("split/")), "split/supervisor")
+    return place.removeprefix("split/")
 
 
 def live(*topology: str) -> Life:
@@ -106,10 +117,7 @@ def live(*topology: str) -> Life:
         before = processor_seconds(process.pid)
         sent = asyncio.run(replay(url))
         spent = processor_seconds(process.pid) - before
-        megabytes = {
-            name_of(pid): int(fields[21]) * PAGE_BYTES / 1e6
-            for pid, fields in processes(process.pid).items()
-        }
+        megabytes = {name_of(pid): megabytes_of(pid) for pid in family(process.pid)}
     return Life(start_seconds, idle / IDLE_SECONDS, 1e3 * spent / sent, megabytes)
 
 
