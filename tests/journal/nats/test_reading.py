@@ -19,6 +19,7 @@ from outgrow.journal.nats import relay as relay_room
 from outgrow.journal.nats import source as source_room
 from outgrow.journal.nats import streams
 from outgrow.journal.nats.connection import Lost
+from outgrow.journal.nats.feed import PULLED_MESSAGES
 from outgrow.journal.nats.window import Window
 from outgrow.store import Transaction
 from tests.journal.letters import LettersService
@@ -155,6 +156,17 @@ async def test_statistics_tell_how_far_everything_is(
     assert feed["opened"] == 1
     assert ours["broker"]["is_connected"]
     assert ours["limits"]["window_messages_max"] == 8192
+
+
+async def test_more_than_one_request_brings_is_read_without_opening_the_stream_again(
+    server: NatsServer, writing: Open, listening: Open
+):
+    async with writing() as shop, listening() as post:
+        await shop.place(map(str, range(3 * PULLED_MESSAGES)))
+        await post.wait_texts(placed(range(3 * PULLED_MESSAGES)))
+        feed = (await post.broker.statistics())["feeds"]["orders"]
+
+    assert feed["opened"] == 1
 
 
 async def test_a_hosted_service_is_read_from_its_journal_and_a_strange_one_not_at_all(

@@ -38,7 +38,8 @@ OPEN_SECONDS: Final = 0.01
 OPEN_SECONDS_MAX: Final = 1.0
 """The longest such pause."""
 
-BYTES_REACHED = "Message Size Exceeds MaxBytes"
+ENDS = ("Message Size Exceeds MaxBytes", "Batch Completed")
+"""How the server says that a request with a limit in bytes has been served."""
 
 _log = logging.getLogger("outgrow.journal.nats")
 
@@ -237,7 +238,7 @@ class Feed:
 
     def _request_ended(self, headers: dict[str, str]) -> None:
         description = headers.get("Description", "")
-        if headers[STATUS] in {"408", "404"} or description == BYTES_REACHED:
+        if headers[STATUS] in {"408", "404"} or description in ENDS:
             self._wanted = max(self._wanted - int(headers.get("Nats-Pending-Messages", 0)), 0)
             self._heard_at = self._clock.monotonic()
         else:
