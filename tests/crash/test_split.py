@@ -38,9 +38,18 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 async def replay_with(
-    state: Path, chance: random.Random, disturbances: list[Disturb], purchases: int = PURCHASES
+    state: Path,
+    chance: random.Random,
+    disturbances: list[Disturb],
+    purchases: int = PURCHASES,
+    *,
+    is_gateway_frozen: bool = False,
 ) -> None:
-    """Replay, disturb the shop while requests are under way, and compare the sums."""
+    """
+    Replay, disturb the shop while requests are under way, and compare the sums.
+
+    Only a gateway that stands still itself lets its clients wait for as long as they like.
+    """
     bought = read_purchases()[:purchases]
     orders = list(plan(bought))
     requests = len(orders) + len({order.customer for order in orders})
@@ -64,7 +73,7 @@ async def replay_with(
         except BaseException as error:
             error.add_note(f"{told}\n{shop.last_words()}")
             raise
-        assert client.timed_out == 0, f"{told}\n{shop.last_words()}"
+        assert client.timed_out == 0 or is_gateway_frozen, f"{told}\n{shop.last_words()}"
         check(replay, totals, f"{told}\n{shop.last_words()}", purchases)
         assert shop.stop() == 0, f"{told}\n{shop.last_words()}"
 
@@ -147,7 +156,8 @@ async def test_a_process_that_stood_still_goes_on_without_a_second_effect(state:
 @pytest.mark.timeout(200)
 @pytest.mark.parametrize("part", ["front", "back", "nats"])
 async def test_a_part_that_stood_still_for_30_seconds_goes_on(part: str, state: Path) -> None:
-    await replay_with(state, random.Random(seed()), [freezing(part, 30.0)])
+    freeze = [freezing(part, 30.0)]
+    await replay_with(state, random.Random(seed()), freeze, is_gateway_frozen=part == "front")
 
 
 @pytest.mark.long
