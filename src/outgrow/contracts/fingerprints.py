@@ -8,12 +8,12 @@ from typing import Any
 
 import msgspec
 
-from outgrow.contracts.limits import Limit
 from outgrow.contracts.model import Method
 from outgrow.contracts.problems import Problem, problem_schema_fields
 from outgrow.contracts.shapes import (
     Choice,
     Field,
+    Limit,
     ListOf,
     MapOf,
     Maybe,

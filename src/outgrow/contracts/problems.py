@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
 
 import msgspec
 
-from outgrow.contracts.checks import compile_fields_check
 from outgrow.contracts.places import caller_place, service_name
-from outgrow.contracts.shapes import Field, fields_of, resolve_hints
+from outgrow.contracts.shapes import Field, compile_fields_check, fields_of, resolve_hints
 from outgrow.errors import Finding, InvalidContract
 
 STATUSES = {

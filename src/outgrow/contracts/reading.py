@@ -28,10 +28,13 @@ from outgrow.contracts.records import event_type, public_events
 from outgrow.contracts.shapes import (
     Choice,
     Maybe,
+    OneValueOf,
+    RecordShape,
     Scalar,
     Shape,
     UnknownShape,
     fields_of,
+    parts_of,
     read_shape,
     resolve_hints,
 )
@@ -194,7 +197,7 @@ class _Reader:
             return None
         shapes = {parameter.name: parameter.shape for parameter in parameters}
         for parameter in binding.path_parameters:
-            if not isinstance(shapes.get(parameter), Scalar | Choice):
+            if not isinstance(shapes.get(parameter), Scalar | Choice | OneValueOf):
                 self._find(
                     place,
                     f"the path of {name} has {{{parameter}}}, which is no single value among its "
@@ -218,7 +221,9 @@ class _Reader:
     ) -> None:
         for parameter, shape in shapes.items():
             inner = shape.item if isinstance(shape, Maybe) else shape
-            if parameter not in binding.path_parameters and not isinstance(inner, Scalar | Choice):
+            if parameter not in binding.path_parameters and not isinstance(
+                inner, Scalar | Choice | OneValueOf
+            ):
                 self._find(
                     place,
                     f"parameter {parameter!r} of {name} cannot be written in a URL.",
@@ -302,19 +307,17 @@ def _is_problem(thing: Any) -> bool:
     return isinstance(thing, type) and issubclass(thing, Problem) and thing is not Problem
 
 
-def _read_deep(shape: Shape, seen: set[type] | None = None) -> None:
+def _read_deep(shape: Shape, seen: set[Any] | None = None) -> None:
     """Read the fields of all records inside *shape*, so that what is wrong is found now."""
     seen = set() if seen is None else seen
     if isinstance(shape, Scalar) and shape.kind == "secret":
         message = "a secret never leaves its process. Keep it in the service's settings"
         raise UnknownShape(message)
-    for part in ("item", "value"):
-        if hasattr(shape, part):
-            _read_deep(getattr(shape, part), seen)
-    record = getattr(shape, "record", None)
-    if record is not None and record not in seen:
-        seen.add(record)
-        for field in fields_of(record):
+    for part in parts_of(shape):
+        _read_deep(part, seen)
+    if isinstance(shape, RecordShape) and shape.record not in seen:
+        seen.add(shape.record)
+        for field in fields_of(shape.record):
             _read_deep(field.shape, seen)
 
 

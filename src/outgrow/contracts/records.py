@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any, Self, dataclass_transform
 
 import msgspec
 
-from outgrow.contracts.checks import Check, compile_fields_check
 from outgrow.contracts.places import caller_place, service_name, service_package
-from outgrow.contracts.shapes import fields_of
+from outgrow.contracts.shapes import Check, compile_fields_check, fields_of
 from outgrow.errors import Finding, InvalidContract
 
 if TYPE_CHECKING:
@@ -90,6 +89,8 @@ else:
 
     class Record(msgspec.Struct, metaclass=_RecordMeta):
         """Frozen data with named, typed fields: what methods take and give."""
+
+        __outgrow_checked__ = True  # its limits, when it is made
 
         def replace(self, **changes: Any) -> Any:
             return msgspec.structs.replace(self, **changes)

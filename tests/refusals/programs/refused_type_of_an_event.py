@@ -1,9 +1,9 @@
-# expected: field 'items' of Held: set[str] is no type that a contract can carry
+# expected: field 'items' of Held: object is no type that a contract can carry
 from outgrow.contracts import Contract, Event
 
 
 class Held(Event, key=None):
-    items: set[str]
+    items: set[object]
 
 
 class Stock(Contract): ...

@@ -1,4 +1,4 @@
-# expected: is a union. Only 'X | None' is carried for now
+# expected: is a union whose members cannot be told apart. Carried is
 from outgrow.contracts import Contract, command
 
 

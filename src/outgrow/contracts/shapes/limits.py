@@ -70,15 +70,18 @@ def read_limits(metadata: Iterable[object]) -> tuple[Limit, ...]:
 
 def _limits_of(item: object) -> Iterable[Limit]:
     if isinstance(item, msgspec.Meta):
-        for name in _WORDS:
-            value = getattr(item, name)
-            if value is not None:
-                yield Limit(name, value)
-    elif isinstance(item, annotated_types.GroupedMetadata):
-        for part in item:
-            yield from _limits_of(part)
-    elif isinstance(item, annotated_types.BaseMetadata):
-        for name in _WORDS:
-            value = getattr(item, name, None)
-            if value is not None and not (name == "min_length" and value == 0):
-                yield Limit(name, value)
+        return _named_limits(item)
+    if isinstance(item, annotated_types.GroupedMetadata):
+        return read_limits(item)
+    if isinstance(item, annotated_types.BaseMetadata):
+        return _named_limits(item)
+    if type(item).__module__.startswith("pydantic."):  # Field(ge=1) of Pydantic
+        return read_limits(getattr(item, "metadata", ()))
+    return ()
+
+
+def _named_limits(item: object) -> Iterable[Limit]:
+    for name in _WORDS:
+        value = getattr(item, name, None)
+        if value is not None and not (name == "min_length" and value == 0):
+            yield Limit(name, value)
