@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from outgrow.contracts import read_contract
+from outgrow.contracts.descriptions import MessageNumbers, Numbers, describe_service
 
 SOURCE = '''
 from __future__ import annotations
@@ -50,7 +51,7 @@ class Shop(Contract):
 class Made(Event, key=None):
     name: str
 '''
-KNOWN = "5afbaf5dd38758d4789907e7d6897c0c"
+KNOWN = "19ae6f0d7bfc893de04a57ae47e3c1b9"
 
 
 def model(source: str, name: str = "shop_of_test"):
@@ -63,8 +64,14 @@ def model(source: str, name: str = "shop_of_test"):
         del sys.modules[module.__name__]
 
 
-def fingerprint(source: str) -> str:
-    return model(source).fingerprint.hex()
+def describe(source: str, numbers: Numbers | None = None):
+    known = {"shop_of_test.v1": numbers} if numbers else {}
+    described = describe_service("application", "shop_of_test", [model(source)], known)
+    return next(iter(described.contracts.values()))
+
+
+def fingerprint(source: str, numbers: Numbers | None = None) -> str:
+    return describe(source, numbers).fingerprint
 
 
 def test_a_fingerprint_is_the_same_in_every_process_and_on_every_python() -> None:
@@ -154,3 +161,19 @@ def test_the_order_of_methods_does_not_matter() -> None:
     assert changed.index("def make") < changed.index("def find")
 
     assert fingerprint(changed) == KNOWN
+
+
+def test_other_numbers_of_fields_change_the_meaning_of_a_call() -> None:
+    numbers = Numbers({"Part": MessageNumbers(taken={"size": 1, "name": 2})})
+
+    assert fingerprint(SOURCE, numbers) != KNOWN
+
+
+def test_with_known_numbers_the_order_of_fields_does_not_matter() -> None:
+    taken = {field.name: field.number for field in describe(SOURCE).records["Part"].fields}
+    numbers = Numbers({"Part": MessageNumbers(taken=taken)})
+    lines = "    size: Size = Size.SMALL\n", "    parts: list[Part] = field(default_factory=list)\n"
+    changed = SOURCE.replace(lines[1], "").replace(lines[0], lines[1] + lines[0])
+    assert changed != SOURCE
+
+    assert fingerprint(changed, numbers) == KNOWN

@@ -3,9 +3,10 @@ Contracts as plain data, to be frozen, reported and compared.
 
 Floor: words; a room inside contracts. Pure.
 Uses: of contracts the model and the shapes.
-Offers: descriptions of services, and the numbers of their messages' fields.
+Offers: descriptions of services, their fingerprints, and the numbers of their messages' fields.
 """
 
+from outgrow.contracts.descriptions.describing import describe_service
 from outgrow.contracts.descriptions.description import (
     FORMAT,
     ContractDescription,
@@ -28,9 +29,17 @@ from outgrow.contracts.descriptions.description import (
     Type,
     UnionType,
 )
+from outgrow.contracts.descriptions.fingerprints import FINGERPRINT_BYTES, fingerprint_of
+from outgrow.contracts.descriptions.names import (
+    camel,
+    reply_message,
+    request_message,
+    union_message,
+)
 from outgrow.contracts.descriptions.numbers import MessageNumbers, Numbers, NumbersByPackage
 
 __all__ = [
+    "FINGERPRINT_BYTES",
     "FORMAT",
     "ContractDescription",
     "EnumDescription",
@@ -54,4 +63,10 @@ __all__ = [
     "TupleType",
     "Type",
     "UnionType",
+    "camel",
+    "describe_service",
+    "fingerprint_of",
+    "reply_message",
+    "request_message",
+    "union_message",
 ]

@@ -82,7 +82,8 @@ class UnionType(_Data, frozen=True, tag="union", tag_field="is"):
     Attributes:
         tag_field: JSON's name for the tag.
         members: The names of the records, by their tags.
-        numbers: The numbers of the members in their message, by their tags.
+        numbers: The numbers of the members in their message, by their tags; none where there is
+            only JSON.
     """
 
     tag_field: str
@@ -119,7 +120,6 @@ class FieldDescription(_Data, frozen=True):
         default: Its default as JSON, if it has one that is always the same.
         is_made: Whether something makes a default anew each time.
         encoded: Its name in JSON, if that differs.
-        doc: What its line says about it.
     """
 
     name: str
@@ -141,7 +141,11 @@ class FieldDescription(_Data, frozen=True):
 
 
 class RecordDescription(_Data, frozen=True):
-    """A record: its fields in their order, and the numbers that none of them may have again."""
+    """
+    A record: its fields in their order.
+
+    One that only problems speak of is only ever JSON, and its fields have no numbers.
+    """
 
     fields: list[FieldDescription]
     doc: str = ""
@@ -149,7 +153,11 @@ class RecordDescription(_Data, frozen=True):
 
 
 class EnumDescription(_Data, frozen=True):
-    """An enumeration: the values of its members by their names, and their numbers."""
+    """
+    An enumeration: the values of its members by their names, and their numbers.
+
+    One that only events or problems speak of has no numbers.
+    """
 
     values: dict[str, str | int]
     numbers: dict[str, int]
