@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from outgrow.cli.check import check
+from outgrow.cli.contract import contract
 from outgrow.cli.doctor import doctor
 from outgrow.cli.event import event
 from outgrow.cli.explain import explain
@@ -34,6 +35,7 @@ application.command()(explain)
 application.command()(new)
 application.command()(doctor)
 application.add_typer(event, name="event")
+application.add_typer(contract, name="contract")
 
 
 def _tell_version(is_asked: bool) -> None:  # noqa: FBT001 - as typer calls it
