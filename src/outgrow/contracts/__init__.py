@@ -15,6 +15,16 @@ from outgrow.contracts.declarations import (
     query,
 )
 from outgrow.contracts.durations import parse_duration
+from outgrow.contracts.events import (
+    Event,
+    event_key,
+    event_names,
+    event_schema,
+    event_type,
+    event_upcasters,
+    evolution_findings,
+    public_events,
+)
 from outgrow.contracts.model import ContractModel, EventModel, Method, Parameter
 from outgrow.contracts.places import (
     caller_place,
@@ -33,7 +43,7 @@ from outgrow.contracts.problems import (
     problem_type,
 )
 from outgrow.contracts.reading import read_contract
-from outgrow.contracts.records import Event, Record, event_key, event_type, public_events
+from outgrow.contracts.records import Record
 from outgrow.contracts.secrets import Secret
 from outgrow.contracts.shapes import (
     Check,
@@ -98,7 +108,11 @@ __all__ = [
     "decode_problem",
     "encode_problem",
     "event_key",
+    "event_names",
+    "event_schema",
     "event_type",
+    "event_upcasters",
+    "evolution_findings",
     "fields_of",
     "is_contract",
     "is_frozen",

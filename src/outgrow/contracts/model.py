@@ -8,8 +8,8 @@ from typing import Any, Literal
 import msgspec
 
 from outgrow.contracts.declarations import Binding
+from outgrow.contracts.events import Event
 from outgrow.contracts.problems import Problem
-from outgrow.contracts.records import Event
 from outgrow.contracts.shapes import Field, Shape
 
 
@@ -91,12 +91,20 @@ class EventModel:
         event: The class.
         type: Its name on the wire, ``service.Class``.
         fields: Its fields.
+        key: The field that keeps its order; None if order does not matter.
+        schema: The number of the form in which it is recorded.
+        aliases: The names on the wire that it had before.
+        upcasts: The older schema numbers that can be read, ascending.
         doc: Its docstring, without indentation.
     """
 
     event: type[Event]
     type: str
     fields: tuple[Field, ...]
+    key: str | None
+    schema: int
+    aliases: tuple[str, ...]
+    upcasts: tuple[int, ...]
     doc: str
 
 

@@ -15,6 +15,13 @@ from outgrow.contracts.declarations import (
     parse_binding,
 )
 from outgrow.contracts.durations import parse_duration
+from outgrow.contracts.events import (
+    event_names,
+    event_schema,
+    event_upcasters,
+    evolution_findings,
+    public_events,
+)
 from outgrow.contracts.fingerprints import fingerprint
 from outgrow.contracts.model import ContractModel, EventModel, Method, Parameter
 from outgrow.contracts.places import place_of, service_name, service_package
@@ -24,7 +31,6 @@ from outgrow.contracts.problems import (
     problem_schema_fields,
     problem_type,
 )
-from outgrow.contracts.records import event_type, public_events
 from outgrow.contracts.shapes import (
     Choice,
     Maybe,
@@ -297,8 +303,19 @@ class _Reader:
             except UnknownShape as error:
                 self._find(place_of(event), f"{error}.", "", "type-not-carried")
                 continue
+            self.findings += evolution_findings(event)
+            name, *aliases = event_names(event)
             models.append(
-                EventModel(event=event, type=event_type(event), fields=fields, doc=_doc(event))
+                EventModel(
+                    event=event,
+                    type=name,
+                    fields=fields,
+                    key=event.__outgrow_key__,  # type: ignore[attr-defined]
+                    schema=event_schema(event),
+                    aliases=tuple(aliases),
+                    upcasts=tuple(sorted(event_upcasters(event))),
+                    doc=_doc(event),
+                )
             )
         return tuple(models)
 
