@@ -7,7 +7,7 @@ The door for users: everything that a service is written with. What can go wrong
 
 from outgrow.calls import using
 from outgrow.context import Caller, Context, context, new_id
-from outgrow.contracts import Contract, Event, Problem, Record, Secret, command, query
+from outgrow.contracts import Contract, Event, Problem, Record, Secret, command, query, upcast
 from outgrow.journal import on, transactional
 from outgrow.process import Application, blocking, service, start
 from outgrow.store import Snapshot, Store, Transaction
@@ -35,5 +35,6 @@ __all__ = [
     "service",
     "start",
     "transactional",
+    "upcast",
     "using",
 ]

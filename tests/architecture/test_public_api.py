@@ -8,6 +8,8 @@ from outgrow import errors
 NAMES = {
     # what a service promises
     "Contract", "Event", "Problem", "Record", "command", "query",
+    # how it changes
+    "upcast",
     # how a service keeps it
     "Secret", "Settings", "blocking", "on", "service", "transactional", "using",
     # what a service owns

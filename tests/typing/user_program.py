@@ -5,7 +5,7 @@ Where a line says ``type: ignore``, both must refuse it: an ignore that hides no
 """
 
 from datetime import datetime
-from typing import Annotated, assert_type
+from typing import Annotated, Any, assert_type
 
 from annotated_types import Ge
 
@@ -27,6 +27,7 @@ from outgrow import (
     query,
     service,
     transactional,
+    upcast,
     using,
 )
 from outgrow.errors import CallError
@@ -42,6 +43,16 @@ class Receipt(Record):
 class Charged(Event, key="order_id"):
     order_id: str
     cents: int
+
+
+class Refunded(Event, key="order_id", schema=2, aliases=["PaidBack"]):
+    order_id: str
+    cents: int
+
+
+@upcast(Refunded, schema=1)
+def _(old: dict[str, Any]) -> dict[str, Any]:
+    return {**old, "cents": round(old["euros"] * 100)}
 
 
 class CardRefused(Problem, status="failed_precondition"):
@@ -152,6 +163,20 @@ async def refused(store: Store) -> None:
 
 class Unordered(Event):  # type: ignore[call-arg]
     order_id: str
+
+
+class Unnumbered(Event, key=None, schema="2"):  # type: ignore[arg-type]
+    order_id: str
+
+
+@upcast(Receipt, schema=1)  # type: ignore[arg-type]
+def no_event(old: dict[str, Any]) -> dict[str, Any]:
+    return old
+
+
+@upcast(Refunded, schema=1)  # type: ignore[type-var]
+async def waits(old: dict[str, Any]) -> dict[str, Any]:
+    return old
 
 
 class ChangedSignature(Payments):

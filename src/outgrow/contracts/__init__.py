@@ -72,6 +72,7 @@ from outgrow.contracts.shapes import (
     read_shape,
     resolve_hints,
 )
+from outgrow.contracts.upcasting import EventReader, upcast
 
 __all__ = [
     "STATUSES",
@@ -82,6 +83,7 @@ __all__ = [
     "ContractModel",
     "Event",
     "EventModel",
+    "EventReader",
     "Field",
     "Limit",
     "LimitBroken",
@@ -133,4 +135,5 @@ __all__ = [
     "resolve_hints",
     "service_name",
     "service_package",
+    "upcast",
 ]
