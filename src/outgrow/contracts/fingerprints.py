@@ -18,9 +18,12 @@ from outgrow.contracts.shapes import (
     MapOf,
     Maybe,
     Nothing,
+    OneOf,
+    OneValueOf,
     RecordShape,
     Scalar,
     Shape,
+    TupleOf,
     fields_of,
 )
 
@@ -106,6 +109,12 @@ def _shape(  # noqa: PLR0911 - one shape, one answer
             return ["maybe", _shape(item, records)]
         case RecordShape(record=record):
             return ["record", _record(record, records)]
+        case OneValueOf(values=values):
+            return ["one", list(values)]
+        case TupleOf(items=items):
+            return ["tuple", [_shape(item, records) for item in items]]
+        case OneOf(tag_field=field, members=members):
+            return ["union", field, [[tag, _shape(one, records)] for tag, one in members]]
         case Nothing():
             return ["nothing"]
 
@@ -117,9 +126,10 @@ def _limits(limits: Iterable[Limit]) -> dict[str, Any]:
 def _record(record: type, records: dict[type, Any]) -> int:
     """The number of *record*, by which it is told once; it may hold itself."""
     if record not in records:
-        records[record] = told = {"name": record.__name__, "number": len(records)}
-        own = msgspec.structs.fields(record)
-        made = {field.name for field in own if field.default_factory is not msgspec.NODEFAULT}
-        told["fields"] = _fields(fields_of(record), records, made)
+        name = RecordShape(record).name
+        records[record] = told = {"name": name, "number": len(records)}
+        fields = fields_of(record)
+        made = {field.name for field in fields if field.factory is not None}
+        told["fields"] = _fields(fields, records, made)
     number: int = records[record]["number"]
     return number
