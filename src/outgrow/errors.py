@@ -26,6 +26,7 @@ OutgrowError
 ├─ ProcessFailed         a process of a topology could not start
 ├─ AlreadyRunning        a topology runs in the same folder
 ├─ ControlError          a running process could not be asked, or could not answer
+├─ RevisionUnreadable    a git revision could not be read, to compare contracts with it
 └─ InternalError         outgrow is wrong; please report
 
 Errors carry plain data in typed fields, so that they survive pickling and the wire. A declared
@@ -34,6 +35,7 @@ Errors carry plain data in typed fields, so that they survive pickling and the w
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -170,28 +172,53 @@ class ContractDiffers(CallRefused):
     """
     The processes of the caller and of the callee have different versions of a contract.
 
-    Nothing ran. A sent command waits until the versions agree.
+    Nothing ran. A sent command waits until the versions agree, or understand each other.
 
     Attributes:
         contract: ``service.Contract``.
         caller_has: The fingerprint of the contract in the caller's process.
         callee_has: The fingerprint in the process that was asked.
         place: ``file:line`` of the contract in the process that was asked.
+        differences: What differs; empty if the two were not held beside each other.
+        unfrozen: Which of ``caller`` and ``callee`` has what no committed file says.
     """
 
     def __init__(
-        self, method: str, contract: str, *, caller_has: str, callee_has: str, place: str
+        self,
+        method: str,
+        contract: str,
+        *,
+        caller_has: str,
+        callee_has: str,
+        place: str,
+        differences: Sequence[str] = (),
+        unfrozen: Sequence[str] = (),
     ) -> None:
         self.contract = contract
         self.caller_has = caller_has
         self.callee_has = callee_has
         self.place = place
+        self.differences = list(differences)
+        self.unfrozen = list(unfrozen)
+        told = "".join(f"\n- {difference}" for difference in differences)
         super().__init__(
             method,
             f"the process that was asked has another version of the contract {contract} than its "
-            f"caller: {callee_has} (at {place}), and the caller has {caller_has}. Nothing ran. "
-            "Deploy both sides from the same revision.",
+            f"caller: {callee_has} (at {place}), and the caller has {caller_has}. Nothing ran."
+            f"{told and f' What differs:{told}'}\n{_how_to_agree(self.unfrozen)}",
         )
+
+
+def _how_to_agree(unfrozen: Sequence[str]) -> str:
+    same = "Deploy both sides from the same revision"
+    if not unfrozen:
+        return f"{same}, or change the contract in steps that 'outgrow contract check' calls safe."
+    sides = " and the ".join(unfrozen)
+    verb = "is" if len(unfrozen) == 1 else "are"
+    return (
+        f"The {sides} {verb} not frozen. {same}, or freeze both: revisions that are frozen and "
+        "compatible understand each other. Run 'outgrow contract freeze'."
+    )
 
 
 class KeyReused(CallRefused):
@@ -450,6 +477,10 @@ class AlreadyRunning(OutgrowError):
         if not pid:
             told = "processes of this application have not ended here yet: stop them first"
         super().__init__(f"{state}: {told}; or keep this one's state elsewhere: --state DIR.")
+
+
+class RevisionUnreadable(OutgrowError):
+    """Another revision of the program could not be read, to compare contracts with it."""
 
 
 class InternalError(OutgrowError):

@@ -9,6 +9,7 @@ Offers: the transport to another process, the server that lets calls in, and the
 from outgrow.calls.grpc.client import GrpcTransport
 from outgrow.calls.grpc.converters import Conversion, Converters
 from outgrow.calls.grpc.messages import Messages
+from outgrow.calls.grpc.revisions import FrozenContracts, Revisions
 from outgrow.calls.grpc.server import GRACE_SECONDS_DEFAULT, MESSAGE_BYTES_MAX, GrpcServer
 
 __all__ = [
@@ -16,7 +17,9 @@ __all__ = [
     "MESSAGE_BYTES_MAX",
     "Conversion",
     "Converters",
+    "FrozenContracts",
     "GrpcServer",
     "GrpcTransport",
     "Messages",
+    "Revisions",
 ]

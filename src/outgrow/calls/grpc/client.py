@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import grpc
 import grpc.aio
 
 from outgrow.calls.grpc.converters import Converters
+from outgrow.calls.grpc.exchange import Agreement
 from outgrow.calls.grpc.headers import pack
+from outgrow.calls.grpc.revisions import Revisions
 from outgrow.calls.grpc.server import MESSAGE_BYTES_MAX, METADATA_BYTES_MAX, target_of
 from outgrow.calls.grpc.statuses import is_stopping, understand
 from outgrow.calls.transport import Invoke
 from outgrow.clock import Clock
 from outgrow.context import Context
 from outgrow.contracts import Method
-from outgrow.errors import ArgumentsRefused, CallTimedOut, ServiceUnreachable
+from outgrow.errors import ArgumentsRefused, CallTimedOut, ContractDiffers, ServiceUnreachable
 
 CONNECT_MILLISECONDS_MAX = 1_000
 RECONNECT_MILLISECONDS_MAX = 200
@@ -37,6 +40,7 @@ class GrpcTransport:
         converters: Converters,
         clock: Clock,
         *,
+        revisions: Revisions | None = None,
         message_bytes_max: int = MESSAGE_BYTES_MAX,
     ) -> None:
         """
@@ -46,6 +50,7 @@ class GrpcTransport:
             address: ``unix:<path>`` or ``<host>:<port>``.
             clock: The clock on which the deadlines of contexts are told. What remains of a
                 deadline crosses the wire, and is also counted by the machine's own clock.
+            revisions: What this process has of its contracts; nothing is frozen if not given.
             message_bytes_max: The largest request and reply; larger requests are refused unsent.
         """
         self._converters = converters
@@ -55,26 +60,56 @@ class GrpcTransport:
         self._held_until = 0.0
         target, options = target_of(address), _options(message_bytes_max)
         self._channel = grpc.aio.insecure_channel(target, options=options)
+        self._revisions = revisions or Revisions()
+        self._agreements: dict[str, Agreement] = {}
 
     def bind(self, method: Method) -> Invoke:
         """What executes *method* on the other side. Its converters are written here."""
         conversion = self._converters.of(method)
         encode, decode = conversion.encode_request, conversion.decode_reply
-        # gRPC is handed bytes and no serializers: it sends an empty request if one of its raises.
-        messages = self._converters.messages
-        call: Any = self._channel.unary_unary(messages.path(method))
-        fingerprint = messages.contract_of(method).fingerprint
-        monotonic, bytes_max, name = (
-            self._clock.monotonic,
-            self._message_bytes_max,
-            method.full_name,
-        )
+        agreement = self._agreement(method)
+        send = self._send(method, agreement.fingerprint)
+        monotonic, bytes_max = self._clock.monotonic, self._message_bytes_max
 
         async def invoke(context: Context, *arguments: Any) -> Any:
             body = encode(*arguments)
             if len(body) > bytes_max:
                 text = f"{len(body)} bytes; at most {bytes_max} are carried"
-                raise ArgumentsRefused(name, [("arguments", text)])
+                raise ArgumentsRefused(method.full_name, [("arguments", text)])
+            rounds = agreement.rounds
+            try:
+                reply = await send(context, body)
+            except ContractDiffers as refusal:
+                reply = await agreement.repeat(
+                    method,
+                    refusal,
+                    rounds,
+                    lambda: context.deadline - monotonic(),
+                    lambda: send(context, body),
+                )
+            return decode(reply)
+
+        return invoke
+
+    def _agreement(self, method: Method) -> Agreement:
+        """What is agreed with the other side about the method's contract; one for each."""
+        messages = self._converters.messages
+        model = messages.contract_of(method)
+        name = messages.wire_name(model)
+        if name not in self._agreements:
+            self._agreements[name] = Agreement(self._channel, name, self._revisions.of(model))
+        return self._agreements[name]
+
+    def _send(
+        self, method: Method, fingerprint: bytes
+    ) -> Callable[[Context, bytes], Awaitable[bytes]]:
+        """What sends the body of one call of *method*, and gives the body of its reply."""
+        # gRPC is handed bytes and no serializers: it sends an empty request if one of its raises.
+        messages, name = self._converters.messages, method.full_name
+        call: Any = self._channel.unary_unary(messages.path(method))
+        monotonic = self._clock.monotonic
+
+        async def send(context: Context, body: bytes) -> bytes:
             remaining = context.deadline - monotonic()
             if remaining <= 0:
                 raise CallTimedOut(name, may_have_run=False)
@@ -82,7 +117,7 @@ class GrpcTransport:
                 raise ServiceUnreachable(name, "its process is stopping", may_have_run=False)
             try:
                 metadata = pack(context, remaining, fingerprint)
-                reply = await call(body, timeout=remaining, metadata=metadata)
+                reply: bytes = await call(body, timeout=remaining, metadata=metadata)
             except grpc.aio.AioRpcError as error:
                 if is_stopping(error):
                     self._held_until = asyncio.get_running_loop().time() + HOLD_SECONDS_MAX
@@ -90,9 +125,9 @@ class GrpcTransport:
             except (asyncio.CancelledError, grpc.aio.UsageError) as error:
                 self._explain_closed(name, error)
                 raise
-            return decode(reply)
+            return reply
 
-        return invoke
+        return send
 
     def _is_held(self) -> bool:
         """

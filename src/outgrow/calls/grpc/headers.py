@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from outgrow.calls.deadlines import DEADLINE_SECONDS_DEFAULT
+from outgrow.calls.grpc.revisions import Admission
 from outgrow.context import (
     Caller,
     Context,
@@ -24,8 +25,8 @@ from outgrow.context import (
     new_trace_id,
     parse_traceparent,
 )
-from outgrow.contracts import ContractModel, Method
-from outgrow.errors import CallRefused, ContractDiffers
+from outgrow.contracts import Method
+from outgrow.errors import CallRefused
 
 TRACE_HEADER = "traceparent"
 OUTGROW_HEADER = "outgrow-bin"
@@ -63,7 +64,7 @@ def pack(
 
 def unpack(  # noqa: PLR0917 - called in one place, for each call
     method: Method,
-    model: ContractModel,
+    admission: Admission,
     metadata: Iterable[tuple[str, str | bytes]],
     ask_remaining: Callable[[], float | None],
     now: float,
@@ -73,7 +74,7 @@ def unpack(  # noqa: PLR0917 - called in one place, for each call
     The context in which the callee executes.
 
     Args:
-        model: The contract of *method*, as this process has it.
+        admission: Says which revisions of the method's contract are let in.
         metadata: As it came.
         ask_remaining: Tells what the native timeout leaves. Asked for strangers only: it is
             rounded, runs by the machine's clock, and costs as much as an entry.
@@ -82,7 +83,7 @@ def unpack(  # noqa: PLR0917 - called in one place, for each call
 
     Raises:
         CallRefused: ``outgrow-bin`` cannot be read.
-        ContractDiffers: The caller tells the fingerprint of another version of the contract.
+        ContractDiffers: The caller has a revision of the contract that is not let in.
     """
     traceparent = luggage = None
     for name, value in metadata:
@@ -101,8 +102,8 @@ def unpack(  # noqa: PLR0917 - called in one place, for each call
             "caller runs a version of outgrow that this process understands."
         )
         raise CallRefused(method.full_name, message) from error
-    if read.fingerprint != model.fingerprint and read.fingerprint:
-        raise _differs(method, model, read.fingerprint)
+    if read.fingerprint != admission.fingerprint and read.fingerprint:
+        admission.check(method, read.fingerprint)
     trace_id, span_id = trace or (new_trace_id(), new_span_id())
     return Context(
         caller=read.caller,
@@ -113,16 +114,6 @@ def unpack(  # noqa: PLR0917 - called in one place, for each call
         method=method.full_name,
         key=read.key,
         via=read.via,
-    )
-
-
-def _differs(method: Method, model: ContractModel, fingerprint: bytes) -> ContractDiffers:
-    return ContractDiffers(
-        method.full_name,
-        f"{model.service}.{model.name}",
-        caller_has=fingerprint.hex(),
-        callee_has=model.fingerprint.hex(),
-        place=model.place,
     )
 
 

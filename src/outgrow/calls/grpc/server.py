@@ -15,7 +15,9 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_g
 
 from outgrow.calls.failures import log_failure
 from outgrow.calls.grpc.converters import Converters
+from outgrow.calls.grpc.exchange import compare_handler
 from outgrow.calls.grpc.headers import unpack
+from outgrow.calls.grpc.revisions import Admission, Revisions
 from outgrow.calls.grpc.statuses import STOPPING, Ending, ending_of, tell_error
 from outgrow.calls.transport import Invoke
 from outgrow.clock import Clock
@@ -43,6 +45,7 @@ class GrpcServer:
         bind: Callable[[Method], Invoke],
         clock: Clock,
         *,
+        revisions: Revisions | None = None,
         stranger: Caller | None = None,
         message_bytes_max: int = MESSAGE_BYTES_MAX,
     ) -> None:
@@ -51,6 +54,7 @@ class GrpcServer:
 
         Args:
             bind: Gives what executes a method: `Reception.bind`.
+            revisions: What this process has of its contracts; nothing is frozen if not given.
             stranger: Who a caller that is not outgrow is taken for; anonymous without permissions
                 if not given.
             message_bytes_max: The largest request and reply.
@@ -60,7 +64,8 @@ class GrpcServer:
         self._clock = clock
         self._stranger = stranger or Caller()
         self._message_bytes_max = message_bytes_max
-        self._services: set[str] = set()
+        self._revisions = revisions or Revisions()
+        self._admissions: dict[str, Admission] = {}
         self._is_stopping = False
         self._health = health.aio.HealthServicer()
         self._server = grpc.aio.server(options=_options(message_bytes_max))
@@ -69,15 +74,15 @@ class GrpcServer:
         """Let calls of the contract *model* in. Converters are written here, not at first use."""
         messages = self._converters.messages
         name = messages.wire_name(model)
+        admission = self._admissions[name] = Admission(model, self._revisions.of(model))
         handlers = {
             messages.path(method).rpartition("/")[2]: grpc.unary_unary_rpc_method_handler(
-                self._handle(method)
+                self._handle(method, admission)
             )
             for method in model.methods.values()
         }
         generic = grpc.method_handlers_generic_handler(name, handlers)
         self._server.add_generic_rpc_handlers((generic,))
-        self._services.add(name)
 
     async def start(self, address: str) -> str:
         """
@@ -97,11 +102,12 @@ class GrpcServer:
             raise InvalidTopology([_cannot_listen(address, "another process answers there")])
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         self._add_reflection()
+        self._server.add_generic_rpc_handlers((compare_handler(self._admissions),))
         try:
             port = self._server.add_insecure_port(target_of(address))
         except RuntimeError as error:
             raise InvalidTopology([_cannot_listen(address, str(error))]) from error
-        for service in self._services:
+        for service in self._admissions:
             await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
         await self._server.start()
         return address if address.startswith("unix:") else f"{address.rpartition(':')[0]}:{port}"
@@ -129,12 +135,13 @@ class GrpcServer:
         for module in known:
             pool.AddSerializedFile(module.DESCRIPTOR.serialized_pb)
         names = {s.full_name for m in known for s in m.DESCRIPTOR.services_by_name.values()}
-        servicer = reflection.aio.ReflectionServicer(self._services | names, pool)
+        servicer = reflection.aio.ReflectionServicer({*self._admissions, *names}, pool)
         reflection_pb2_grpc.add_ServerReflectionServicer_to_server(servicer, self._server)
 
-    def _handle(self, method: Method) -> Callable[[bytes, Any], Awaitable[bytes]]:
+    def _handle(
+        self, method: Method, admission: Admission
+    ) -> Callable[[bytes, Any], Awaitable[bytes]]:
         invoke, conversion = self._bind(method), self._converters.of(method)
-        model = self._converters.messages.contract_of(method)
         decode, encode = conversion.decode_request, conversion.encode_reply
         monotonic, stranger = self._clock.monotonic, self._stranger
         bytes_max = self._message_bytes_max
@@ -148,7 +155,7 @@ class GrpcServer:
             try:
                 metadata = call.invocation_metadata()
                 context = unpack(
-                    method, model, metadata, call.time_remaining, monotonic(), stranger
+                    method, admission, metadata, call.time_remaining, monotonic(), stranger
                 )
                 reply = encode(await invoke(context, *decode(body)))
             except asyncio.CancelledError as error:
