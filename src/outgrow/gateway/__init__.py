@@ -3,9 +3,11 @@ The front door for the outside world: public routes, and what they lead to.
 
 Floor: house.
 Uses: contracts, calls.
-Offers: an ASGI application made from contracts, and a listener that serves one.
+Offers: an ASGI application made from contracts, a listener that serves one, and the documents that
+describe what contracts offer to the outside: OpenAPI and AsyncAPI.
 """
 
+from outgrow.gateway.asyncapi import asyncapi_document
 from outgrow.gateway.edge import Edge, Readiness, anonymous
 from outgrow.gateway.endpoints import Authenticate
 from outgrow.gateway.exchange import Headers
@@ -21,6 +23,7 @@ __all__ = [
     "Listener",
     "Readiness",
     "anonymous",
+    "asyncapi_document",
     "open_socket",
     "openapi_document",
 ]

@@ -90,8 +90,9 @@ class Edge:
         self._limits = limits or Limits()
         self._watchman = Watchman()
         self._router = Router()
+        models = list(models)
         methods = [m for model in models for m in model.methods.values() if m.http is not None]
-        for route in pages(application, methods, readiness, self._limits):
+        for route in pages(application, models, readiness, self._limits):
             self._router.add(route)
         findings = [finding for m in methods for finding in _problem_findings(m)]
         for method in methods:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from outgrow.contracts import STATUSES, Method
+from outgrow.contracts import STATUSES, ContractModel, Method
 from outgrow.gateway.exchange import Reply, Request
 from outgrow.gateway.failures import CALL_STATUSES, PROBLEMS_PATH, title_of
 from outgrow.gateway.limits import Limits
@@ -71,7 +71,7 @@ class Page:
 
 def pages(
     application: str,
-    methods: list[Method],
+    models: list[ContractModel],
     readiness: Callable[[], Awaitable[dict[str, str]]],
     limits: Limits,
 ) -> list[Route]:
@@ -79,14 +79,21 @@ def pages(
     found = {
         "/health/live": Page(_live),
         "/health/ready": Page(_Ready(readiness).make),
-        "/openapi.json": Page(_Description(application, methods, limits).make),
+        "/openapi.json": Page(_Description(application, models, limits).make),
         "/docs": Page(_constant(_PAGE.format(title=escape(application)).encode(), b"text/html")),
         "/docs/start.js": Page(_constant(_START, b"text/javascript")),
     }
     for name, content_type in ASSETS.items():
         found[f"/docs/{name}"] = Page(_Asset(name, content_type).make)
     routes = [Route("GET", path, page, "outgrow") for path, page in found.items()]
-    return [*routes, Route("GET", f"{PROBLEMS_PATH}{{name}}", _Problems(methods), "outgrow")]
+    return [
+        *routes,
+        Route("GET", f"{PROBLEMS_PATH}{{name}}", _Problems(_reached(models)), "outgrow"),
+    ]
+
+
+def _reached(models: list[ContractModel]) -> list[Method]:
+    return [m for model in models for m in model.methods.values() if m.http is not None]
 
 
 async def _live() -> Reply:
@@ -110,8 +117,8 @@ class _Ready:
 class _Description:
     """The OpenAPI document, made when it is first asked for."""
 
-    def __init__(self, application: str, methods: list[Method], limits: Limits) -> None:
-        self._parts = (application, methods, limits)
+    def __init__(self, application: str, models: list[ContractModel], limits: Limits) -> None:
+        self._parts = (application, models, limits)
         self._reply: Reply | None = None
 
     async def make(self) -> Reply:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable
-from typing import Any
 
-from outgrow.contracts import STATUSES, Maybe, Method, Nothing, Parameter, Problem, problem_type
+from outgrow.contracts import (
+    STATUSES,
+    ContractModel,
+    Maybe,
+    Method,
+    Nothing,
+    Parameter,
+    Problem,
+    problem_schema_fields,
+    problem_type,
+)
 from outgrow.gateway.binding import BODILESS
 from outgrow.gateway.failures import PROBLEMS_PATH, title_of
 from outgrow.gateway.limits import Limits
-from outgrow.gateway.openapi.schemas import Schemas, with_default
-
-Json = dict[str, Any]
+from outgrow.gateway.schemas import Json, Schemas
 
 _PHRASES = {
     400: "The request does not fit.",
@@ -66,9 +74,16 @@ _HEADERS: dict[str, Json] = {
 }
 
 
-def openapi_document(application: str, methods: Iterable[Method], limits: Limits) -> Json:
-    """The OpenAPI document of the *methods*, all of which are bound to HTTP."""
-    schemas = Schemas()
+def openapi_document(
+    application: str, models: Iterable[ContractModel], limits: Limits | None = None
+) -> Json:
+    """
+    The OpenAPI document of the methods of *models* that are bound to HTTP.
+
+    The same contracts make the same document, in every process.
+    """
+    schemas, limits = Schemas("openapi"), limits or Limits()
+    methods = [m for model in models for m in model.methods.values() if m.http is not None]
     paths: dict[str, Json] = {}
     services: dict[str, None] = {}
     for method in methods:
@@ -122,11 +137,12 @@ def _parameter(parameter: Parameter, place: str, schemas: Schemas) -> Json:
     shape = parameter.shape
     # What is not given is left out of a URL; there is no way to write null.
     schema = schemas.of(shape.item if isinstance(shape, Maybe) else shape)
+    field = parameter.field
     return {
         "name": parameter.name,
         "in": place,
-        "required": place == "path" or parameter.field.is_required,
-        "schema": with_default(schema, parameter.default),
+        "required": place == "path" or field.is_required,
+        "schema": schemas.with_default(schema, field),
     }
 
 
@@ -173,9 +189,18 @@ def _responses(method: Method, schemas: Schemas) -> Json:
 
 
 def _problem_ref(problem: type[Problem], schemas: Schemas) -> Json:
+    """A reference to the schema of *problem*, whose usual members have known values."""
     name = problem_type(problem)
-    members = {
-        "type": {"const": PROBLEMS_PATH + name},
-        "status": {"const": STATUSES[problem.status]},
-    }
-    return schemas.problem(name, problem, members)
+    component = schemas.find(problem)
+    if component is None:
+        component = schemas.claim(problem, f"problem.{name}")
+        own = schemas.of_fields(problem_schema_fields(problem))
+        own["properties"] = {
+            "type": {"const": PROBLEMS_PATH + name},
+            "status": {"const": STATUSES[problem.status]},
+            **own["properties"],
+        }
+        own["description"] = inspect.cleandoc(problem.__doc__ or "")
+        base = {"$ref": "#/components/schemas/Problem"}
+        schemas.components[component] = {"allOf": [base, own]}
+    return {"$ref": f"#/components/schemas/{component}"}
