@@ -79,7 +79,7 @@ class EventReader:
         try:
             return msgspec.json.decode(body, type=dict[str, Any])
         except msgspec.DecodeError as error:
-            raise EventUnreadable(f"it is no JSON object: {error}") from error
+            raise EventUnreadable(f"it is no JSON object: {error}") from None
 
     def _upcast(self, schema: int, values: dict[str, Any]) -> dict[str, Any]:
         upcaster = self._upcasters.get(schema)
@@ -106,18 +106,18 @@ class EventReader:
     def _made(self, body: str | bytes, hint: str) -> Event:
         try:
             return self._decode(body)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - validators of the user's classes raise anything
             raise EventUnreadable(
                 f"it does not fit {event_type(self._event)} with schema {self._schema}: {error}. "
                 f"{hint}"
-            ) from error
+            ) from None
 
 
 def _encode(values: dict[str, Any], told: str) -> bytes:
     try:
         return msgspec.json.encode(values)
     except (TypeError, ValueError, RecursionError, OverflowError) as error:
-        raise EventUnreadable(f"it cannot be made JSON again: {error}. {told}") from error
+        raise EventUnreadable(f"it cannot be made JSON again: {error}. {told}") from None
 
 
 def _told(upcaster: Upcaster) -> str:

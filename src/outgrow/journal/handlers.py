@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, overload
 
-from outgrow.contracts import Event, event_type, place_of, service_name
+from outgrow.contracts import Event, event_names, place_of, service_name
 from outgrow.errors import Finding, InvalidService
 from outgrow.store import Transaction
 
@@ -38,11 +38,11 @@ class Handler:
     since: Since
 
     def events_by_source(self) -> dict[str, dict[str, type[Event]]]:
-        """The events by their names on the wire, by the service that records them."""
+        """The events by all their names on the wire, by the service that records them."""
         sources: dict[str, dict[str, type[Event]]] = {}
         for event in self.events:
             source = sources.setdefault(service_name(event.__module__), {})
-            source[event_type(event)] = event
+            source |= dict.fromkeys(event_names(event), event)
         return sources
 
 

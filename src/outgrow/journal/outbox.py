@@ -19,7 +19,7 @@ from outgrow.context import (
     new_span_id,
     new_trace_id,
 )
-from outgrow.contracts import Event, event_key, event_type, service_name
+from outgrow.contracts import Event, event_key, event_schema, event_type, service_name
 from outgrow.errors import CallRefused, EventTooLarge, NotTheOwner
 from outgrow.journal.messages import partition_of, time_text
 from outgrow.store import Transaction
@@ -30,10 +30,10 @@ BODY_BYTES_MAX: Final = 256 * 1024
 _INSERT = (
     "insert into outgrow_journal (id, kind, type, schema, destination, key, partition, cause, "
     "correlation_id, trace, caller, tenant, recorded_at, body) "
-    "values (?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
-_TYPE, _DESTINATION = 2, 3
+_TYPE, _DESTINATION = 2, 4
 
 Entry = tuple[Any, ...]
 """A row of the journal that is yet to be written, encoded when it was said."""
@@ -77,7 +77,9 @@ class Outbox:
             decode(body)
         except msgspec.ValidationError as error:
             raise TypeError(f"{name}: its handlers could not read it: {error}") from error
-        return self._entry("event", name, None, event_key(event), body)
+        return self._entry(
+            "event", name, None, event_key(event), body, schema=event_schema(type(event))
+        )
 
     def command(
         self, bound: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -142,7 +144,14 @@ class Outbox:
         return self._types[event]
 
     def _entry(
-        self, kind: str, name: str, destination: str | None, key: str | None, body: bytes
+        self,
+        kind: str,
+        name: str,
+        destination: str | None,
+        key: str | None,
+        body: bytes,
+        *,
+        schema: int = 1,
     ) -> Entry:
         if len(body) > BODY_BYTES_MAX:
             raise EventTooLarge(
@@ -155,6 +164,7 @@ class Outbox:
             message_id,
             kind,
             name,
+            schema,
             destination,
             key,
             partition_of(message_id if key is None else key),

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-import msgspec
-
 from outgrow import crash
 from outgrow.context import Context, enter, leave
-from outgrow.contracts import Event
+from outgrow.contracts import Event, EventReader
 from outgrow.errors import EventUnreadable
 from outgrow.journal.consumers.consumer import Consumer
 from outgrow.journal.consumers.telling import tell_attempt
@@ -44,7 +42,7 @@ class Subscription(Consumer):
 
     Args:
         handle: The handler: a method of the service.
-        events: What it listens to, by their names on the wire.
+        events: What it listens to, by all their names on the wire.
     """
 
     def __init__(
@@ -60,7 +58,7 @@ class Subscription(Consumer):
         super().__init__(name, source.service, store, on_idle)
         self._journal = source
         self._handle = handle
-        self._decoders = {name: msgspec.json.Decoder(event) for name, event in events.items()}
+        self._readers = _readers_of(events)
         self._contexts = Contexts(self._clock)
         self._highwater: dict[int, int] = {}
         source.watch(events, self.wake)
@@ -76,7 +74,7 @@ class Subscription(Consumer):
             self._highwater = dict(await snapshot.own(_LOAD, (self.name, self.source)))
 
     async def _fetch(self) -> Batch:
-        return await self._journal.events(self.position, self._decoders, EVENTS_PER_TURN)
+        return await self._journal.events(self.position, self._readers, EVENTS_PER_TURN)
 
     async def _deliver(self, batch: Batch) -> None:
         commits = []
@@ -170,22 +168,31 @@ class Subscription(Consumer):
             raise OutOfStep(f"{of}: position {message.position} does not follow {previous}")
 
     def _decode(self, message: Message) -> Any:
-        try:
-            return self._decoders[message.type].decode(message.body)
-        except (msgspec.DecodeError, KeyError) as error:
+        what = f"{message.type} at position {message.position} of {self.source}"
+        reader = self._readers.get(message.type)
+        if reader is None:
             raise EventUnreadable(
-                f"{message.type} at position {message.position} of {self.source} does not fit its "
-                f"class any more: {error}. New fields of an event need a default."
-            ) from error
+                f"{what}: {self.name} listens to no event of this name any more. If the class was "
+                "renamed, let the new one name the former among its aliases"
+            )
+        try:
+            return reader.read(message.schema, message.body)
+        except EventUnreadable as error:
+            raise EventUnreadable(f"{what}: {error}") from error.__cause__
 
     def _judge(
         self, message: Message, error: Exception, attempts: int, context: Context
     ) -> Verdict:
         self.attempts_failed += 1
         verdict = judge(error, attempts)
-        cause = None if isinstance(error, EventUnreadable) else error
+        cause = error.__cause__ if isinstance(error, EventUnreadable) else error
         tell_attempt(self.name, message, context, verdict, cause)
         return verdict
+
+
+def _readers_of(events: dict[str, type[Event]]) -> dict[str, EventReader]:
+    readers = {event: EventReader(event) for event in events.values()}
+    return {name: readers[event] for name, event in events.items()}
 
 
 async def _failure(commit: Awaitable[None]) -> Exception | None:
