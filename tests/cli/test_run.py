@@ -203,7 +203,8 @@ def test_the_control_channel_tells_what_runs_and_how(program) -> None:
 
     assert ask(running.socket, "health") == {"is_ready": True, "waiting": {}}
     assert ask(running.socket, "placement")["pid"] == running.process.pid
-    assert ask(running.socket, "contracts")[0]["methods"]["get_now"]["http"] == "GET /now"
+    (contract,) = ask(running.socket, "contracts")["waiting"]["contracts"].values()
+    assert contract["methods"]["get_now"]["http"] == "GET /now"
     assert ask(running.socket, "statistics")["calls"]["waiting.get_now"]["calls"] == 1
     assert ask(running.socket, "settle")["wait_seconds"] is None
     assert running.socket.stat().st_mode & 0o777 == 0o600

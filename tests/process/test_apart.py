@@ -12,11 +12,13 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from outgrow.calls import using
 from outgrow.clock import ManualClock, SystemClock
 from outgrow.context import Caller
+from outgrow.contracts.descriptions import ServiceDescription
 from outgrow.errors import (
     CallError,
     CallInTransaction,
@@ -29,6 +31,7 @@ from outgrow.journal import in_process
 from outgrow.journal.consumers.waiting import ATTEMPTS_MAX
 from outgrow.process import Apart, Directory, Options, Seat, leashed, start_application
 from outgrow.process.control import control_verbs
+from outgrow.process.freezing import describe_services
 from outgrow.telemetry import JsonFormatter
 from outgrow.topology import read_topology
 
@@ -481,10 +484,10 @@ async def test_a_contract_that_differs_between_two_processes_lets_nothing_run(
             await a.settle()
             (sender,) = (await a.statistics())["consumers"]
 
-        (fingerprint,) = [m.fingerprint for m in a.known if m.service == "bank"]
+        known = describe_services("tried", a.known, a.frozen)["bank"].contracts["v1.Bank"]
         error = caught.value
         assert error.may_have_run is False
-        assert (error.contract, error.caller_has) == ("bank.Bank", fingerprint.hex())
+        assert (error.contract, error.caller_has) == ("bank.Bank", known.fingerprint)
         assert error.callee_has != error.caller_has
         assert error.place.startswith(str(other / "bank" / "contract.py"))
         assert "Deploy both sides from the same revision" in str(error)
@@ -501,10 +504,12 @@ async def test_a_contract_that_differs_between_two_processes_lets_nothing_run(
             assert await b.client(bank).count("x") == 0, "what was refused did not run"
 
 
-async def test_the_fingerprints_of_contracts_can_be_asked_for(both) -> None:
+async def test_what_a_process_promises_can_be_asked_for(both) -> None:
     _, b = both
 
-    (answer,) = await control_verbs(b)["contracts"]({})
+    answer = await control_verbs(b)["contracts"]({})
 
-    assert answer["fingerprint"] == b.models[0].fingerprint.hex()
-    assert len(answer["fingerprint"]) == 32
+    assert list(answer) == ["bank"]
+    told = msgspec.convert(answer["bank"], ServiceDescription)
+    assert told == b.describe()["bank"]
+    assert len(told.contracts["v1.Bank"].fingerprint) == 32

@@ -120,7 +120,6 @@ class ContractModel:
         version: 1 unless the contract says otherwise.
         methods: By name, in the order of their definition.
         events: The events that the contract's module names; see `public_events`.
-        fingerprint: Equal in two processes if they mean the same by calls; see `fingerprints`.
         doc: Its docstring, without indentation.
         place: ``file:line`` of its definition.
     """
@@ -131,7 +130,6 @@ class ContractModel:
     version: int
     methods: dict[str, Method]
     events: tuple[EventModel, ...]
-    fingerprint: bytes
     doc: str
     place: str
 

@@ -22,7 +22,6 @@ from outgrow.contracts.events import (
     evolution_findings,
     public_events,
 )
-from outgrow.contracts.fingerprints import fingerprint
 from outgrow.contracts.model import ContractModel, EventModel, Method, Parameter
 from outgrow.contracts.places import place_of, service_name, service_package
 from outgrow.contracts.problems import (
@@ -87,7 +86,6 @@ class _Reader:
         InvalidContract.raise_if_any(self.findings)
         service = service_name(self.contract.__module__)
         version: int = self.contract.__outgrow_version__  # type: ignore[attr-defined]
-        name = f"{service}.{self.contract.__name__}"
         return ContractModel(
             contract=self.contract,
             service=service,
@@ -95,7 +93,6 @@ class _Reader:
             version=version,
             methods=methods,
             events=events,
-            fingerprint=fingerprint(name, version, methods.values()),
             doc=_doc(self.contract),
             place=place_of(self.contract),
         )

@@ -15,7 +15,7 @@ from outgrow.process.directory import Directory
 from outgrow.process.options import Hosted, Options
 
 if TYPE_CHECKING:
-    from outgrow.calls.grpc import Converters
+    from outgrow.calls.grpc import Converters, Revisions
 
 
 class Apart:
@@ -37,6 +37,7 @@ class Apart:
         self._seat = None if process is None else directory.seats[process]
         self._grace_seconds = grace_seconds
         self._converters: Converters | None = None
+        self._revisions: Revisions | None = None
 
     def options(self, options: Options) -> Options:
         """*options* for this process of the topology."""
@@ -68,18 +69,26 @@ class Apart:
         """Calls inside this process by reference, to others by gRPC."""
         # Imported here: who runs everything together needs no gRPC, and it is slow to import.
         try:
-            from outgrow.calls.grpc import Converters, GrpcTransport, Messages  # noqa: PLC0415
+            from outgrow.calls.grpc import (  # noqa: PLC0415
+                Converters,
+                GrpcTransport,
+                Messages,
+                Revisions,
+            )
         except ModuleNotFoundError as error:
             raise ExtraMissing("grpc", "calls between processes") from error
         InvalidTopology.raise_if_any(self._nowhere(hosted))
-        self._converters = converters = Converters(Messages(hosted.application, hosted.known))
+        frozen = hosted.frozen
+        messages = Messages(hosted.application, hosted.known)
+        self._converters = converters = Converters(messages)
+        self._revisions = revisions = Revisions(frozen.numbers, frozen.contracts)
         transports: dict[str, Transport] = {}
 
         def remote(service: str) -> Transport:
             seat = self._directory.seat_of(service)
             assert seat is not None, "looked for above"
             if seat.calls not in transports:
-                transport = GrpcTransport(seat.calls, converters, hosted.clock)
+                transport = GrpcTransport(seat.calls, converters, hosted.clock, revisions=revisions)
                 transports[seat.calls] = Retrying(transport, hosted.clock, hosted.patience)
             return transports[seat.calls]
 
@@ -116,7 +125,9 @@ class Apart:
         from outgrow.calls.grpc import GrpcServer  # noqa: PLC0415 - as above
 
         assert self._converters is not None, "the transport is opened first"
-        server = GrpcServer(self._converters, hosted.reception.bind, hosted.clock)
+        server = GrpcServer(
+            self._converters, hosted.reception.bind, hosted.clock, revisions=self._revisions
+        )
         for model in hosted.models:
             server.admit(model)
         await server.start(self._seat.calls)

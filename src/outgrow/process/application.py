@@ -15,15 +15,17 @@ from outgrow.clock import SystemClock
 from outgrow.context import ALL_PERMISSIONS, SYSTEM, Caller, Context
 from outgrow.contracts import (
     ContractModel,
-    event_type,
+    event_names,
     is_contract,
     place_at,
     place_of,
     public_events,
     service_name,
 )
+from outgrow.contracts.descriptions import ServiceDescription
 from outgrow.errors import ServiceNotOpened, ServiceUnreachable, StoreRefused
 from outgrow.journal import Carried, Delivery, Inbox, KnownConsumer, Overview
+from outgrow.process.freezing import describe_services, read_frozen
 from outgrow.process.loading import load_contracts, load_services
 from outgrow.process.options import DRAIN_SECONDS_MAX, Hosted, Options
 from outgrow.process.stores import installation_id, open_service_store
@@ -66,6 +68,7 @@ class Application:
         self.http: str | None = None
         self.since = SystemClock().now()
         self.state: Path = options.state or plan.folder / STATE_FOLDER
+        self.frozen = read_frozen(plan.folder)
         self.services = load_services(plan, options.hosted)
         self.models: list[ContractModel] = [m for s in self.services for m in s.contracts]
         elsewhere = load_contracts(plan, self.services, is_complete=options.is_gateway)
@@ -77,6 +80,7 @@ class Application:
             application=self.name,
             models=self.models,
             known=self.known,
+            frozen=self.frozen,
             reception=self._reception,
             clock=self.clock,
             seconds_left=self.seconds_left,
@@ -164,6 +168,10 @@ class Application:
         """
         return await self._delivery.replay(consumer, key)
 
+    def describe(self) -> dict[str, ServiceDescription]:
+        """What the services here promise, by their names."""
+        return describe_services(self.name, self.models, self.frozen)
+
     def guarded_methods(self) -> list[str]:
         """The methods that can be reached by HTTP with a permission only."""
         return [m.full_name for m in self._methods.values() if m.http is not None and m.allow]
@@ -211,13 +219,16 @@ class Application:
 
     def _carried(self, installation: str) -> Carried:
         # Asked of the package: a service may have events and no methods that others call.
-        events = {s.name: map(event_type, public_events(s.package)) for s in self.services}
+        events = {s.name: public_events(s.package) for s in self.services}
         return Carried(
             application=self.name,
             environment=self.options.environment,
             installation=installation,
             journals=self._delivery.journals,
-            events={service: frozenset(types) for service, types in events.items()},
+            events={
+                service: frozenset(name for event in public for name in event_names(event))
+                for service, public in events.items()
+            },
             services=frozenset(self.plan.services),
             since=self.options.since or self.since,
         )

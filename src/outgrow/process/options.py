@@ -13,6 +13,7 @@ from outgrow.clock import Clock, SystemClock
 from outgrow.contracts import ContractModel
 from outgrow.journal import BrokerMaker, Source
 from outgrow.journal import in_process as in_process_broker
+from outgrow.process.freezing import Frozen
 
 DRAIN_SECONDS_MAX = 10.0
 """How long what is under way may take at the end, in all."""
@@ -27,6 +28,7 @@ class Hosted:
         application: The application's name.
         models: The contracts that are kept here.
         known: All contracts that can be called from here, kept here or elsewhere.
+        frozen: What the committed files say of them.
         reception: What lets calls in.
         clock: The application's clock.
         patience: How long processes that are not there are waited for.
@@ -36,6 +38,7 @@ class Hosted:
     application: str
     models: list[ContractModel]
     known: list[ContractModel]
+    frozen: Frozen
     reception: Reception
     clock: Clock
     patience: Patience = field(default_factory=Patience)

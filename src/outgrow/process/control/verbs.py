@@ -56,27 +56,8 @@ class _Questions:
         }
 
     async def contracts(self, _: dict[str, Any]) -> Any:
-        """The contracts that are kept here, and their methods."""
-        return [
-            {
-                "contract": model.name,
-                "service": model.service,
-                "wire_name": model.wire_name(self._application.name),
-                "fingerprint": model.fingerprint.hex(),
-                "methods": {
-                    method.name: {
-                        "kind": method.kind,
-                        "repeat": method.repeat,
-                        "http": method.http and f"{method.http.verb} {method.http.path}",
-                        "allow": method.allow,
-                        "problems": sorted(method.problems),
-                    }
-                    for method in model.methods.values()
-                },
-                "events": [event.type for event in model.events],
-            }
-            for model in self._application.models
-        ]
+        """What the services here promise, as `outgrow contract freeze` writes it; by service."""
+        return msgspec.to_builtins(self._application.describe())
 
     async def statistics(self, _: dict[str, Any]) -> Any:
         """What was counted since the start, and the limits."""
