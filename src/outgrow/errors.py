@@ -37,7 +37,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,16 +50,19 @@ class Finding:
         message: What happened, one sentence.
         remedy: What would be right and what to do; may be several sentences.
         slug: The finding's name, for ``outgrow explain``.
+        severity: Only errors refuse a program; warnings and notes are said, by ``outgrow check``.
     """
 
     place: str
     message: str
     remedy: str
     slug: str
+    severity: Literal["error", "warning", "note"] = "error"
 
     def __str__(self) -> str:
+        severity = "" if self.severity == "error" else f"{self.severity}: "
         remedy = "".join(f"\n  {line}" for line in self.remedy.splitlines())
-        return f"{self.place}: {self.message}{remedy}"
+        return f"{self.place}: {severity}{self.message}{remedy}"
 
 
 class OutgrowError(Exception):
