@@ -15,9 +15,18 @@ from outgrow.contracts.shapes.checks import (
 )
 from outgrow.contracts.shapes.fields import fields_of
 from outgrow.contracts.shapes.hints import read_shape, resolve_hints
-from outgrow.contracts.shapes.kinds import is_frozen, is_pydantic, is_record, is_struct
+from outgrow.contracts.shapes.kinds import (
+    checks_itself,
+    is_frozen,
+    is_pydantic,
+    is_record,
+    is_struct,
+    makes_itself,
+    tag_of,
+)
 from outgrow.contracts.shapes.limits import Limit
 from outgrow.contracts.shapes.shape import (
+    SCALARS,
     Choice,
     Field,
     ListOf,
@@ -35,6 +44,7 @@ from outgrow.contracts.shapes.shape import (
 )
 
 __all__ = [
+    "SCALARS",
     "Check",
     "Choice",
     "Field",
@@ -51,6 +61,7 @@ __all__ = [
     "Shape",
     "TupleOf",
     "UnknownShape",
+    "checks_itself",
     "compile_check",
     "compile_fields_check",
     "fields_of",
@@ -58,7 +69,9 @@ __all__ = [
     "is_pydantic",
     "is_record",
     "is_struct",
+    "makes_itself",
     "parts_of",
     "read_shape",
     "resolve_hints",
+    "tag_of",
 ]

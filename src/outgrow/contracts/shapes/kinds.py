@@ -76,6 +76,15 @@ def checks_itself(cls: type) -> bool:
     return "__outgrow_checked__" in dir(cls) or is_pydantic(cls)
 
 
+def makes_itself(cls: Any) -> bool:
+    """Whether a record of *cls* must be made by its own class, since it does more than keep."""
+    if is_struct(cls):
+        return False
+    if is_pydantic(cls) or hasattr(cls, "__pydantic_validator__"):
+        return True
+    return not cls.__dataclass_params__.init or cls.__new__ is not object.__new__
+
+
 def why_no_record(cls: type) -> str | None:
     """What keeps *cls* from being a record although it is of such a kind; None if nothing does."""
     name = cls.__qualname__

@@ -1,0 +1,28 @@
+"""
+Typed values as JSON and back.
+
+Floor: words; a room inside contracts. Pure.
+Uses: of contracts the shapes.
+Offers: decoders and encoders for records of every kind, and the strict ones for what comes from
+outside.
+"""
+
+from outgrow.contracts.codecs.decoding import convert, decoder, foreign_decoder, strict_decoder
+from outgrow.contracts.codecs.doubles import refuse_duplicates
+from outgrow.contracts.codecs.encoding import encode, encoder, to_builtins
+from outgrow.contracts.codecs.finite import NotFinite, check_finite
+from outgrow.contracts.codecs.misfits import Misfit
+
+__all__ = [
+    "Misfit",
+    "NotFinite",
+    "check_finite",
+    "convert",
+    "decoder",
+    "encode",
+    "encoder",
+    "foreign_decoder",
+    "refuse_duplicates",
+    "strict_decoder",
+    "to_builtins",
+]
