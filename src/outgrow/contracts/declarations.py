@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
-from outgrow.contracts.places import place_of
+from outgrow.contracts.places import caller_place, place_of
 from outgrow.contracts.problems import Problem
 from outgrow.errors import Finding, InvalidContract
 
@@ -190,7 +190,22 @@ else:
 
         def __init_subclass__(cls, *, version: int = 1) -> None:
             if Contract in cls.__bases__:
+                InvalidContract.raise_if_any(_version_findings(cls, version))
                 cls.__outgrow_version__ = version
+
+
+def _version_findings(cls: type, version: Any) -> list[Finding]:
+    if type(version) is int and version >= 1:
+        return []
+    return [
+        Finding(
+            place=caller_place(2),
+            message=f"contract {cls.__name__} has the version {version!r}.",
+            remedy=f"A version is a whole number, 1 at first: class {cls.__name__}V2(Contract, "
+            "version=2).",
+            slug="contract-version",
+        )
+    ]
 
 
 def is_contract(cls: Any) -> bool:

@@ -7,7 +7,13 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, dataclass_transform
 
-from outgrow.contracts.places import caller_place, place_of, service_name, service_package
+from outgrow.contracts.places import (
+    caller_place,
+    contract_modules,
+    place_of,
+    service_name,
+    service_package,
+)
 from outgrow.contracts.records import Record
 from outgrow.errors import Finding, InvalidContract
 
@@ -145,8 +151,8 @@ def public_events(package: str) -> list[type[Event]]:
     Args:
         package: The dotted name of the service's package or module.
     """
-    module = sys.modules.get(f"{package}.contract") or sys.modules.get(package)
-    things: list[Any] = list(vars(module).values()) if module else []
+    modules = contract_modules(package)
+    things: list[Any] = [thing for module in modules for thing in list(vars(module).values())]
     events = [
         thing
         for thing in things

@@ -43,6 +43,7 @@ class Method:
 
     Attributes:
         service: Short name of the service that keeps the contract.
+        version: That of the contract.
         name: The method's name in Python.
         kind: Whether it asks or changes.
         repeat: What is promised about repeats.
@@ -58,6 +59,7 @@ class Method:
     """
 
     service: str
+    version: int
     name: str
     kind: Literal["query", "command"]
     repeat: Literal["safe", "idempotent", "unsafe"]
@@ -73,8 +75,9 @@ class Method:
 
     @property
     def full_name(self) -> str:
-        """``service.method``, as in logs, keys and errors."""
-        return f"{self.service}.{self.name}"
+        """``service.method``, as in logs, keys and errors; of version 2 ``service.v2.method``."""
+        version = f"v{self.version}." if self.version > 1 else ""
+        return f"{self.service}.{version}{self.name}"
 
     @property
     def is_keyed(self) -> bool:

@@ -7,6 +7,7 @@ import inspect
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 
@@ -47,15 +48,33 @@ def service_package(module: str) -> str:
     """
     The dotted name of the service that *module* belongs to.
 
-    A service is a package with a ``contract`` module, or one module that holds all of it.
+    A service is a package with a ``contract`` module, which may be a package itself, or one module
+    that holds all of it.
     """
-    loaded = sys.modules.get(module)
-    package = (getattr(loaded, "__package__", None) or "") if loaded else ""
     if module.endswith(".contract"):
         return module.removesuffix(".contract")
-    if package and package != module and f"{package}.contract" in sys.modules:
-        return package
+    package = module.rpartition(".")[0]
+    while package:
+        if f"{package}.contract" in sys.modules:
+            return package
+        package = package.rpartition(".")[0]
     return module
+
+
+def contract_modules(package: str) -> list[ModuleType]:
+    """
+    The loaded modules that hold the contracts of the service *package*.
+
+    They are its module ``contract`` and, if that is a package, those in it; of a service that is
+    one module, that module.
+    """
+    name = f"{package}.contract"
+    if name not in sys.modules:
+        name = package
+        inside = []
+    else:
+        inside = sorted(one for one in sys.modules if one.startswith(f"{name}."))
+    return [sys.modules[one] for one in (name, *inside) if one in sys.modules]
 
 
 def service_name(module: str) -> str:

@@ -130,6 +130,7 @@ class _Reader:
         self._check_problems(name, declaration, place)
         return Method(
             service=service_name(self.contract.__module__),
+            version=self.contract.__outgrow_version__,  # type: ignore[attr-defined]
             name=name,
             kind=declaration.kind,
             repeat=declaration.repeat,

@@ -61,9 +61,9 @@ def transactional(
             return await store.transact(unit)
         if context.transaction is not None and context.transaction.is_running:
             return await store.transact(unit)
-        keyed, arguments = plan.keyed(context, store.service, args, kwargs)
+        keyed, arguments, replies = plan.keyed(context, store.service, args, kwargs)
         try:
-            return await run_once(store, keyed, plan.replies, unit)
+            return await run_once(store, keyed, replies, unit)
         except Problem:
             raise
         except BaseException:
@@ -84,36 +84,44 @@ class _Plan:
     ) -> None:
         self._name = fn.__name__
         self._signature = signature
-        self._method = _method_of(service, fn.__name__)
+        self._methods = _methods_of(service, fn.__name__)
+        self._method = next(iter(self._methods.values()), None)
         # A class below may override the method by a plain one that calls it: then the key belongs
         # to the plain one, whose reply is remembered by the reception.
         self._is_named = getattr(service, fn.__name__, None) is run
         self.is_keyed = self._method is None or self._method.is_keyed
         if self._method is not None:
-            self.replies = Replies(
-                self._method.full_name, self._method.reply_hint, self._method.problems
-            )
+            self._replies = {
+                name: Replies(name, method.reply_hint, method.problems)
+                for name, method in self._methods.items()
+            }
         else:
             hint = resolve_hints(fn).get("return", Any)
-            self.replies = Replies(f"{service.__qualname__}.{fn.__name__}", hint, {})
+            name = f"{service.__qualname__}.{fn.__name__}"
+            self._replies = {"": Replies(name, hint, {})}
         self._encode = msgspec.json.Encoder(order="sorted").encode
 
     def keyed(
         self, context: Context, service: str, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[Keyed, bytes]:
-        """The inbox's name for this execution, and its arguments."""
-        name = f"{service}.{self._name}"
-        arguments = self._arguments(args, kwargs)
+    ) -> tuple[Keyed, bytes, Replies]:
+        """The inbox's name for this execution, its arguments, and how its replies are written."""
+        method = self._methods.get(context.method, self._method)
+        name = f"{service}.{self._name}" if method is None else method.full_name
+        replies = self._replies["" if method is None else name]
+        arguments = self._arguments(method, args, kwargs)
         key = context.key if self._is_named and _claim(context, name) else None
         if key is None:
             key = context.derive_key(name, arguments)
-        return Keyed.of(name, context.caller, key, hash_arguments(arguments)), arguments
+        keyed = Keyed.of(name, context.caller, key, hash_arguments(arguments))
+        return keyed, arguments, replies
 
-    def _arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
-        if self._method is not None:
-            if kwargs or len(args) != len(self._method.parameters):
-                args = bind_arguments(self._method, args, kwargs)
-            return encode_arguments(self._method, args)
+    def _arguments(
+        self, method: Method | None, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> bytes:
+        if method is not None:
+            if kwargs or len(args) != len(method.parameters):
+                args = bind_arguments(method, args, kwargs)
+            return encode_arguments(method, args)
         bound = self._signature.bind(None, *args, **kwargs)
         bound.apply_defaults()
         return self._encode(list(bound.arguments.values())[1:])
@@ -131,12 +139,11 @@ def _claim(context: Context, name: str) -> bool:
     return True
 
 
-def _method_of(service: type, name: str) -> Method | None:
-    for contract in contracts_of(service):
-        method = read_contract(contract).methods.get(name)
-        if method is not None:
-            return method
-    return None
+def _methods_of(service: type, name: str) -> dict[str, Method]:
+    """What the method *name* of a class keeps, in each version of its contract that has it."""
+    models = [read_contract(contract) for contract in contracts_of(service)]
+    methods = [model.methods[name] for model in models if name in model.methods]
+    return {method.full_name: method for method in methods}
 
 
 def _store_of(service: Any) -> Store:

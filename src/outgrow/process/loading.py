@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import pkgutil
 import sys
 import traceback
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from types import ModuleType
 
 from outgrow.contracts import (
     ContractModel,
+    Method,
+    contract_modules,
     contracts_of,
     is_contract,
     place_at,
@@ -18,6 +21,7 @@ from outgrow.contracts import (
     public_events,
     read_contract,
     service_name,
+    service_package,
 )
 from outgrow.errors import DefinitionError, Finding, InvalidService
 from outgrow.process.service import ServiceModel, is_service, read_service
@@ -90,8 +94,9 @@ def _contracts(plan: Plan, package: str) -> list[type]:
     has_module = _import(plan, package, findings, is_contract_only=True)
     InvalidService.raise_if_any(findings)
     assert has_module is not None
-    things = vars(has_module).values()
-    return [t for t in things if is_contract(t) and t.__module__ == has_module.__name__]
+    things = [thing for module in contract_modules(package) for thing in vars(module).values()]
+    own = [t for t in things if is_contract(t) and service_package(t.__module__) == package]
+    return list(dict.fromkeys(own))
 
 
 def _import(
@@ -102,6 +107,7 @@ def _import(
         parts = ("contract",) if is_contract_only else ("service", "contract")
         if hasattr(module, "__path__") and any(_has(package, part) for part in parts):
             module = importlib.import_module(f"{package}.contract")
+            _import_parts(module)
             if not is_contract_only and _has(package, "service"):
                 module = importlib.import_module(f"{package}.service")
     except DefinitionError as error:
@@ -120,6 +126,12 @@ def _import(
     else:
         return module
     return None
+
+
+def _import_parts(contract: ModuleType) -> None:
+    """Import the modules in a *contract* that is a package: one for each version, as a rule."""
+    for part in pkgutil.iter_modules(getattr(contract, "__path__", ()), f"{contract.__name__}."):
+        importlib.import_module(part.name)
 
 
 def _not_found(plan: Plan, package: str, error: ModuleNotFoundError) -> Finding:
@@ -159,7 +171,7 @@ def _read(plan: Plan, name: str, module: ModuleType, findings: list[Finding]) ->
     classes = [
         cls
         for cls in vars(module).values()
-        if is_service(cls) and cls.__module__ == module.__name__
+        if is_service(cls) and _is_inside(cls.__module__, module.__name__)
     ]
     if not classes:
         findings.append(
@@ -171,8 +183,46 @@ def _read(plan: Plan, name: str, module: ModuleType, findings: list[Finding]) ->
                 slug="service-missing",
             )
         )
-    models = [read_service(cls, findings) for cls in classes]
-    return [model for model in models if model is not None]
+    models = [read_service(cls, findings) for cls in dict.fromkeys(classes)]
+    read = [model for model in models if model is not None]
+    findings += [*_methods_twice(read), *_handlers_twice(read)]
+    return read
+
+
+def _methods_twice(models: list[ServiceModel]) -> Iterator[Finding]:
+    """Methods of one name in two contracts of one service and version."""
+    seen: dict[str, tuple[ContractModel, Method]] = {}
+    contracts = {model.contract: model for service in models for model in service.contracts}
+    for model in contracts.values():
+        for method in model.methods.values():
+            first, other = seen.setdefault(method.full_name, (model, method))
+            if other is not method:
+                yield Finding(
+                    place=method.place,
+                    message=f"{model.name} and {first.name} both have a method {method.name!r}; "
+                    f"the other stands at {other.place}.",
+                    remedy=f"Logs, keys and errors call it {method.full_name}, so a name stands "
+                    "once in the contracts of a service that have the same version. Give one of "
+                    "them another name, or its contract another version.",
+                    slug="method-twice",
+                )
+
+
+def _handlers_twice(models: list[ServiceModel]) -> Iterator[Finding]:
+    """Handlers of one name in two classes of one service."""
+    seen: dict[str, ServiceModel] = {}
+    for model in models:
+        for handler in model.handlers:
+            other = seen.setdefault(handler.method, model)
+            if other is not model:
+                yield Finding(
+                    place=place_of(getattr(model.cls, handler.method)),
+                    message=f"{model.cls.__name__} and {other.cls.__name__} both have a handler "
+                    f"{handler.method!r}.",
+                    remedy=f"Its name, {model.name}.{handler.method}, is what it has handled so "
+                    "far. Give one of them another name.",
+                    slug="handler-twice",
+                )
 
 
 def _client_findings(models: list[ServiceModel], elsewhere: set[str]) -> list[Finding]:
@@ -184,7 +234,7 @@ def _client_findings(models: list[ServiceModel], elsewhere: set[str]) -> list[Fi
             keepers.setdefault(kept, []).append(model.cls.__name__)
     findings = [
         Finding(
-            place=models[0].place,
+            place=place_of(contract),
             message=f"contract {contract.__name__} is kept by {' and '.join(names)}.",
             remedy="One service class keeps a contract.",
             slug="contract-twice",

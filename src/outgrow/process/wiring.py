@@ -75,13 +75,21 @@ def fill_all_settings(plan: Plan, models: list[ServiceModel]) -> dict[tuple[type
     filled: dict[tuple[type, str], Settings] = {}
     for model in models:
         table = plan.settings.get(model.name, {})
+        beside = [c for m in models if m.name == model.name for c in m.settings.values()]
         place = f"{plan.file} [settings.{model.name}]"
         for name, cls in model.settings.items():
-            settings = fill_settings(cls, model.name, table, place, findings)
+            others = _fields_of([one for one in beside if one is not cls]) - _fields_of([cls])
+            own = {name: value for name, value in table.items() if name not in others}
+            settings = fill_settings(cls, model.name, own, place, findings)
             if settings is not None:
                 filled[model.cls, name] = settings
     InvalidService.raise_if_any(findings)
     return filled
+
+
+def _fields_of(settings: list[type[Settings]]) -> set[str]:
+    """The names that classes of settings have; several may share the table of one service."""
+    return {name for cls in settings for name in cls.__struct_fields__}  # type: ignore[attr-defined]
 
 
 def build_service(
