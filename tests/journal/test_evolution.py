@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from outgrow.errors import InvalidService
 from tests.journal.evolving import PAYMENTS, Town, living
 
 JOURNAL = "select type, schema, body from outgrow_journal order by position"
@@ -209,3 +210,10 @@ async def test_a_commit_under_the_new_name_wakes_the_handler(tmp_path: Path):
     async with living(tmp_path, 3) as town:
         await woken(town)
         assert await town.bookings() == ["a 1"]
+
+
+async def test_a_private_event_without_its_upcaster_is_refused_at_the_start(tmp_path: Path):
+    gap = PAYMENTS[2].replace("schema=2, aliases", "schema=3, aliases")
+    with pytest.raises(InvalidService, match="has schema 3, and nothing makes schema 3 of 2"):
+        async with living(tmp_path, gap):
+            pass

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from outgrow.contracts.codecs import decoder
 from outgrow.contracts.events import Event, Upcaster, event_schema, event_type, event_upcasters
 from outgrow.contracts.places import caller_place, place_of
 from outgrow.errors import EventUnreadable, Finding, InvalidContract
@@ -52,7 +53,8 @@ class EventReader:
         self._event = event
         self._schema = event_schema(event)
         self._upcasters = event_upcasters(event)
-        self._decode = msgspec.json.Decoder(event).decode
+        hint: Any = event
+        self._decode = decoder(hint)
 
     def read(self, schema: int, body: str) -> Event:
         """
@@ -105,7 +107,7 @@ class EventReader:
 
     def _made(self, body: str | bytes, hint: str) -> Event:
         try:
-            return self._decode(body)
+            return self._decode(body)  # type: ignore[no-any-return]
         except Exception as error:  # noqa: BLE001 - validators of the user's classes raise anything
             raise EventUnreadable(
                 f"it does not fit {event_type(self._event)} with schema {self._schema}: {error}. "

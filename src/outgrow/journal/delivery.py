@@ -99,12 +99,17 @@ class Delivery:
         Let the handlers of *implementation*, the object that keeps the hosted *service*, listen.
 
         Raises:
-            InvalidService: It listens and has no store, or to a service that is not there.
+            InvalidService: It listens and has no store, to a service that is not there, or to an
+                event whose past cannot be read.
         """
         findings = []
         for handler in handlers_of(type(implementation)):
             name, handle = f"{service}.{handler.method}", getattr(implementation, handler.method)
             post = self._posts.get(service)
+            unreadable = handler.unreadable_events()
+            if unreadable:
+                findings += unreadable
+                continue
             for source, events in handler.events_by_source().items():
                 read = self._source(source)
                 if post is None or read is None:
@@ -120,7 +125,7 @@ class Delivery:
                 )
                 self._consumers.append(subscription)
                 self._starts.append((subscription, handler.since == "now"))
-        InvalidService.raise_if_any(findings)
+        InvalidService.raise_if_any(list(dict.fromkeys(findings)))
 
     def _source(self, service: str) -> Source | None:
         if service not in self._sources:

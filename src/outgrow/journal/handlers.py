@@ -7,7 +7,15 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, overload
 
-from outgrow.contracts import Event, event_names, place_of, service_name
+from outgrow.contracts import (
+    Event,
+    EventReader,
+    UnknownShape,
+    event_names,
+    evolution_findings,
+    place_of,
+    service_name,
+)
 from outgrow.errors import Finding, InvalidService
 from outgrow.store import Transaction
 
@@ -44,6 +52,24 @@ class Handler:
             source = sources.setdefault(service_name(event.__module__), {})
             source |= dict.fromkeys(event_names(event), event)
         return sources
+
+    def unreadable_events(self) -> list[Finding]:
+        """Why events could not be read that a journal may hold."""
+        findings = []
+        for event in self.events:
+            findings += evolution_findings(event)
+            try:
+                EventReader(event)
+            except UnknownShape as error:
+                findings.append(
+                    Finding(
+                        place=place_of(event),
+                        message=f"{error}.",
+                        remedy="",
+                        slug="type-not-carried",
+                    )
+                )
+        return findings
 
 
 @overload
