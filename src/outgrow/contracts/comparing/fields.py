@@ -1,0 +1,242 @@
+"""Changes of fields: those of records, events and problems, and the parameters of methods."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from outgrow.contracts.comparing.edits import FITS, Edit, Misfits, Reason
+from outgrow.contracts.comparing.fitting import Book, Fit, missing
+from outgrow.contracts.comparing.words import spelled
+from outgrow.contracts.descriptions import FieldDescription, Type
+
+_UNKNOWN = Reason("{reader} refuse a field that they do not know, and {writer} give it", "field")
+_UNHEARD = "{reader} do not look at what {writer} give there"
+
+_REMEDIES = {
+    "added-required": "Give it a default, or add it as optional first and require it when all "
+    "consumers give it.",
+    "removed": "Give it a default first, and remove it when nobody needs it any more.",
+    "renamed": "Add the new one beside the old, with a default; let consumers move; then remove "
+    "the old one.",
+    "type-changed": "Add a field of another name for the new type; let consumers move; then remove "
+    "the old one.",
+    "default": "Keep the default, or leave none and let everyone say the value.",
+    "number-changed": "Take the number from the committed .proto again.",
+    "limit": "Widen limits where values are read before they are written, and narrow them where "
+    "they are written before they are read.",
+    "none": "Let all readers take None before anybody writes it, and let nobody write it before a "
+    "reader refuses it.",
+    "literal": "Let all readers take a value before anybody writes it, and let nobody write it "
+    "before a reader refuses it.",
+    "union": "Let all readers take a record before anybody writes it, and let nobody write it "
+    "before a reader refuses it.",
+}
+
+_VALUE_SLUGS = {
+    "limit": ("limit-tightened", "limit-loosened", "limit-changed"),
+    "none": ("none-refused", "none-allowed", "none-changed"),
+    "literal": ("literal-value-removed", "literal-value-added", "literal-values-changed"),
+    "union": ("union-member-removed", "union-member-added", "union-changed"),
+}
+"""By what changed: if old values are refused, if new ones are, if both."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fields:
+    """
+    The fields of one thing, old and new.
+
+    Attributes:
+        kind: What they are: ``field``, ``parameter``, ``event-field`` or ``problem-field``.
+        owner: The record, method, event or problem.
+        in_path: Parameters at the same place of the same HTTP path, by old and new name.
+    """
+
+    kind: str
+    owner: str
+    place: str
+    old: list[FieldDescription]
+    new: list[FieldDescription]
+    books: tuple[Book, Book]
+    in_path: frozenset[tuple[str, str]] = frozenset()
+
+
+def field_edits(fields: Fields) -> Iterator[Edit]:
+    """What changed from the old fields to the new."""
+    old = {field.name: field for field in fields.old}
+    new = {field.name: field for field in fields.new}
+    gone = [field for name, field in old.items() if name not in new]
+    added = [field for name, field in new.items() if name not in old]
+    for before, after in _renamed(fields, gone, added):
+        gone.remove(before)
+        added.remove(after)
+        yield _rename(fields, before, after)
+    yield from (_removal(fields, field) for field in gone)
+    yield from (_addition(fields, field) for field in added)
+    for name in [name for name in old if name in new]:
+        yield from _edits_of_one(fields, old[name], new[name])
+
+
+def _renamed(
+    fields: Fields, gone: list[FieldDescription], added: list[FieldDescription]
+) -> list[tuple[FieldDescription, FieldDescription]]:
+    """Which of the fields that are gone came back under another name, as far as that is plain."""
+    found = [
+        (before, after)
+        for before in gone
+        for after in added
+        if _is_same(before, after) or (before.name, after.name) in fields.in_path
+    ]
+    if not found and len(gone) == len(added) == 1 and gone[0].type == added[0].type:
+        return [(gone[0], added[0])]
+    return found
+
+
+def _is_same(before: FieldDescription, after: FieldDescription) -> bool:
+    return before.type == after.type and before.number == after.number != 0
+
+
+def _edit(
+    fields: Fields, kind: str, message: str, ways: tuple[Misfits, Misfits], remedy: str = ""
+) -> Edit:
+    """An edit whose *ways* are those from old writers to new readers, and back."""
+    return Edit(
+        slug=f"{fields.kind}-{kind}",
+        place=fields.place,
+        message=f"{fields.owner}.{message}",
+        forward=ways[0],
+        backward=ways[1],
+        remedy=_REMEDIES.get(remedy or kind, ""),
+    )
+
+
+def _absent(field: FieldDescription) -> Misfits:
+    """What comes of it if readers look for *field* and writers do not know it."""
+    return Misfits(wire=missing(field, "wire"), json=missing(field, "json"))
+
+
+_SUPERFLUOUS = Misfits(edge=(_UNKNOWN,), remark=_UNHEARD)
+
+
+def _removal(fields: Fields, field: FieldDescription) -> Edit:
+    return _edit(fields, "removed", f"{field.name} is gone.", (_SUPERFLUOUS, _absent(field)))
+
+
+def _addition(fields: Fields, field: FieldDescription) -> Edit:
+    kind = "added-required" if field.is_required else "added-optional"
+    how = "without a default" if field.is_required else "with a default"
+    message = f"{field.name} is new, {how}."
+    return _edit(fields, kind, message, (_absent(field), _SUPERFLUOUS))
+
+
+def _rename(fields: Fields, before: FieldDescription, after: FieldDescription) -> Edit:
+    keeps_number = before.number == after.number != 0
+    keeps_json = before.json_name == after.json_name or (before.name, after.name) in fields.in_path
+    ways = []
+    for read in (after, before):
+        absent = _absent(read)
+        ways.append(
+            Misfits(
+                wire=() if keeps_number else absent.wire,
+                json=() if keeps_json else absent.json,
+                edge=() if keeps_json else _SUPERFLUOUS.edge,
+                remark="" if keeps_number and keeps_json else _UNHEARD,
+            )
+        )
+    message = f"{before.name} is now called {after.name}."
+    return _edit(fields, "renamed", message, (ways[0], ways[1]))
+
+
+def _edits_of_one(fields: Fields, old: FieldDescription, new: FieldDescription) -> Iterator[Edit]:
+    if old.number != new.number and old.number and new.number:
+        text = f"{{reader}} know another number than {{writer}}: {old.number} became {new.number}"
+        misfit = Misfits(wire=(Reason(text),))
+        message = f"{old.name} had the number {old.number} and has {new.number}."
+        yield _edit(fields, "number-changed", message, (misfit, misfit))
+    if old.json_name != new.json_name:
+        yield _json_name(fields, old, new)
+    if old.type != new.type:
+        where = f"{fields.owner}.{old.name}"
+        yield type_edit(fields.kind, fields.place, where, fields.books, (old.type, new.type))
+    if (old.default, old.is_made) != (new.default, new.is_made):
+        yield _default(fields, old, new)
+
+
+def _json_name(fields: Fields, old: FieldDescription, new: FieldDescription) -> Edit:
+    forward, backward = (
+        Misfits(json=missing(field, "json"), edge=(_UNKNOWN,), remark=_UNHEARD)
+        for field in (new, old)
+    )
+    message = f"{old.name} was {old.json_name!r} in JSON and is {new.json_name!r}."
+    return _edit(fields, "json-name-changed", message, (forward, backward), "renamed")
+
+
+def _default(fields: Fields, old: FieldDescription, new: FieldDescription) -> Edit:
+    is_parameter = fields.kind == "parameter"
+    if old.is_required:
+        text = f"{{reader}} refuse what comes without {old.name!r}, which {{writer}} may leave out"
+        message = f"{old.name} has a default now: {_shown(new)}."
+        backward = Misfits(edge=(Reason(text, "field", is_certain=False),))
+        return _edit(fields, "default-added", message, (FITS, backward))
+    if new.is_required:
+        text = f"{{reader}} refuse what comes without {old.name!r}, which {{writer}} may leave out"
+        reasons = (Reason(text, "field", is_certain=False),)
+        forward = Misfits(edge=reasons, kept=reasons if is_parameter else ())
+        message = f"{old.name} has no default any more; it was {_shown(old)}."
+        return _edit(fields, "default-removed", message, (forward, FITS), "default")
+    return _default_changed(fields, old, new)
+
+
+def _default_changed(fields: Fields, old: FieldDescription, new: FieldDescription) -> Edit:
+    ways = []
+    for written, read in ((old, new), (new, old)):
+        text = f"{{reader}} take {_shown(read)} where {{writer}} leave it out and mean "
+        text += _shown(written)
+        ways.append((Reason(text, "field", is_certain=False),))
+    # What equals its default is left out of stored arguments.
+    forward = Misfits(edge=ways[0], kept=ways[0] if fields.kind == "parameter" else ())
+    message = f"{old.name} had the default {_shown(old)} and has {_shown(new)}."
+    ends = forward, Misfits(edge=ways[1])
+    return _edit(fields, "default-changed", message, ends, "default")
+
+
+def _shown(field: FieldDescription) -> str:
+    return "one that is made anew" if field.is_made else _json(field.default)
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def type_edit(
+    kind: str, place: str, where: str, books: tuple[Book, Book], types: tuple[Type, Type]
+) -> Edit:
+    """The change of the type of a field, or of a reply, from the first of *types* to the second."""
+    ways = []
+    for ends, written in ((books, types), (books[::-1], types[::-1])):
+        wire, json = (Fit(*ends, medium).reasons(*written) for medium in ("wire", "json"))
+        ways.append(Misfits(wire=wire, json=json))
+    slug, remedy = _kind_of_change(kind, *ways)
+    return Edit(
+        slug=slug,
+        place=place,
+        message=f"{where} was {spelled(types[0])} and is {spelled(types[1])}.",
+        forward=ways[0],
+        backward=ways[1],
+        remedy=_REMEDIES[remedy],
+    )
+
+
+def _kind_of_change(kind: str, forward: Misfits, backward: Misfits) -> tuple[str, str]:
+    both = [{reason.kind for reason in (*way.wire, *way.json)} for way in (forward, backward)]
+    kinds = both[0] | both[1]
+    which = 2 if all(both) else 0 if both[0] else 1
+    if len(kinds) == 1 and (one := next(iter(kinds))) in _VALUE_SLUGS:
+        return _VALUE_SLUGS[one][which], one
+    if not kinds:
+        return f"{kind}-type-respelled", "type-changed"
+    return f"{kind}-type-{('narrowed', 'widened', 'changed')[which]}", "type-changed"

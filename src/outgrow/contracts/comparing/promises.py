@@ -1,0 +1,143 @@
+"""Changes of what a method promises beside its types: repeats, permission, deadline, HTTP."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from outgrow.contracts.comparing.change import Change, told
+from outgrow.contracts.descriptions import MethodDescription
+
+LEVELS = {"safe": "NO_SIDE_EFFECTS", "idempotent": "IDEMPOTENT", "unsafe": "unset"}
+"""What a promise about repeats is called in a ``.proto``."""
+
+REPEATS: dict[tuple[str, str], tuple[str, str, str | None]] = {
+    ("safe", "idempotent"): (
+        "old callers repeat it without a key, and each repeat has an effect",
+        "",
+        None,
+    ),
+    ("safe", "unsafe"): ("old callers repeat it, and each repeat has an effect", "", None),
+    ("idempotent", "safe"): (
+        "",
+        "new callers repeat it without a key, and each repeat has an effect at old providers",
+        "",
+    ),
+    ("idempotent", "unsafe"): (
+        "old callers repeat it under its key, and each repeat has an effect",
+        "",
+        "commands that wait may arrive twice, and remembered replies are not given to repeats",
+    ),
+    ("unsafe", "safe"): (
+        "",
+        "new callers repeat it, and each repeat has an effect at old providers",
+        None,
+    ),
+    ("unsafe", "idempotent"): (
+        "",
+        "new callers repeat it under its key, and each repeat has an effect at old providers",
+        None,
+    ),
+}
+"""What breaks for consumers, for providers and in what is stored, by the old and new promise."""
+
+
+def promise_changes(name: str, old: MethodDescription, new: MethodDescription) -> Iterator[Change]:
+    """What changed in the promises of the method *name*."""
+    if old.repeat != new.repeat:
+        yield _repeat(name, old, new)
+    if old.allow != new.allow:
+        yield _permission(name, old, new)
+    if old.deadline_seconds != new.deadline_seconds:
+        yield _deadline(name, old, new)
+    if old.http != new.http:
+        yield _http(name, old, new)
+
+
+def _repeat(name: str, old: MethodDescription, new: MethodDescription) -> Change:
+    consumers, providers, stored = REPEATS[old.repeat, new.repeat]
+    return told(
+        f"repeat-{old.repeat}-to-{new.repeat}",
+        new.place,
+        f"{name} promised {LEVELS[old.repeat]} about repeats and promises {LEVELS[new.repeat]}.",
+        consumers=consumers and f"{name}: {consumers}",
+        providers=providers and f"{name}: {providers}",
+        stored=stored and f"{name}: {stored}",
+        remedy="Give the new promise to a method of another name; let consumers move; then remove "
+        "the old one. A promise that only grows is safe once the provider has it.",
+    )
+
+
+def _permission(name: str, old: MethodDescription, new: MethodDescription) -> Change:
+    refused = f"{name}: {{}} providers refuse callers from outside that lack {{}}"
+    kind = "added" if old.allow is None else "removed" if new.allow is None else "changed"
+    return told(
+        f"permission-{kind}",
+        new.place,
+        f"{name} needed {_permitted(old.allow)} and needs {_permitted(new.allow)}.",
+        consumers=refused.format("new", repr(new.allow)) if new.allow else "",
+        providers=refused.format("old", repr(old.allow)) if old.allow else "",
+        remedy="Grant the new permission to all who call before the provider asks for it, and take "
+        "the old one away when no provider asks for it any more.",
+    )
+
+
+def _permitted(allow: str | None) -> str:
+    return f"the permission {allow!r}" if allow else "no permission"
+
+
+def _deadline(name: str, old: MethodDescription, new: MethodDescription) -> Change:
+    before, after = old.deadline_seconds, new.deadline_seconds
+    is_shorter = before is None or (after is not None and after < before)
+    text = f"{name}: {{}} providers end requests from outside that take longer than {{}}"
+    return told(
+        f"deadline-{'shortened' if is_shorter else 'extended'}",
+        new.place,
+        f"{name} might take {_duration(before)} and may take {_duration(after)}.",
+        consumers=text.format("new", _duration(after)) if is_shorter else "",
+        providers="" if is_shorter else text.format("old", _duration(before)),
+        remedy="Make the method fast enough first, and see in its measures that it is.",
+    )
+
+
+def _duration(seconds: float | None) -> str:
+    return "as long as the default deadline" if seconds is None else f"{seconds:g} s"
+
+
+def _http(name: str, old: MethodDescription, new: MethodDescription) -> Change:
+    missing = f"{name}: {{}} providers have nothing at {{}} for HTTP clients"
+    kind = "changed"
+    if not old.http or not new.http:
+        kind = "removed" if old.http else "added"
+    elif _form(old.http) == _form(new.http):
+        return told(
+            "http-parameter-renamed",
+            new.place,
+            f"{name} was bound to {old.http} and is bound to {new.http}; the requests are the "
+            "same.",
+        )
+    return told(
+        f"http-{kind}",
+        new.place,
+        f"{name} was bound to {old.http or 'nothing'} and is bound to {new.http or 'nothing'}.",
+        consumers=missing.format("new", old.http) if old.http else "",
+        providers=missing.format("old", new.http) if new.http else "",
+        remedy="Bind another method to the new path, and remove the old one when no client uses "
+        "it any more.",
+    )
+
+
+def _form(binding: str) -> str:
+    return re.sub(r"\{\w+\}", "{}", binding)
+
+
+def path_parameters(binding: str) -> list[str]:
+    """The names of the parameters in the path of *binding*, in order."""
+    return re.findall(r"\{(\w+)\}", binding)
+
+
+def renamed_in_path(old: MethodDescription, new: MethodDescription) -> set[tuple[str, str]]:
+    """The parameters that stand at the same place of the same path, by old and new name."""
+    if _form(old.http) != _form(new.http):
+        return set()
+    return set(zip(path_parameters(old.http), path_parameters(new.http), strict=True))
