@@ -8,6 +8,7 @@ Offers: the channel that each process serves, its verbs, and how to ask them.
 
 from outgrow.process.control.asking import ask, ask_async
 from outgrow.process.control.channel import ControlChannel, Verb
+from outgrow.process.control.contracts import reported_contracts, running_contracts
 from outgrow.process.control.everyone import Answers, ask_everyone, control_socket
 from outgrow.process.control.operating import Dead, Operator
 from outgrow.process.control.verbs import control_verbs
@@ -23,4 +24,6 @@ __all__ = [
     "ask_everyone",
     "control_socket",
     "control_verbs",
+    "reported_contracts",
+    "running_contracts",
 ]
