@@ -15,6 +15,7 @@ from outgrow.contracts.codecs import (
     encode,
     encoder,
     foreign_decoder,
+    range_check,
     refuse_duplicates,
     strict_decoder,
     to_builtins,
@@ -75,6 +76,7 @@ from outgrow.contracts.reading import read_contract
 from outgrow.contracts.records import Record
 from outgrow.contracts.secrets import Secret
 from outgrow.contracts.shapes import (
+    SCALARS,
     Check,
     Choice,
     Field,
@@ -104,6 +106,7 @@ from outgrow.contracts.shapes import (
 from outgrow.contracts.upcasting import EventReader, upcast
 
 __all__ = [
+    "SCALARS",
     "STATUSES",
     "Binding",
     "Check",
@@ -178,6 +181,7 @@ __all__ = [
     "problem_type",
     "public_events",
     "query",
+    "range_check",
     "read_contract",
     "read_proto",
     "read_shape",

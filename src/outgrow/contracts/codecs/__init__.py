@@ -7,6 +7,7 @@ Offers: decoders and encoders for records of every kind, and the strict ones for
 outside.
 """
 
+from outgrow.contracts.codecs.arriving import range_check
 from outgrow.contracts.codecs.decoding import convert, decoder, foreign_decoder, strict_decoder
 from outgrow.contracts.codecs.doubles import refuse_duplicates
 from outgrow.contracts.codecs.encoding import encode, encoder, to_builtins
@@ -22,6 +23,7 @@ __all__ = [
     "encode",
     "encoder",
     "foreign_decoder",
+    "range_check",
     "refuse_duplicates",
     "strict_decoder",
     "to_builtins",
