@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import functools
 import itertools
-import math
 import operator
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -15,15 +14,21 @@ import msgspec
 
 from outgrow.contracts import (
     LimitBroken,
-    Maybe,
     Method,
+    Misfit,
     Parameter,
     Scalar,
-    compile_check,
+    foreign_decoder,
+    is_frozen,
+    is_record,
+    refuse_duplicates,
 )
 from outgrow.errors import ArgumentsRefused
-from outgrow.gateway.diagnosis import Diagnosis
-from outgrow.gateway.unknown_fields import KnownFields
+from outgrow.gateway.binding.diagnosis import Diagnosis
+from outgrow.gateway.binding.texts import text_reader
+from outgrow.gateway.binding.unknown_fields import KnownFields
+
+_TOO_DEEP = "is nested too deeply"
 
 BODILESS = ("GET", "DELETE")
 """The verbs whose parameters all stand in the URL."""
@@ -50,22 +55,15 @@ class Binder:
         self.takes_body = method.http.verb not in BODILESS
         self._query = [] if self.takes_body else rest
         self._body = rest if self.takes_body else []
-        in_url = self._path + self._query
-        self._url_type = _struct(method, "Url", in_url) if in_url else None
-        self._decode_body = msgspec.json.Decoder(_struct(method, "Body", rest)).decode
-        known = KnownFields()
-        self._known = [
-            (p.name, is_known) for p in self._body if (is_known := known.check(p.shape)) is not None
-        ]
-        names = [p.name for p in in_url + self._body]
+        self._in_url = self._path + self._query
+        self._readers = {p.name: text_reader(p.shape) for p in self._in_url}
+        self._is_known = KnownFields().object(p.field for p in self._body)
+        body_type = _struct(method, "Body", self._body)
+        self._decode_body = foreign_decoder(body_type, self._refuse_unknown)
+        names = [p.name for p in self._in_url + self._body]
         self._arrange = _arrangement([names.index(p.name) for p in method.parameters])
         # Ids in a path are the commonest arguments of all, and are text already.
         self._is_plain = not rest and all(p.shape == Scalar("str") for p in self._path)
-        self._checks = [
-            (n, check)
-            for n, p in enumerate(method.parameters)
-            if (check := _check(p, in_url=p in in_url)) is not None
-        ]
 
     def bind(self, path_values: tuple[str, ...], query: bytes, body: bytes) -> tuple[Any, ...]:
         """
@@ -85,36 +83,38 @@ class Binder:
             values = self._read_url(path_values, query)
             if self.takes_body:
                 values += self._read_body(body)
-            arguments = self._arrange(values) if self._arrange else values
-            for n, check in self._checks:
-                check(arguments[n])
         except (ValueError, RecursionError) as error:
             # msgspec's errors, broken limits and wrong encodings are all ValueErrors.
-            findings = self._findings(path_values, query, body) or [_fallback(error)]
+            findings = self._findings(path_values, query, body) or _fallback(error)
             raise ArgumentsRefused(self._method.full_name, findings) from error
-        return arguments
+        return self._arrange(values) if self._arrange else values
 
     def _read_url(self, path_values: tuple[str, ...], query: bytes) -> tuple[Any, ...]:
-        values = dict(zip(self._path_names, path_values, strict=True))
+        texts = dict(zip(self._path_names, path_values, strict=True))
         if query:
             pairs = _pairs(query)
-            values.update(pairs)
-            if len(values) != len(path_values) + len(pairs) or self.takes_body:
+            texts.update(pairs)
+            if len(texts) != len(path_values) + len(pairs) or self.takes_body:
                 raise ValueError
-        if self._url_type is None:
-            if values:
-                raise ValueError
-            return ()
-        return msgspec.structs.astuple(msgspec.convert(values, self._url_type, strict=False))
+        if not texts.keys() <= self._readers.keys():
+            raise ValueError
+        return tuple(self._read_text(p, texts) for p in self._in_url)
+
+    def _read_text(self, parameter: Parameter, texts: dict[str, str]) -> Any:
+        name = parameter.name
+        if name in texts:
+            return self._readers[name](texts[name])
+        if parameter.default is msgspec.NODEFAULT:
+            raise ValueError(name)
+        return parameter.default
 
     def _read_body(self, body: bytes) -> tuple[Any, ...]:
         decoded = self._decode_body(body or b"{}")
-        if self._known and body:
-            raw = msgspec.json.decode(body)
-            for name, is_known in self._known:
-                if name in raw and not is_known(raw[name]):
-                    raise ValueError
-        return msgspec.structs.astuple(decoded)
+        return tuple(getattr(decoded, p.name) for p in self._body)
+
+    def _refuse_unknown(self, raw: Any) -> None:
+        if not self._is_known(raw):
+            raise ValueError
 
     def _findings(
         self, path_values: tuple[str, ...], query: bytes, body: bytes
@@ -124,7 +124,10 @@ class Binder:
             self._query_findings(query),
             self._body_findings(body) if self.takes_body else (),
         )
-        return list(itertools.islice(found, self._findings_max))
+        try:
+            return list(itertools.islice(found, self._findings_max))
+        except RecursionError:
+            return [("body", _TOO_DEEP)]
 
     def _path_findings(self, path_values: tuple[str, ...]) -> Iterator[tuple[str, str]]:
         diagnosis = Diagnosis(is_text=True)
@@ -154,29 +157,38 @@ class Binder:
         try:
             raw = msgspec.json.decode(body or b"{}")
         except RecursionError:
-            yield "body", "is nested too deeply"
+            yield "body", _TOO_DEEP
             return
         except ValueError as error:
             yield "body", f"is no JSON: {error}"
             return
+        try:
+            refuse_duplicates(body or b"{}")
+        except Misfit as misfit:
+            for place, problem in misfit.findings:
+                yield "body" + place, problem
         fields = tuple(p.field for p in self._body)
         known = frozenset(p.name for p in self._body)
         yield from Diagnosis(is_text=False).fields(raw, fields, known, "body")
 
 
 def _struct(method: Method, part: str, parameters: list[Parameter]) -> type[msgspec.Struct]:
-    """A record of *parameters* that refuses others."""
+    """A record of *parameters*."""
     fields: list[Any] = []
     for p in parameters:
         if p.default is msgspec.NODEFAULT:
             fields.append((p.name, p.hint))
-        elif isinstance(p.default, list | dict):
+        elif _is_mutable(p.default):
             default = msgspec.field(default_factory=functools.partial(copy.deepcopy, p.default))
             fields.append((p.name, p.hint, default))
         else:
             fields.append((p.name, p.hint, p.default))
-    name = f"{method.name}_{part}"
-    return msgspec.defstruct(name, fields, kw_only=True, forbid_unknown_fields=True)
+    return msgspec.defstruct(f"{method.name}_{part}", fields, kw_only=True)
+
+
+def _is_mutable(default: Any) -> bool:
+    cls = type(default)
+    return isinstance(default, list | dict | set) or (is_record(cls) and not is_frozen(cls))
 
 
 def _arrangement(indices: list[int]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]] | None:
@@ -184,22 +196,6 @@ def _arrangement(indices: list[int]) -> Callable[[tuple[Any, ...]], tuple[Any, .
     if indices == sorted(indices):
         return None
     return operator.itemgetter(*indices)
-
-
-def _check(parameter: Parameter, *, in_url: bool) -> Callable[[Any], None] | None:
-    """The check of the parameter's limits; JSON has no infinite numbers, but a URL may."""
-    limits = compile_check(parameter.shape)
-    shape = parameter.shape.item if isinstance(parameter.shape, Maybe) else parameter.shape
-    if not in_url or shape != Scalar("float", getattr(shape, "limits", ())):
-        return limits
-
-    def check_finite(value: float | None) -> None:
-        if value is not None and not math.isfinite(value):
-            raise ValueError
-        if limits is not None:
-            limits(value)
-
-    return check_finite
 
 
 def _pairs(query: bytes) -> list[tuple[str, str]]:
@@ -211,9 +207,11 @@ def _pairs(query: bytes) -> list[tuple[str, str]]:
     )
 
 
-def _fallback(error: Exception) -> tuple[str, str]:
-    """The finding that the compiled decoding made, where the diagnosis found none."""
+def _fallback(error: Exception) -> list[tuple[str, str]]:
+    """What the compiled decoding said, where the diagnosis found nothing."""
+    if isinstance(error, Misfit):
+        return [("body" + place, problem) for place, problem in error.findings]
     if isinstance(error, LimitBroken):
-        return error.place or "arguments", error.problem
+        return [(error.place or "arguments", error.problem)]
     text, _, place = str(error).partition(" - at `$")
-    return "body" + place.rstrip("`"), text or "does not fit"
+    return [("body" + place.rstrip("`"), text or "does not fit")]
