@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from outgrow.process import Directory, Seat
 
 Write = Callable[..., Path]
 
@@ -32,3 +35,21 @@ def write(tmp_path: Path) -> Iterator[Write]:
     for name in set(sys.modules) - before:
         if not name.startswith("outgrow"):
             del sys.modules[name]
+
+
+@pytest.fixture
+def directory() -> Iterator[Directory]:
+    """Where the two processes of the bank are."""
+    with tempfile.TemporaryDirectory(prefix="outgrow-") as folder:
+        seats = {
+            "a": Seat(process="a", services=("desk",), calls=f"unix:{folder}/a.sock"),
+            "b": Seat(process="b", services=("bank",), calls=f"unix:{folder}/b.sock"),
+        }
+        yield Directory(
+            application="tried",
+            topology="split",
+            environment="test",
+            broker="",
+            gateway="a",
+            seats=seats,
+        )

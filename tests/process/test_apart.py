@@ -6,11 +6,6 @@ import asyncio
 import io
 import json
 import logging
-import sys
-import tempfile
-from contextlib import asynccontextmanager
-from dataclasses import replace
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -27,116 +22,12 @@ from outgrow.errors import (
     InvalidTopology,
     ServiceUnreachable,
 )
-from outgrow.journal import in_process
 from outgrow.journal.consumers.waiting import ATTEMPTS_MAX
-from outgrow.process import Apart, Directory, Options, Seat, leashed, start_application
+from outgrow.process import Directory
 from outgrow.process.control import control_verbs
 from outgrow.process.freezing import describe_services
 from outgrow.telemetry import JsonFormatter
-from outgrow.topology import read_topology
-
-ROOT = Path(__file__).parents[2]
-BANK = """
-from outgrow import *
-class Entry(Record):
-    entry_id: str
-class Full(Problem, status="resource_exhausted"):
-    "The account {account} is full."
-    account: str
-class Bank(Contract):
-    @command("POST /entries", raises=[Full])
-    async def enter(self, account: str, cents: int = 1) -> Entry: ...
-    @query("GET /entries/{account}")
-    async def count(self, account: str) -> int: ...
-    @query()
-    async def who(self) -> list[str]: ...
-    @query()
-    async def hang(self) -> None: ...
-    @query()
-    async def begun(self) -> int: ...
-    @query()
-    async def listed(self, names: list[str]) -> list[str]: ...
-"""
-BANK_SERVICE = """
-import asyncio
-from outgrow import *
-from bank.contract import Bank, Entry, Full
-SERVICES = []
-@service
-class BankService(Bank):
-    store: Store
-    async def open(self) -> None:
-        self.hanging, self.released, self.names = 0, asyncio.Event(), []
-        SERVICES.append(self)
-    @transactional
-    async def enter(self, tx: Transaction, account: str, cents: int = 1) -> Entry:
-        if account == "full":
-            raise Full(account=account)
-        if account == "broken":
-            raise RuntimeError("no ink")
-        entry = Entry(entry_id=new_id())
-        await tx.execute("insert into entries values (:entry_id, :account, :cents)",
-                         entry_id=entry.entry_id, account=account, cents=cents)
-        return entry
-    async def count(self, account: str) -> int:
-        async with self.store.read() as snapshot:
-            return await snapshot.fetch_one(
-                int, "select count(*) from entries where account = :account", account=account
-            )
-    async def who(self) -> list[str]:
-        c = context()
-        return [c.caller.subject, c.caller.tenant or "", c.via, c.correlation_id,
-                f"{c.trace_id:x}", c.key or ""]
-    async def hang(self) -> None:
-        self.hanging += 1
-        await self.released.wait()
-    async def begun(self) -> int:
-        return self.hanging
-    async def listed(self, names: list[str]) -> list[str]:
-        self.names = names
-        names.append("bank")
-        return self.names
-"""
-DESK = """
-from outgrow import *
-from bank.contract import Bank, Entry, Full
-class Desk(Contract):
-    @command("POST /desk", raises=[Full])
-    async def serve(self, account: str) -> list[Entry]: ...
-    @query()
-    async def who(self) -> list[str]: ...
-    @command()
-    async def send(self, account: str) -> None: ...
-    @command()
-    async def call_inside(self, account: str) -> None: ...
-@service
-class DeskService(Desk):
-    bank: Bank
-    store: Store
-    async def serve(self, account: str) -> list[Entry]:
-        return [await self.bank.enter(account), await self.bank.enter(account)]
-    async def who(self) -> list[str]:
-        c = context()
-        return [c.correlation_id, f"{c.trace_id:x}", *(await self.bank.who())]
-    @transactional
-    async def send(self, tx: Transaction, account: str) -> None:
-        await tx.send(self.bank.enter, account)
-    @transactional
-    async def call_inside(self, tx: Transaction, account: str) -> None:
-        await self.bank.enter(account)
-"""
-TABLE = "create table entries (entry_id text primary key, account text, cents integer);"
-
-
-def write_bank(folder: Path, contract: str = BANK) -> None:
-    (folder / "bank" / "migrations").mkdir(parents=True)
-    (folder / "bank" / "__init__.py").touch()
-    (folder / "bank" / "contract.py").write_text(contract)
-    (folder / "bank" / "service.py").write_text(BANK_SERVICE)
-    (folder / "bank" / "migrations" / "0001_entries.sql").write_text(TABLE)
-    (folder / "desk.py").write_text(DESK)
-    toml = '[app]\nname = "tried"\nservices = ["bank", "desk"]\n'
-    (folder / "outgrow.toml").write_text(toml)
+from tests.process.bank import BANK, child, process, write_bank
 
 
 @pytest.fixture
@@ -144,40 +35,6 @@ def file(write, tmp_path):
     file = write(desk="")
     write_bank(tmp_path)
     return file
-
-
-@pytest.fixture
-def directory():
-    with tempfile.TemporaryDirectory(prefix="outgrow-") as folder:
-        seats = {
-            "a": Seat(process="a", services=("desk",), calls=f"unix:{folder}/a.sock"),
-            "b": Seat(process="b", services=("bank",), calls=f"unix:{folder}/b.sock"),
-        }
-        yield Directory(
-            application="tried",
-            topology="split",
-            environment="test",
-            broker="",
-            gateway="a",
-            seats=seats,
-        )
-
-
-@asynccontextmanager
-async def process(file, directory, name, *, grace_seconds=5.0, serves=True, clock=None):
-    """One process of the topology, in this one; without events, which need a broker."""
-    apart = Apart(directory, name, grace_seconds=grace_seconds)
-    options = apart.options(
-        Options(is_open=True, state=file.parent / "state", clock=clock or SystemClock())
-    )
-    plan = read_topology(file)
-    async with start_application(plan, replace(options, broker=in_process)) as app:
-        if not serves:
-            yield app
-            return
-        async with app.serve():
-            yield app
-            app.set_draining()
 
 
 @pytest.fixture
@@ -446,25 +303,6 @@ async def outcome(awaitable):
 
 
 OTHER = BANK.replace("entry_id: str\n", "entry_id: str\n    note: str = ''\n", 1)
-
-
-@asynccontextmanager
-async def child(folder, directory):
-    """The process of the bank, with the contract that stands in *folder*."""
-    path = folder / "directory.json"
-    directory.write(path)
-    words = (str(folder / "outgrow.toml"), str(path), "b")
-    program = await asyncio.create_subprocess_exec(
-        *leashed(sys.executable, "-m", "tests.process.host", *words),
-        cwd=ROOT,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    try:
-        assert await program.stdout.readline() == b"ready\n"
-        yield
-    finally:
-        program.terminate()
-        await program.communicate()
 
 
 async def test_a_contract_that_differs_between_two_processes_lets_nothing_run(
