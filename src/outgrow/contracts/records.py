@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, dataclass_transform
 import msgspec
 
 from outgrow.contracts.places import caller_place
-from outgrow.contracts.shapes import Check, compile_fields_check, fields_of
+from outgrow.contracts.shapes import Check, compile_record_check
 from outgrow.errors import Finding, InvalidContract
 
 if TYPE_CHECKING:
@@ -36,9 +36,9 @@ else:
         def __new__(
             mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any
         ) -> Any:
-            namespace.setdefault("__post_init__", _make_post_init(namespace))
-            if namespace["__post_init__"] is None:
-                del namespace["__post_init__"]
+            post_init = _make_post_init(namespace)
+            if post_init is not None:
+                namespace["__post_init__"] = post_init
             options.setdefault("frozen", True)
             options.setdefault("kw_only", True)
             try:
@@ -56,7 +56,8 @@ else:
     def _make_post_init(namespace: dict[str, Any]) -> Callable[[Any], None] | None:
         # Hints may name what is defined further down, so the check is compiled at first use.
         hints = namespace.get("__annotations__", {}).values()
-        if all(_HAS_NO_LIMITS.fullmatch(_text(hint)) for hint in hints):
+        own = namespace.get("__post_init__")
+        if own is None and all(map(_has_no_limits, hints)):
             return None
         checks: dict[type, Check | None] = {}
 
@@ -65,16 +66,31 @@ else:
             try:
                 check = checks[cls]
             except KeyError:
-                check = checks[cls] = compile_fields_check(fields_of(cls))
+                check = checks[cls] = compile_record_check(cls)
             if check is not None:
                 check(record)
 
-        return check_limits
+        return check_limits if own is None else _one_after_other(check_limits, own)
 
-    _HAS_NO_LIMITS = re.compile(r"(?:str|int|float|bool|bytes|datetime|list|dict|None|[\[\], |])+")
+    def _one_after_other(
+        first: Callable[[Any], None], own: Callable[[Any], None]
+    ) -> Callable[[Any], None]:
+        def post_init(record: Any) -> None:
+            first(record)
+            own(record)
 
-    def _text(hint: Any) -> str:
-        return hint if isinstance(hint, str) else getattr(hint, "__name__", None) or repr(hint)
+        return post_init
+
+    _WITHOUT_LIMITS = frozenset(
+        ("str", "int", "float", "bool", "bytes", "datetime", "date", "time", "timedelta")
+        + ("Decimal", "UUID", "list", "tuple", "set", "frozenset", "dict", "Optional", "None")
+        + ("NoneType", "typing", "decimal", "uuid")
+    )
+
+    def _has_no_limits(hint: Any) -> bool:
+        """Whether *hint* can be seen to have none without resolving it."""
+        text = hint.__name__ if isinstance(hint, type) else str(hint)
+        return _WITHOUT_LIMITS.issuperset(re.findall(r"\w+", text))
 
     class Record(msgspec.Struct, metaclass=_RecordMeta):
         """Frozen data with named, typed fields: what methods take and give."""

@@ -89,7 +89,7 @@ def convert(value: Any, hint: Any, *, strict: bool = True) -> Any:
     plan = _plan(hint)
 
     def read(given: Any) -> Any:
-        converted = msgspec.convert(given, plan.type, strict=strict)
+        converted = msgspec.convert(given, plan.type, strict=strict, str_keys=True)
         return converted if plan.lift is None else plan.lift(converted)
 
     return _guarded(read)(value)

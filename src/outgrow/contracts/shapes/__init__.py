@@ -12,6 +12,7 @@ from outgrow.contracts.shapes.checks import (
     LimitBroken,
     compile_check,
     compile_fields_check,
+    compile_record_check,
 )
 from outgrow.contracts.shapes.fields import fields_of
 from outgrow.contracts.shapes.hints import read_shape, resolve_hints
@@ -64,6 +65,7 @@ __all__ = [
     "checks_itself",
     "compile_check",
     "compile_fields_check",
+    "compile_record_check",
     "fields_of",
     "is_frozen",
     "is_pydantic",

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from outgrow.contracts.shapes.fields import fields_of
+from outgrow.contracts.shapes.fields import fields_of, own_fields_of
 from outgrow.contracts.shapes.kinds import checks_itself
 from outgrow.contracts.shapes.limits import Limit
 from outgrow.contracts.shapes.shape import (
@@ -48,10 +48,19 @@ def compile_check(shape: Shape) -> Check | None:
     """
     A check of the limits in *shape*, or None if it has none.
 
-    Records that check themselves when they are made are passed over; others, such as dataclasses,
-    are looked into.
+    Records that check themselves when they are made are passed over; others, such as dataclasses
+    and what a generic record is bound to, are looked into.
     """
     return _Compiler().compile(shape)
+
+
+def compile_record_check(cls: Any) -> Check | None:
+    """
+    What a record of *cls* checks when it is made, or None if it has no limits.
+
+    Of a generic class it is not known what it holds: such fields are left to what decodes it.
+    """
+    return _Compiler().fields(own_fields_of(cls))
 
 
 def compile_fields_check(fields: tuple[Field, ...]) -> Check | None:
@@ -80,7 +89,7 @@ class _Compiler:
                     _each(self.compile(key), _keys), _each(self.compile(value), dict.items)
                 )
                 return _both(_own_check(limits), inner)
-            case RecordShape() if not checks_itself(shape.cls):
+            case RecordShape() if not checks_itself(shape.cls) or shape.record is not shape.cls:
                 return self._record(shape)
             case OneOf(members=members):
                 return _by_class({one.cls: self.compile(one) for _, one in members})

@@ -27,6 +27,25 @@ def fields_of(record: Any) -> tuple[Field, ...]:
     return known[record]
 
 
+def own_fields_of(cls: Any) -> tuple[Field, ...]:
+    """
+    The fields of *cls* that are known whatever a generic class is bound to, what it holds as text.
+
+    Raises:
+        UnknownShape: A field has a type that contracts cannot carry.
+    """
+    parameters = getattr(cls, "__parameters__", ())
+    if not parameters:
+        return fields_of(cls)
+    found = []
+    for field in own_fields(cls[(str,) * len(parameters)]):
+        try:
+            found.append(Field(field.name, read_shape(field.hint), encoded=field.encoded))
+        except UnknownShape:
+            continue
+    return tuple(found)
+
+
 def _read(record: Any, cls: type) -> tuple[Field, ...]:
     try:
         own = own_fields(record)
