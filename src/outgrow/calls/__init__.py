@@ -16,7 +16,7 @@ from outgrow.calls.arguments import (
 from outgrow.calls.carrying import NotFinite, as_declared, check_finite
 from outgrow.calls.client import Client, client_class, connect, using
 from outgrow.calls.deadlines import DEADLINE_SECONDS_DEFAULT, Watch
-from outgrow.calls.failures import decode_failure, encode_failure, tell_failure
+from outgrow.calls.failures import decode_failure, encode_failure, failure_of, tell_failure
 from outgrow.calls.in_process import InProcess
 from outgrow.calls.reaching import Patience, Retrying, Routed
 from outgrow.calls.reception import Reception
@@ -46,6 +46,7 @@ __all__ = [
     "decode_failure",
     "encode_arguments",
     "encode_failure",
+    "failure_of",
     "hash_arguments",
     "method_of",
     "tell_failure",

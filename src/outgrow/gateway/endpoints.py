@@ -8,12 +8,10 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
-
-from outgrow.calls import Invoke
+from outgrow.calls import Invoke, failure_of
 from outgrow.clock import Clock
 from outgrow.context import Caller, Context, new_id
-from outgrow.contracts import Method, Nothing
+from outgrow.contracts import Method, Nothing, encoder
 from outgrow.errors import CallerNotAllowed
 from outgrow.gateway.binding import Binder
 from outgrow.gateway.exchange import Headers, Reply, Request
@@ -48,8 +46,8 @@ class MethodEndpoint:
         self._authenticate = authenticate
         self._watchman = watchman
         self._binder = Binder(method, limits.findings_max)
-        self._encode = msgspec.json.Encoder().encode
-        self._has_reply = not isinstance(method.reply, Nothing)
+        has_reply = not isinstance(method.reply, Nothing)
+        self._encode = encoder(method.reply_hint) if has_reply else None
         self._deadline_seconds = method.deadline_seconds or limits.deadline_seconds_default
 
     async def answer(self, request: Request) -> Reply:
@@ -81,9 +79,13 @@ class MethodEndpoint:
         value = await self._call(request, context, arguments)
         echo = request.headers.get(b"idempotency-key") if method.is_keyed else None
         headers = ((b"idempotency-key", echo),) if echo is not None else ()
-        if not self._has_reply:
+        if self._encode is None:
             return Reply(204, headers=headers)
-        return Reply(200, self._encode(value), headers=headers)
+        try:
+            return Reply(200, self._encode(value), headers=headers)
+        except (TypeError, ValueError) as error:
+            # It ran, and what it gave is no JSON: a number that is infinite, or no data at all.
+            raise failure_of(method.full_name, error) from error
 
     def _key(self, request: Request) -> str:
         key = request.headers.get(b"idempotency-key")

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from outgrow.contracts import STATUSES, Problem, problem_fields, problem_type
+from outgrow.contracts import STATUSES, Problem, encode_problem, problem_type
 from outgrow.errors import (
     ArgumentsRefused,
     CallerNotAllowed,
@@ -61,7 +61,7 @@ def title_of(name: str) -> str:
 def problem_reply(request: Request, problem: Problem) -> Reply:
     """The answer that a declared problem is."""
     status = STATUSES[problem.status]
-    fields = problem_fields(problem)
+    fields = msgspec.json.decode(encode_problem(problem))
     return _details(request, problem_type(type(problem)), status, str(problem), fields)
 
 
