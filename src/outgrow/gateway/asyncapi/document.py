@@ -33,6 +33,7 @@ _ENVELOPE: Json = {
         "tenant": _NULLABLE,
         "recorded_at": {**_TEXT, "format": "date-time"},
         "body": {"type": "object", "description": "The event's fields."},
+        "former": {"type": "array", "items": _TEXT, "description": "Names its class had before."},
     },
     "required": ["position", "previous", "id", "type", "schema", "partition", "body"],
 }
