@@ -6,7 +6,7 @@ import asyncio
 import importlib.util
 import sys
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,7 +15,7 @@ from outgrow.clock import ManualClock
 from outgrow.contracts import event_names
 from outgrow.journal import BrokerMaker, Carried, Delivery, in_process
 from outgrow.store import Store, Transaction
-from tests.journal.nats.parts import nobody, open_own_store
+from tests.journal.nats.parts import nobody, open_own_store, wait_until
 
 _HEAD = """
 from __future__ import annotations
@@ -143,9 +143,36 @@ class Town:
     async def settle_all(self) -> None:
         """Settle, and move the clock until nothing is due any more."""
         while (seconds := await self.delivery.settle()) is not None:
-            clock = self.stores["ledger"].clock
-            assert isinstance(clock, ManualClock)
-            clock.advance(seconds)
+            self.advance(seconds)
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock of the services; NATS has the machine's."""
+        for store in self.stores.values():
+            assert isinstance(store.clock, ManualClock)
+            store.clock.advance(seconds)
+            return
+
+    async def wait_bookings(self, expected: list[str]) -> None:
+        """Wait until these are booked, and no others."""
+
+        async def are_there() -> bool:
+            await self.settle_all()
+            return len(await self.bookings()) >= len(expected)
+
+        with suppress(TimeoutError):
+            await wait_until(are_there)
+        assert await self.bookings() == expected
+
+    async def wait_parked(self) -> tuple[Any, ...]:
+        """Wait until a key is parked: the key, and why."""
+
+        async def is_there() -> bool:
+            await self.settle_all()
+            return bool(await self.parked())
+
+        await wait_until(is_there)
+        (parked,) = await self.parked()
+        return parked
 
 
 @asynccontextmanager
@@ -186,8 +213,9 @@ async def living(
 
 
 def _carried(delivery: Delivery, services: tuple[str, ...], payments: ModuleType) -> Carried:
-    public = [payments.Charged if hasattr(payments, "Charged") else payments.Paid]
-    names = frozenset(name for event in public for name in event_names(event))
+    event = payments.Charged if hasattr(payments, "Charged") else payments.Paid
+    today, *former = event_names(event)
+    names = frozenset([today, *former])
     return Carried(
         application="town",
         environment="test",
@@ -195,4 +223,5 @@ def _carried(delivery: Delivery, services: tuple[str, ...], payments: ModuleType
         journals=delivery.journals,
         events={name: names if name == "payments" else frozenset() for name in services},
         services=frozenset({"payments", "ledger"}),
+        former={today: tuple(former)},
     )

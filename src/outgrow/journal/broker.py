@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -26,6 +26,7 @@ class Carried:
         events: The types of events that each of these services' contracts define, by service;
             only they leave the service.
         services: All services of the application, hosted here or elsewhere.
+        former: The names that events of the hosted services had before, by their names of today.
         since: When this process began, in the machine's time; new handlers begin where the journals
             of others stood then, or later. None if they begin at the journals' ends.
     """
@@ -36,6 +37,7 @@ class Carried:
     journals: Mapping[str, Journal]
     events: Mapping[str, frozenset[str]]
     services: frozenset[str]
+    former: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     since: datetime | None = None
 
 

@@ -23,7 +23,7 @@ DEADLINE_SECONDS: Final = 10.0
 """How long one attempt of a handler, or of a command that was sent, may take."""
 
 
-class Message(msgspec.Struct, frozen=True):
+class Message(msgspec.Struct, frozen=True, omit_defaults=True):
     """
     An event or command as it stands in the journal of its source; the columns of docs/journal.md.
 
@@ -33,6 +33,7 @@ class Message(msgspec.Struct, frozen=True):
         caller: The `Caller` as JSON.
         trace: The ``traceparent`` of the execution that recorded it.
         body: The event's fields, or the command's arguments, as JSON.
+        former: Names on the wire that the event's class had before, if another process says so.
     """
 
     position: int
@@ -50,6 +51,20 @@ class Message(msgspec.Struct, frozen=True):
     tenant: str | None
     recorded_at: str
     body: str
+    former: tuple[str, ...] = ()
+
+    def known_as(self, types: Collection[str]) -> Message | None:
+        """
+        This event under the name by which who listens to *types* knows it; None if they do not.
+
+        They may run code of before the event was renamed.
+        """
+        if self.type in types:
+            return self
+        for name in self.former:
+            if name in types:
+                return msgspec.structs.replace(self, type=name, former=())
+        return None
 
     @property
     def line(self) -> str:

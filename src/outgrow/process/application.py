@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -219,16 +220,14 @@ class Application:
 
     def _carried(self, installation: str) -> Carried:
         # Asked of the package: a service may have events and no methods that others call.
-        events = {s.name: public_events(s.package) for s in self.services}
+        names = {s.name: [*map(event_names, public_events(s.package))] for s in self.services}
         return Carried(
             application=self.name,
             environment=self.options.environment,
             installation=installation,
             journals=self._delivery.journals,
-            events={
-                service: frozenset(name for event in public for name in event_names(event))
-                for service, public in events.items()
-            },
+            events={service: frozenset(chain(*public)) for service, public in names.items()},
+            former={today: tuple(former) for public in names.values() for today, *former in public},
             services=frozenset(self.plan.services),
             since=self.options.since or self.since,
         )

@@ -20,7 +20,6 @@ from outgrow.journal.nats.streams import Stream
 from outgrow.journal.nats.wire import (
     Answer,
     Question,
-    Wire,
     decode_answer,
     decode_question,
     decode_wire,
@@ -103,27 +102,31 @@ class Answering:
             if question.since and opening and question.since <= opening.at:
                 end = min(end, opening.end)
             return encode(Answer(position=end))
-        unknown = sorted(set(question.types) - self._types)
-        if unknown:
-            # Not passed over: this process may still run the code of before they were public.
-            return encode(Answer(error=f"not public there: {', '.join(unknown)}"))
         limit = min(question.limit, ANSWERED_EVENTS_MAX)
-        batch = await self._journal.events(question.after, question.types, limit)
-        return _within(batch, min(ANSWER_BYTES_MAX, bytes_max - ANSWER_SLACK_BYTES))
+        types = self._relay.meant_by(question.types)
+        batch = await self._journal.events(question.after, types, limit)
+        return self._within(batch, min(ANSWER_BYTES_MAX, bytes_max - ANSWER_SLACK_BYTES))
 
+    def _within(self, batch: Batch, bytes_max: int) -> bytes:
+        """
+        *batch* as an answer of about *bytes_max*: all of it, or its beginning, but one at least.
 
-def _within(batch: Batch, bytes_max: int) -> bytes:
-    """*batch* as an answer of about *bytes_max*: all of it, or its beginning, but one at least."""
-    wires: list[msgspec.Raw] = []
-    position, size = batch.position, 0
-    for message in batch.messages:
-        wire = encode(Wire.of(message, 0))
-        size += len(wire) + 1
-        if wires and size > bytes_max:
-            return encode(Answer(position, is_last=False, messages=wires))
-        wires.append(msgspec.Raw(wire))
-        position = message.position
-    return encode(Answer(batch.position, batch.is_last, wires))
+        It ends before an event that may not leave. That is not passed over: this process may still
+        run the code of before the event was public, or had the name by which it was asked for.
+        """
+        wires: list[msgspec.Raw] = []
+        position, size = batch.position, 0
+        for message in batch.messages:
+            is_public = message.type in self._types
+            if not is_public and not wires:
+                return encode(Answer(error=f"not public there: {message.type}"))
+            wire = self._relay.wire(message, 0)
+            size += len(wire) + 1
+            if not is_public or (wires and size > bytes_max):
+                return encode(Answer(position, is_last=False, messages=wires))
+            wires.append(msgspec.Raw(wire))
+            position = message.position
+        return encode(Answer(batch.position, batch.is_last, wires))
 
 
 async def ask_events(
@@ -137,7 +140,8 @@ async def ask_events(
         NoAnswer: No process hosts the service now, or it could not answer.
     """
     answer = await _ask(connection, stream, Question(after, list(types), limit))
-    messages = [decode_wire(wire).message for wire in answer.messages]
+    found = [decode_wire(wire).message.known_as(types) for wire in answer.messages]
+    messages = [message for message in found if message is not None]
     return Batch(messages, answer.position, answer.is_last)
 
 

@@ -57,7 +57,13 @@ class NatsBroker:
         for service, journal in self._carried.journals.items():
             types = self._carried.events.get(service)
             if types:
-                relay = Relay(journal, types, self._stream(service), self._line)
+                relay = Relay(
+                    journal,
+                    types,
+                    self._stream(service),
+                    self._line,
+                    former=self._carried.former,
+                )
                 answering = Answering(journal, types, self._stream(service), self._line, relay)
                 self._relays[service] = relay
                 self._run(relay.run())

@@ -233,7 +233,7 @@ class Feed:
         is_begun = base is None or wire.previous == self.window.base
         self._changed.set()
         for types, wake in self._watchers:
-            if is_begun or event.type in types:
+            if is_begun or event.known_as(types) is not None:
                 wake()
 
     def _request_ended(self, headers: dict[str, str]) -> None:

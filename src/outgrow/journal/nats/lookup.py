@@ -61,8 +61,9 @@ class Lookup:
                 continue
             position = wire.position
             self._remember(position, sequence + 1)
-            if wire.type in types:
-                found.append(wire.message)
+            message = wire.message.known_as(types)
+            if message is not None:
+                found.append(message)
                 if len(found) == limit:
                     break
         if position == after:

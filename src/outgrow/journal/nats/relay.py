@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -102,14 +102,26 @@ class Relay:
 
     Lives as long as its broker; one task runs it.
 
+    Args:
+        former: The names that events had before, by their names of today.
+
     Attributes:
         position: The last event that the stream holds; None until the stream was asked.
         placed: Is set once the stream was asked for the first time, or found to be not ours.
     """
 
-    def __init__(self, journal: Journal, types: frozenset[str], stream: Stream, line: Line) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        types: frozenset[str],
+        stream: Stream,
+        line: Line,
+        *,
+        former: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> None:
         self._journal = journal
         self._types = types
+        self._former = former or {}
         self._stream = stream
         self._line = line
         self._clock = line.clock
@@ -176,6 +188,15 @@ class Relay:
             "rewinds": self.rewinds,
             "lag": max(end - max(self._read, self.position or 0), 0),
         }
+
+    def wire(self, message: Message, previous: int) -> bytes:
+        """*message* on its way, behind the event at *previous*."""
+        return encode(Wire.of(message, previous, self._former.get(message.type, ())))
+
+    def meant_by(self, types: Iterable[str]) -> set[str]:
+        """*types*, and what they are called today if a reader knows them by a former name."""
+        asked = set(types)
+        return asked.union(name for name in self._former if asked.intersection(self._former[name]))
 
     async def last_event(self) -> int:
         """The position of the last event that the stream holds, or will."""
@@ -291,7 +312,7 @@ class Relay:
         for message in messages:
             await connection.publish(
                 self._stream.subject_of(message),
-                encode(Wire.of(message, previous)),
+                self.wire(message, previous),
                 reply=subject if message.position == last else "",
                 headers={
                     "Nats-Msg-Id": message_id(message, self._trials),

@@ -85,8 +85,8 @@ class Window:
         """The next events of *types* behind *after*, and up to where was looked."""
         found: list[Message] = []
         for index in range(self._index(after), len(self._messages)):
-            message = self._messages[index]
-            if message.type in types:
+            message = self._messages[index].known_as(types)
+            if message is not None:
                 found.append(message)
                 if len(found) == limit:
                     return found, message.position

@@ -17,7 +17,7 @@ Its body and its key have 256 KiB each, and the rest is small.
 """
 
 
-class Wire(msgspec.Struct, frozen=True):
+class Wire(msgspec.Struct, frozen=True, omit_defaults=True):
     """
     An event on its way; the fields of the journal's row.
 
@@ -26,6 +26,7 @@ class Wire(msgspec.Struct, frozen=True):
             between the two positions is nothing; so who has seen `previous` has missed nothing.
         caller: As JSON.
         body: The event's fields as JSON.
+        former: The names that its class had before, for readers that know one of those.
     """
 
     position: int
@@ -42,10 +43,11 @@ class Wire(msgspec.Struct, frozen=True):
     tenant: str | None
     recorded_at: str
     body: msgspec.Raw
+    former: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, message: Message, previous: int) -> Wire:
-        """*message* on its way, behind the one at *previous*."""
+    def of(cls, message: Message, previous: int, former: tuple[str, ...] = ()) -> Wire:
+        """*message*, whose class had the names *former*, behind the one at *previous*."""
         return cls(
             message.position,
             previous,
@@ -61,6 +63,7 @@ class Wire(msgspec.Struct, frozen=True):
             message.tenant,
             message.recorded_at,
             msgspec.Raw(message.body.encode()),
+            former,
         )
 
     @property
@@ -82,6 +85,7 @@ class Wire(msgspec.Struct, frozen=True):
             self.tenant,
             self.recorded_at,
             bytes(self.body).decode(),
+            self.former,
         )
 
 
