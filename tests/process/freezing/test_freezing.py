@@ -1,0 +1,182 @@
+"""What is frozen is written once, read back, and not broken without a word."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from outgrow.errors import DefinitionError
+from outgrow.process import Options, start_application
+from outgrow.process.freezing import (
+    compare_with_frozen,
+    freeze,
+    read_frozen,
+    unfrozen_files,
+)
+from tests.process.freezing.conftest import NOTED, ORDERS, UNPRICED, Code
+
+FILES = ["orders.proto", "orders.json", "openapi.json", "asyncapi.json"]
+
+
+def test_freezing_again_writes_nothing(code: Code) -> None:
+    program = code()
+
+    first = freeze(program)
+    times = {name: (program.folder / name).stat().st_mtime_ns for name in FILES}
+    second = freeze(code())
+
+    assert (first.written, first.unchanged) == (FILES, [])
+    assert (second.written, second.unchanged) == ([], FILES)
+    assert times == {name: (program.folder / name).stat().st_mtime_ns for name in FILES}
+    assert sorted(path.name for path in program.folder.iterdir()) == sorted(FILES)
+
+
+def test_where_things_stand_is_not_frozen(code: Code) -> None:
+    freeze(code())
+
+    assert unfrozen_files(code("\n\n\n" + ORDERS)) == []
+
+
+def test_a_text_that_changes_is_frozen_again_and_breaks_nobody(code: Code) -> None:
+    freeze(code())
+    program = code(ORDERS.replace("Order it.", "Order it now."))
+
+    assert compare_with_frozen(program).changes == []
+    assert unfrozen_files(program) == ["orders.proto", "orders.json", "openapi.json"]
+    assert freeze(program).written == ["orders.proto", "orders.json", "openapi.json"]
+
+
+def test_what_was_never_frozen_is_nothing_to_be_told(code: Code) -> None:
+    program = code()
+
+    assert read_frozen(program.plan.folder).services == {}
+    assert unfrozen_files(program) == []
+    assert compare_with_frozen(program).unknown == ["orders"]
+    assert not program.folder.exists()
+
+
+def test_a_new_field_gets_the_next_number_wherever_it_stands(code: Code) -> None:
+    freeze(code())
+    freeze(
+        code(ORDERS.replace("    order_id: str\n", "    note: str = ''\n    order_id: str\n", 1))
+    )
+
+    (order,) = [
+        contract.records["Order"]
+        for contract in read_frozen(code().plan.folder).services["orders"].contracts.values()
+    ]
+    assert {f.name: f.number for f in order.fields} == {"order_id": 1, "cents": 2, "note": 3}
+
+
+def test_the_number_of_a_field_that_was_removed_is_never_given_again(code: Code) -> None:
+    freeze(code())
+    freeze(code(UNPRICED), allow_breaking=True)
+    program = code(
+        UNPRICED.replace("    order_id: str\n", "    order_id: str\n    n: int = 0\n", 1)
+    )
+    freeze(program, allow_breaking=True)
+
+    numbers = read_frozen(program.plan.folder).numbers["orders.v1"].messages["Order"]
+    assert numbers.taken == {"order_id": 1, "n": 3}
+    assert numbers.reserved == {2}
+    assert "reserved 2;" in (program.folder / "orders.proto").read_text()
+
+
+def test_a_change_that_breaks_is_frozen_only_by_name(code: Code) -> None:
+    freeze(code())
+    before = {name: (code().folder / name).read_bytes() for name in FILES}
+    program = code(UNPRICED)
+
+    refused = freeze(program)
+
+    assert refused.is_refused
+    assert refused.written == []
+    assert "cents" in refused.comparison.breaking("consumers")[0].message
+    assert before == {name: (program.folder / name).read_bytes() for name in FILES}
+    assert not freeze(program, allow_breaking=True).is_refused
+    assert unfrozen_files(program) == []
+    assert not compare_with_frozen(program).breaks
+
+
+def test_what_is_compatible_is_frozen_and_told(code: Code) -> None:
+    freeze(code())
+
+    frozen = freeze(code(NOTED))
+
+    assert not frozen.is_refused
+    assert "note" in frozen.comparison.changes[0].message
+    assert "asyncapi.json" in frozen.unchanged
+
+
+def test_the_files_of_a_service_that_is_gone_are_told_and_kept(code: Code) -> None:
+    stock = ORDERS.replace("Orders", "Stock").replace("/orders", "/stock")
+    freeze(code(stock=stock))
+    program = code()
+
+    assert compare_with_frozen(program).breaks
+    frozen = freeze(program, allow_breaking=True)
+
+    assert frozen.left == ["stock.json", "stock.proto"]
+    assert (program.folder / "stock.proto").is_file()
+
+
+def test_each_version_has_a_file_of_its_own(code: Code) -> None:
+    second = ORDERS + (
+        "\nclass OrdersV2(Contract, version=2):\n"
+        "    @query()\n    async def count(self) -> int: ...\n"
+        "@service\nclass Second(OrdersV2):\n    async def count(self) -> int: ...\n"
+    )
+
+    assert freeze(code(second)).written == ["orders.proto", "orders_v2.proto", *FILES[1:]]
+    assert sorted(read_frozen(code(second).plan.folder).numbers) == ["orders.v1", "orders.v2"]
+
+
+@pytest.mark.parametrize("name", ["openapi", "asyncapi"])
+def test_a_service_with_the_name_of_a_document_cannot_be_frozen(code: Code, name: str) -> None:
+    other = ORDERS.replace("Orders", "Other").replace("/orders", "/other")
+
+    with pytest.raises(DefinitionError, match="cannot be frozen") as caught:
+        freeze(code(**{name: other}))
+
+    assert [finding.slug for finding in caught.value.findings] == ["frozen-name"]
+
+
+CONFLICT = b"<<<<<<< HEAD\n1\n=======\n2\n>>>>>>> other\n"
+
+
+def test_all_files_that_cannot_be_read_are_told_at_once(code: Code) -> None:
+    program = code()
+    freeze(program)
+    folder = program.folder
+    (folder / "a.json").write_bytes(b"{")
+    (folder / "b.json").write_bytes(b'{"format": 99}')
+    (folder / "c.json").write_bytes(b"{\n" + CONFLICT)
+    (folder / "d.proto").write_bytes((folder / "orders.proto").read_bytes() + CONFLICT)
+    (folder / "e.proto").write_bytes(b'syntax = "proto3";')
+    (folder / "f.proto").write_bytes(
+        b"package tried.orders.v1;\nmessage Order {\n  string x = y;\n"
+    )
+    (folder / "g.json").write_bytes(msgspec.json.encode({"service": "g", "contracts": {}}))
+    (folder / "h.json").mkdir()
+
+    with pytest.raises(DefinitionError) as caught:
+        read_frozen(program.plan.folder)
+
+    found = {finding.place.rpartition("/")[2]: finding for finding in caught.value.findings}
+    lines = len((folder / "orders.proto").read_text().splitlines())
+    assert set(found) - {"f.proto:3"} == {
+        "a.json", "b.json", "c.json:2", f"d.proto:{lines + 1}", "e.proto", "g.json", "h.json",
+    }  # fmt: skip
+    assert "format 99" in found["b.json"].message
+    assert "merge conflict" in found["c.json:2"].message
+    assert all(finding.remedy for finding in found.values())
+
+
+async def test_a_process_does_not_start_on_numbers_that_nobody_can_read(code: Code) -> None:
+    program = code()
+    freeze(program)
+    (program.folder / "orders.proto").write_bytes(CONFLICT)
+
+    with pytest.raises(DefinitionError, match="merge conflict"):
+        async with start_application(program.plan, Options()):
+            pass
