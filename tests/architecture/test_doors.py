@@ -21,6 +21,7 @@ HOMES = {
     "pytest": ("testing/",),
     "pytest_asyncio": ("testing/",),
     "rich": ("cli/",),
+    "sqlglot": ("process/checking/",),  # tables in SQL
     "swagger_ui_bundle": ("gateway/",),
     "typer": ("cli/",),
     "uvicorn": ("gateway/",),

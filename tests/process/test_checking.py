@@ -74,7 +74,9 @@ def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         for path, text in texts.items():
             (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / path).write_text(text)
-        return check_program(Path("outgrow.toml"))
+        checked = check_program(Path("outgrow.toml"))
+        DefinitionError.raise_if_any(checked.errors)
+        return checked
 
     def forget() -> None:
         for name in [name for name in sys.modules if name.partition(".")[0] in {"town", "lonely"}]:
@@ -95,7 +97,7 @@ def refused(check: Any, added: Files) -> list[str]:
 
 
 def test_a_program_that_is_right_is_counted(check) -> None:
-    counted = check()
+    counted = check().counts
 
     assert (counted.services, counted.contracts, counted.methods, counted.events) == (3, 3, 3, 2)
     assert (counted.handlers, counted.topologies, counted.modules) == (0, 0, 7)

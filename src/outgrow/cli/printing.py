@@ -13,6 +13,7 @@ from rich.text import Text
 from outgrow.errors import DefinitionError, Finding, OutgrowError
 
 EXPLAINED_AT_ONCE = 10
+SEVERITIES = {"error": "finding", "warning": "warning", "note": "note"}
 
 
 def print_json(data: Any) -> None:
@@ -33,6 +34,18 @@ def print_columns(titles: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
 def print_error(error: OutgrowError) -> None:
     """Print what happened on standard error, and where more about it stands."""
     print_to_stderr(f"{error}\nMore: outgrow explain {' '.join(slugs_of(error))}")
+
+
+def print_findings(findings: Sequence[Finding]) -> None:
+    """Print *findings* on standard error, the gravest first, counted, and where more stands."""
+    ordered = [finding for grave in SEVERITIES for finding in findings if finding.severity == grave]
+    numbers = {
+        word: sum(f.severity == grave for f in findings) for grave, word in SEVERITIES.items()
+    }
+    counted = ", ".join(f"{n} {word}" + "s" * (n != 1) for word, n in numbers.items() if n)
+    slugs = list(dict.fromkeys(finding.slug for finding in ordered))[:EXPLAINED_AT_ONCE]
+    text = "\n".join(str(finding) for finding in ordered)
+    print_to_stderr(f"{text}\n\n{counted}.\nMore: outgrow explain {' '.join(slugs)}")
 
 
 def print_to_stderr(text: str) -> None:

@@ -3,10 +3,22 @@ Is the program what it should be? Everything that can be known without starting 
 
 Floor: house; a room inside process.
 Uses: of process the loading; the gateway; topology.
-Offers: the check of a whole program, its topologies and what its services import of each other.
+Offers: the check of a whole program, its topologies and the boundaries of its services; the calls
+between services; the baseline of an existing code base.
 """
 
-from outgrow.process.checking.imports import import_findings
+from outgrow.process.checking.baseline import Compared, compare_with_baseline, update_baseline
+from outgrow.process.checking.callgraph import Call, CallGraph
 from outgrow.process.checking.program import Checked, check_program
+from outgrow.process.checking.sources import Sources
 
-__all__ = ["Checked", "check_program", "import_findings"]
+__all__ = [
+    "Call",
+    "CallGraph",
+    "Checked",
+    "Compared",
+    "Sources",
+    "check_program",
+    "compare_with_baseline",
+    "update_baseline",
+]

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.machinery import ModuleSpec
-from pathlib import Path
 
 import grimp
 
 from outgrow.contracts import place_at
 from outgrow.errors import Finding
+from outgrow.process.checking.reaching import CALLS, dynamic_imports, dynamic_names, used_modules
+from outgrow.process.checking.sources import (
+    Sources,
+    file_of,
+    is_one_module,
+    is_package,
+    is_test,
+    modules_of,
+)
 from outgrow.process.service import is_service
 from outgrow.topology import Settings
 
@@ -28,7 +34,7 @@ class _Import:
     imported: str
 
 
-def import_findings(services: Mapping[str, str], findings: list[Finding]) -> int:
+def import_findings(services: Mapping[str, str], sources: Sources, findings: list[Finding]) -> int:
     """
     Look at every module of *services* for what it imports of the others.
 
@@ -40,20 +46,25 @@ def import_findings(services: Mapping[str, str], findings: list[Finding]) -> int
     Args:
         services: The package or module of each service, by its short name; those that cannot be
             found are left out.
+        sources: Reads their modules.
         findings: What is wrong is added here.
 
     Returns:
         How many modules were looked at.
     """
-    return _Looking(services, findings).look()
+    return _Looking(services, sources, findings).look()
 
 
 class _Looking:
     """Looks at one program."""
 
-    def __init__(self, services: Mapping[str, str], findings: list[Finding]) -> None:
-        self._names = {package: name for name, package in services.items() if _file_of(package)}
-        self._files = {name for name in self._names if "." not in name and not _is_package(name)}
+    def __init__(
+        self, services: Mapping[str, str], sources: Sources, findings: list[Finding]
+    ) -> None:
+        self._names = {package: name for name, package in services.items() if file_of(package)}
+        self._files = {name for name in self._names if "." not in name and not is_package(name)}
+        self._sources = sources
+        self._owner = sources.owner
         self._findings = findings
 
     def look(self) -> int:
@@ -73,24 +84,37 @@ class _Looking:
         if not roots:
             return None
         # Without its cache it writes nothing into the user's folder, and is quick all the same.
-        return grimp.build_graph(*roots, include_external_packages=True, cache_dir=None)
+        graph = grimp.build_graph(*roots, include_external_packages=True, cache_dir=None)
+        self._add_hidden(graph, roots)
+        return graph
+
+    def _add_hidden(self, graph: grimp.ImportGraph, roots: list[str]) -> None:
+        """Add what is imported by a call, and what is reached through a package above it."""
+        known = frozenset(graph.modules)
+        served = {source.name for source in self._sources.of_services()}
+        for root in roots:
+            for module, file in modules_of(root):
+                text = file.read_bytes() if module in known else b""
+                tree = self._sources.tree(file) if any(word in text for word in CALLS) else None
+                found = set(dynamic_imports(tree, module, known)) if tree is not None else set()
+                if module in served and (tree := self._sources.tree(file)) is not None:
+                    found |= set(used_modules(tree, module, known))
+                for name, line in sorted(found):
+                    if not graph.direct_import_exists(importer=module, imported=name):
+                        graph.add_import(
+                            importer=module, imported=name, line_number=line, line_contents=""
+                        )
 
     @cached_property
     def _looked_at(self) -> set[str]:
         known = self._graph.modules if self._graph else set()
         modules = {name for name in known if self._owner(name) or self._users(name)} | self._files
-        return {name for name in modules if not _is_test(name) and not self._is_outside(name)}
+        return {name for name in modules if not is_test(name) and not self._is_outside(name)}
 
     def _is_outside(self, module: str) -> bool:
         """Whether it is of another program: grimp knows its name and has not read it."""
         is_read = self._graph is not None and module in self._graph.modules
         return is_read and self._graph is not None and self._graph.is_module_squashed(module)
-
-    def _owner(self, module: str) -> str | None:
-        """The package of the service that *module* belongs to."""
-        while module and module not in self._names:
-            module = module.rpartition(".")[0]
-        return module or None
 
     def _users(self, module: str) -> set[str]:
         """The services that get *module*, directly or by way of other modules of no service."""
@@ -99,7 +123,7 @@ class _Looking:
         while waiting and self._graph is not None:
             for importer in self._graph.find_modules_that_directly_import(waiting.pop()):
                 owner = self._owner(importer)
-                if owner is not None and not _is_test(importer):
+                if owner is not None and not is_test(importer):
                     users.add(owner)
                 elif owner is None and importer not in seen:
                     seen.add(importer)
@@ -118,29 +142,41 @@ class _Looking:
 
     def _imports_of_file(self, importer: str) -> Iterator[_Import]:
         """The imports of a service that is one file, which grimp takes for no package."""
-        known = self._graph.modules if self._graph else set()
-        for node in ast.walk(_tree(_file_of(importer))):
-            if isinstance(node, ast.ImportFrom):
+        known = frozenset(self._graph.modules if self._graph else ()) | self._files
+        tree = self._tree(importer)
+        found = {*dynamic_imports(tree, importer, known), *used_modules(tree, importer, known)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and not node.level:
                 inner = [f"{node.module}.{alias.name}" for alias in node.names]
-                names = [name if name in known else str(node.module) for name in inner]
+                found |= {(n if n in known else str(node.module), node.lineno) for n in inner}
             elif isinstance(node, ast.Import):
-                names = [alias.name for alias in node.names]
-            else:
-                continue
-            for name in dict.fromkeys(names):
-                yield _Import(importer=importer, line=node.lineno, imported=name)
+                found |= {(alias.name, node.lineno) for alias in node.names}
+        told = set()
+        for name, line in sorted(found, key=lambda one: one[::-1]):
+            # What is used through a name was imported before.
+            if name not in told or is_one_module(name):
+                told.add(name)
+                yield _Import(importer=importer, line=line, imported=name)
+
+    def _tree(self, module: str) -> ast.Module:
+        file = file_of(module)
+        return (self._sources.tree(file) if file else None) or ast.Module([], [])
 
     def _inside(self, found: _Import, owner: str) -> str | None:
         """What *found* takes of the insides of *owner*; None if it takes its contract only."""
         contract = f"{owner}.contract"
-        if _is_one_module(owner) and found.imported == owner:
-            taken = sorted(_private_names(sys.modules.get(owner), _names_at(found, owner)))
+        if is_one_module(owner) and found.imported == owner:
+            taken = sorted(
+                _private_names(
+                    sys.modules.get(owner), _names_at(self._tree(found.importer), found, owner)
+                )
+            )
             return f"{', '.join(taken)} of {owner}" if taken else None
         is_contract = found.imported == contract or found.imported.startswith(f"{contract}.")
         return None if is_contract else found.imported
 
     def _find(self, found: _Import, owner: str, what: str) -> None:
-        place = place_at(str(_file_of(found.importer)), found.line)
+        place = place_at(str(file_of(found.importer)), found.line)
         importer = self._owner(found.importer)
         if importer is not None:
             who = f"service {self._names[importer]!r} imports"
@@ -150,7 +186,7 @@ class _Looking:
         name = self._names[owner]
         rest = (
             "everything but its service class and settings"
-            if _is_one_module(owner)
+            if is_one_module(owner)
             else f"{owner}.contract"
         )
         self._findings.append(
@@ -164,9 +200,10 @@ class _Looking:
         )
 
 
-def _names_at(found: _Import, owner: str) -> set[str]:
+def _names_at(tree: ast.Module, found: _Import, owner: str) -> set[str]:
     """What the statement *found* takes of *owner*, by name; ``*`` for everything."""
-    tree, names, aliases = _tree(_file_of(found.importer)), set(), set()
+    names: set[str] = set()
+    aliases = set(dynamic_names(tree, found.line))
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.lineno == found.line:
             names |= {alias.name for alias in node.names} - {owner.rpartition(".")[2]}
@@ -189,40 +226,3 @@ def _private_names(module: object, names: set[str]) -> Iterator[str]:
         is_settings = isinstance(thing, type) and issubclass(thing, Settings)
         if name == "*" or name.startswith("_") or is_service(thing) or is_settings:
             yield "everything" if name == "*" else name
-
-
-def _spec(module: str) -> ModuleSpec | None:
-    """What Python knows of *module*; None if it cannot be found."""
-    try:
-        return importlib.util.find_spec(module)
-    except Exception:  # noqa: BLE001 - a border: the packages above it are imported, and may raise
-        return None
-
-
-def _file_of(module: str) -> Path | None:
-    spec = _spec(module)
-    if spec is None:
-        return None
-    places = spec.submodule_search_locations
-    return Path(spec.origin or (next(iter(places)) if places else ""))
-
-
-def _is_package(module: str) -> bool:
-    spec = _spec(module)
-    return spec is not None and spec.submodule_search_locations is not None
-
-
-def _is_one_module(package: str) -> bool:
-    """Whether a service holds its contract and its class in one module."""
-    if not _is_package(package):
-        return True
-    return all(_spec(f"{package}.{part}") is None for part in ("contract", "service"))
-
-
-def _is_test(module: str) -> bool:
-    parts = module.split(".")
-    return "tests" in parts or parts[-1] == "conftest" or parts[-1].startswith("test_")
-
-
-def _tree(file: Path | None) -> ast.Module:
-    return ast.parse(file.read_text(encoding="utf-8") if file else "")

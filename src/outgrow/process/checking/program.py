@@ -19,15 +19,20 @@ from outgrow.clock import SystemClock
 from outgrow.contracts import ContractModel, place_at
 from outgrow.errors import DefinitionError, Finding, MigrationFailed
 from outgrow.gateway import Edge
+from outgrow.process.checking.callgraph import CallGraph
+from outgrow.process.checking.circles import circle_findings, query_findings
 from outgrow.process.checking.imports import import_findings
+from outgrow.process.checking.leaks import leak_findings
+from outgrow.process.checking.sources import Sources
+from outgrow.process.checking.tables import table_findings
 from outgrow.process.loading import find_services
 from outgrow.process.service import ServiceModel
-from outgrow.process.stores import open_service_store
+from outgrow.process.stores import migrations_folder, open_service_store
 from outgrow.process.wiring import fill_all_settings
 from outgrow.topology import Plan, read_topology
 
 
-class Checked(msgspec.Struct, frozen=True, kw_only=True):
+class Counts(msgspec.Struct, frozen=True, kw_only=True):
     """What was looked at, in numbers."""
 
     services: int
@@ -39,16 +44,33 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
     modules: int
 
 
+class Checked(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What was found.
+
+    Attributes:
+        counts: What was looked at.
+        findings: All that is wrong, warnings and notes too.
+        is_loaded: Whether all services could be loaded; if not, some of it was not looked at.
+    """
+
+    counts: Counts
+    findings: list[Finding]
+    is_loaded: bool
+
+    @property
+    def errors(self) -> list[Finding]:
+        """The findings that a program must not have."""
+        return [finding for finding in self.findings if finding.severity == "error"]
+
+
 def check_program(file: Path) -> Checked:
     """
-    Look at the program that *file* names: the file, services, contracts, and imports.
+    Look at the program that *file* names: the file, services, contracts, and their boundaries.
 
     The services are imported and nothing is started: no port is listened on, and migrations
     are tried on an empty store. A setting that is missing is no finding, because another machine
     may give it.
-
-    Raises:
-        DefinitionError: All that is wrong, with file and line.
     """
     findings: list[Finding] = []
     try:
@@ -58,21 +80,24 @@ def check_program(file: Path) -> Checked:
         plan = _services_only(file)
     services = find_services(plan, None, findings)
     models = [model for service in services for model in service.contracts]
+    sources = Sources(plan.services)
     # A program that cannot be loaded says nothing yet about how its parts fit.
-    if not findings:
+    if is_loaded := not findings:
         findings += _settings_findings(plan, services)
         findings += [finding for s in services for finding in _source_findings(s, services)]
         findings += _edge_findings(plan, models)
         findings += _wire_findings(plan, models)
         findings += _http_findings(plan)
         findings += asyncio.run(_migration_findings(plan, services))
+        findings += _boundary_findings(services, sources)
+    findings += leak_findings(sources)
     modules = 0
     try:
-        modules = import_findings(plan.services, findings)
+        modules = import_findings(plan.services, sources, findings)
     except SourceSyntaxError as error:
         findings += _unreadable(error, findings)
-    DefinitionError.raise_if_any(findings)
-    return Checked(
+        is_loaded = False
+    counts = Counts(
         services=len(plan.services),
         contracts=len(models),
         methods=sum(len(model.methods) for model in models),
@@ -81,6 +106,22 @@ def check_program(file: Path) -> Checked:
         topologies=len(plan.topologies),
         modules=modules,
     )
+    found = list(dict.fromkeys(findings))
+    return Checked(counts=counts, findings=found, is_loaded=is_loaded)
+
+
+def _boundary_findings(services: list[ServiceModel], sources: Sources) -> list[Finding]:
+    """What works together and hurts apart, although all of it could be loaded."""
+    graph = CallGraph(services, sources)
+    migrations = {
+        service.name: migrations_folder(service.package) if service.store else None
+        for service in services
+    }
+    return [
+        *circle_findings(graph, services),
+        *query_findings(graph, services),
+        *table_findings(sources, migrations),
+    ]
 
 
 def _services_only(file: Path) -> Plan:
