@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from outgrow.contracts.comparing.change import Change, told
 from outgrow.contracts.comparing.edits import Use, judge
 from outgrow.contracts.comparing.fields import Fields, field_edits
-from outgrow.contracts.comparing.types import type_edits
+from outgrow.contracts.comparing.records import type_edits
 from outgrow.contracts.descriptions import EventDescription, ServiceDescription
 
 
@@ -52,9 +52,7 @@ def _rename(former: str, name: str, event: EventDescription) -> Change:
         "event-renamed",
         event.place,
         f"{former} is now called {name}, and reads events of its former name.",
-        consumers=f"old handlers of {former} do not know the name {name} that new providers write",
         stored="",
-        remedy="Deploy those who listen before the provider writes the new name.",
     )
 
 

@@ -10,7 +10,7 @@ from outgrow.contracts.comparing.change import Change, told
 from outgrow.contracts.comparing.edits import Use, judge
 from outgrow.contracts.comparing.fields import Fields, field_edits, type_edit
 from outgrow.contracts.comparing.promises import promise_changes, renamed_in_path
-from outgrow.contracts.comparing.types import type_edits
+from outgrow.contracts.comparing.records import type_edits
 from outgrow.contracts.comparing.uses import Uses, use_of
 from outgrow.contracts.descriptions import (
     ContractDescription,

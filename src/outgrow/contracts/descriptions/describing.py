@@ -31,7 +31,12 @@ from outgrow.contracts.descriptions.description import (
     UnionType,
 )
 from outgrow.contracts.descriptions.fingerprints import fingerprint_of
-from outgrow.contracts.descriptions.names import reply_message, request_message, union_message
+from outgrow.contracts.descriptions.names import (
+    member_name,
+    reply_message,
+    request_message,
+    union_message,
+)
 from outgrow.contracts.descriptions.numbers import Numbers, NumbersByPackage
 from outgrow.contracts.model import ContractModel, EventModel, Method
 from outgrow.contracts.places import place_of
@@ -200,7 +205,8 @@ class _Types:
 
     def union(self, shape: OneOf, message: str) -> UnionType:
         members = {tag: self.record(record).name for tag, record in shape.members}
-        numbers = self._numbers_of(message, members)
+        known = self._numbers_of(message, map(member_name, members))
+        numbers = {tag: known[member_name(tag)] for tag in members} if known else {}
         return UnionType(tag_field=shape.tag_field, members=members, numbers=numbers)
 
     def _numbers_of(self, message: str, names: Iterable[str]) -> dict[str, int]:

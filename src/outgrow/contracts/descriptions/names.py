@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
+PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+"""What protobuf takes for a name."""
+
 
 def camel(name: str) -> str:
     """*name* in the spelling of protobuf's messages and methods: ``get_order`` is ``GetOrder``."""
@@ -21,3 +26,11 @@ def reply_message(method: str) -> str:
 def union_message(message: str, field: str, ordinal: int) -> str:
     """The message of a union in *field* of *message*; *ordinal* counts those in it from 1."""
     return f"{message}.{camel(field)}OneOf{ordinal if ordinal > 1 else ''}"
+
+
+def member_name(tag: str) -> str:
+    """The field that holds the member *tag* of a union: the tag, where it is a plain name."""
+    if PLAIN.fullmatch(tag):
+        return tag
+    plain = re.sub(r"[^A-Za-z0-9_]", "_", tag)
+    return plain if PLAIN.fullmatch(plain) else f"_{plain}"
