@@ -1,0 +1,1 @@
+create table heard (position integer primary key, what text not null);

@@ -1,0 +1,1 @@
+"""What loans promise: one module for each version."""
