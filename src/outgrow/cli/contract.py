@@ -23,11 +23,11 @@ FAILED = 1
 QUESTIONS = {
     "consumers": "Does a running consumer break?",
     "providers": "Does a running provider break new consumers?",
-    "stored": "Do stored events become unreadable?",
+    "stored": "Does what is stored become unreadable?",
 }
 _WHOM = {
     "consumers": "running consumers",
-    "providers": "new consumers of a running provider",
+    "providers": "new consumers of running providers",
     "stored": "what is stored",
 }
 
@@ -159,6 +159,8 @@ def _print_comparison(comparison: Comparison) -> None:
     for name, question in QUESTIONS.items():
         found = comparison.breaking(name)
         print(f"{question:{width}}  {f'yes: {_counted(len(found))}' if found else 'no'}")
+    if not comparison.changes:
+        print("\nNothing changed for those who rely on it.")
     for title, changes in _by_severity(comparison.changes):
         print(f"\n{title}:")
         for change in changes:
@@ -168,22 +170,27 @@ def _print_comparison(comparison: Comparison) -> None:
 
 
 def _by_severity(changes: list[Change]) -> list[tuple[str, list[Change]]]:
-    breaking = [change for change in changes if change.breaks]
-    in_order = [c for c in changes if not c.breaks and c.order != "any order"]
-    compatible = [c for c in changes if not c.breaks and c.order == "any order"]
-    found = {"Breaks": breaking, "Safe in one order": in_order, "Compatible": compatible}
+    def is_early(change: Change) -> bool:
+        return not change.breaks and change.providers.answer == "breaks"
+
+    found = {
+        "Breaks": [change for change in changes if change.breaks],
+        "Safe in one order": [change for change in changes if is_early(change)],
+        "Compatible": [c for c in changes if not c.breaks and not is_early(c)],
+    }
     return [(title, changes) for title, changes in found.items() if changes]
 
 
 def _print_change(change: Change) -> None:
     print(f"\n  {change.place}: {change.message}")
-    for name, whom in _WHOM.items():
-        verdict = getattr(change, name)
+    verdicts = {name: getattr(change, name) for name in QUESTIONS}
+    for name, verdict in verdicts.items():
         if verdict.what:
-            print(f"    {whom}: {verdict.what}")
+            breaks = "breaks " if verdict.answer == "breaks" else ""
+            print(f"    {breaks}{_WHOM[name]}: {verdict.what}")
     if change.remedy:
         print(f"    the safe way: {change.remedy}")
-    if change.breaks or change.order != "any order":
+    if any(verdict.answer == "breaks" for verdict in verdicts.values()):
         print(f"    the safe order: {change.order}")
 
 
