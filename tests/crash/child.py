@@ -2,7 +2,8 @@
 The parity application as a process that dies where it is told to, and works on when started again.
 
 ``python -m tests.crash.child STATE`` sends every command, lets all events arrive, and says each
-reply, and at its end how often each crash point was passed, as a line of JSON.
+reply, and at its end how often each crash point was passed, as a line of JSON. Its first life
+records payments as earlier versions of the code did, and what is left of those is for the later.
 """
 
 import argparse
@@ -24,7 +25,7 @@ from outgrow.clock import ManualClock
 from outgrow.process import Application, start_application
 from outgrow.testing.world import WORLDS
 from outgrow.topology import read_topology
-from tests.crash import mutants
+from tests.crash import mutants, previous
 from tests.crash.commands import (
     CLOSED_ONLY,
     FAILURES,
@@ -96,6 +97,8 @@ def main() -> None:
     parser.add_argument("--mutant", help="the bug that is planted")
     parser.add_argument("--hold", action="store_true", help="stay open until standard input ends")
     told = parser.parse_args()
+    if told.life == 0:
+        previous.plant()
     if told.mutant:
         mutants.plant(told.mutant)
     if told.die:

@@ -24,9 +24,11 @@ Row = tuple[Any, ...]
 SERVICES = ("desk", "ledger", "mail")
 PAYMENTS = "select account, cents from payments order by rowid"
 PAID_EVENTS = (
-    "select key, json_extract(body, '$.cents') from outgrow_journal "
-    "where kind = 'event' and type like '%Paid' order by position"
+    "select key, coalesce(json_extract(body, '$.cents'), json_extract(body, '$.price.cents'), "
+    "cast(round(json_extract(body, '$.euros') * 100) as integer)) from outgrow_journal "
+    "where kind = 'event' and type in ('ledger.Paid', 'ledger.CameIn') order by position"
 )
+"""In each form that they ever had."""
 KEPT_IN_LEDGER = (
     "select count(*) from outgrow_inbox where method = 'ledger.pay' and state = 'reply'"
 )
@@ -236,17 +238,20 @@ def _left_over(files: Files) -> Iterator[str]:
     for service in SERVICES:
         waiting = files.rows(service, "select consumer, key, state, error from outgrow_waiting")
         yield from differ(f"waiting in {service}", waiting, [])
-    for service, consumer, source, like in (
-        ("mail", "mail.hear", "ledger", "%Paid"),
-        ("mail", "mail.chain", "mail", "%LetterWritten"),
-        ("ledger", "ledger.note_closed", "ledger", "%Closed"),
+    for service, consumer, source, types in (
+        ("mail", "mail.hear", "ledger", ["ledger.CameIn", "ledger.Paid"]),
+        ("mail", "mail.chain", "mail", ["mail.LetterWritten"]),
+        ("ledger", "ledger.note_closed", "ledger", ["ledger.Closed"]),
     ):
-        last = "select partition, max(position) from outgrow_journal where type like ? group by 1"
+        last = (
+            "select partition, max(position) from outgrow_journal "
+            "where type in (select value from json_each(?)) group by 1"
+        )
         handled = "select partition, position from outgrow_highwater where consumer = ? order by 1"
         yield from differ(
             f"highwater of {consumer}",
             files.rows(service, handled, consumer),
-            files.rows(source, last, like),
+            files.rows(source, last, json.dumps(types)),
         )
 
 

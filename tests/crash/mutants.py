@@ -14,7 +14,8 @@ from typing import Any
 from outgrow import crash
 from outgrow.calls import MISSING
 from outgrow.context import new_id
-from outgrow.journal import inbox
+from outgrow.contracts import EventReader, event_type
+from outgrow.journal import handlers, inbox
 from outgrow.journal.consumers import waiting
 from outgrow.journal.consumers.subscription import Subscription, _failure
 from outgrow.journal.delivery import Delivery
@@ -223,6 +224,21 @@ def told_first() -> None:
     replace(Work, "__await__", answer)
 
 
+def upcast_step() -> None:
+    """The first upcaster that an event needs is left out."""
+    read = EventReader.read
+
+    def read_from_next(self: Any, schema: int, body: str) -> Any:
+        return read(self, min(schema + 1, self._schema), body)
+
+    replace(EventReader, "read", read_from_next)
+
+
+def alias_unheard() -> None:
+    """A handler hears of its event under the name of today only."""
+    replace(handlers, "event_names", lambda event: (event_type(event),))
+
+
 MUTANTS: dict[str, Callable[[], None]] = {
     "inbox_check": inbox_check,
     "inbox_key": inbox_key,
@@ -235,4 +251,6 @@ MUTANTS: dict[str, Callable[[], None]] = {
     "event_apart": event_apart,
     "send_key": send_key,
     "told_first": told_first,
+    "upcast_step": upcast_step,
+    "alias_unheard": alias_unheard,
 }

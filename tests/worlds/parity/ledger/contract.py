@@ -2,11 +2,11 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 from annotated_types import Ge, MaxLen
 
-from outgrow import Contract, Event, Problem, Record, command, query
+from outgrow import Contract, Event, Problem, Record, command, query, upcast
 
 
 class Colour(StrEnum):
@@ -57,11 +57,21 @@ class LedgerOpened(Event, key=None):
     """The ledger is about to open."""
 
 
-class Paid(Event, key="account"):
+class Paid(Event, key="account", schema=3, aliases=["CameIn"]):
     """Money came in."""
 
     account: str
     cents: int
+
+
+@upcast(Paid, schema=1)
+def _(old: dict[str, Any]) -> dict[str, Any]:
+    return {"account": old["account"], "price": {"cents": round(old["euros"] * 100)}}
+
+
+@upcast(Paid, schema=2)
+def _(old: dict[str, Any]) -> dict[str, Any]:
+    return {"account": old["account"], "cents": old["price"]["cents"]}
 
 
 class Closed(Event, key="account"):
@@ -108,6 +118,9 @@ class Ledger(Contract):
 
     @command(allow="ledger:pay", raises=[AccountClosed])
     async def pay(self, account: str, cents: int) -> int: ...
+
+    @command(raises=[AccountClosed])
+    async def pay_as_before(self, account: str, cents: int, schema: int) -> int: ...
 
     @command(raises=[AccountClosed])
     async def pay_all(self, accounts: list[str], cents: int) -> int: ...

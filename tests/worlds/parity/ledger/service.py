@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import field
 
 from outgrow import Store, Transaction, context, new_id, on, service, transactional
+from parity.ledger.before import paid_in
 from parity.ledger.contract import (
     AccountClosed,
     Closed,
@@ -60,6 +61,10 @@ class LedgerService(Ledger):
     @transactional
     async def pay(self, tx: Transaction, account: str, cents: int) -> int:
         return await self._pay(tx, account, cents)
+
+    @transactional
+    async def pay_as_before(self, tx: Transaction, account: str, cents: int, schema: int) -> int:
+        return await self._pay(tx, account, cents, schema)
 
     @transactional
     async def pay_all(self, tx: Transaction, accounts: list[str], cents: int) -> int:
@@ -176,7 +181,7 @@ class LedgerService(Ledger):
         )
         await tx.send(self.mail.write, event.account, "closed")
 
-    async def _pay(self, tx: Transaction, account: str, cents: int) -> int:
+    async def _pay(self, tx: Transaction, account: str, cents: int, schema: int = 3) -> int:
         if await tx.fetch_all(str, "select account from closed where account = :a", a=account):
             raise AccountClosed(account=account, cents=cents)
         await tx.execute(
@@ -185,7 +190,7 @@ class LedgerService(Ledger):
             account=account,
             cents=cents,
         )
-        await tx.record(Paid(account=account, cents=cents))
+        await tx.record(paid_in(schema, account, cents))
         return await tx.fetch_one(
             int, "select sum(cents) from payments where account = :account", account=account
         )
