@@ -10,6 +10,7 @@ import typer
 
 from outgrow.cli.check import check
 from outgrow.cli.contract import contract
+from outgrow.cli.contract_show import show
 from outgrow.cli.doctor import doctor
 from outgrow.cli.event import event
 from outgrow.cli.explain import explain
@@ -35,6 +36,7 @@ application.command()(explain)
 application.command()(new)
 application.command()(doctor)
 application.add_typer(event, name="event")
+contract.command()(show)
 application.add_typer(contract, name="contract")
 
 

@@ -8,7 +8,7 @@ between services; the baseline of an existing code base.
 """
 
 from outgrow.process.checking.baseline import Compared, compare_with_baseline, update_baseline
-from outgrow.process.checking.callgraph import Call, CallGraph
+from outgrow.process.checking.callgraph import Call, CallGraph, place_of_method
 from outgrow.process.checking.program import Checked, check_program
 from outgrow.process.checking.sources import Sources
 
@@ -20,5 +20,6 @@ __all__ = [
     "Sources",
     "check_program",
     "compare_with_baseline",
+    "place_of_method",
     "update_baseline",
 ]

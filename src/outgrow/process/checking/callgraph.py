@@ -30,7 +30,8 @@ class Call:
     Attributes:
         caller: The method in which it begins: of a contract, a handler, ``open`` or ``close``.
         caller_name: ``service.method`` of it.
-        callee: What is called.
+        contract: The contract of what is called.
+        callee: What keeps it.
         callee_name: ``service.method`` of it.
         kind: Whether what is called is a query or a command.
         place: ``file:line`` of the call itself.
@@ -40,6 +41,7 @@ class Call:
 
     caller: Node
     caller_name: str
+    contract: type
     callee: Node
     callee_name: str
     kind: str
@@ -71,8 +73,7 @@ class CallGraph:
 
     def callers_of(self, contract: type, method: str) -> list[Call]:
         """Where *method* of *contract* is called."""
-        service, _ = self._keepers[contract]
-        return [call for call in self.calls if call.callee == (service.cls, method)]
+        return [c for c in self.calls if c.contract is contract and c.callee[1] == method]
 
     def own_calls(self, caller: Node) -> list[tuple[Node, str]]:
         """The methods of its own class that *caller* calls, directly or not, and where."""
@@ -119,8 +120,9 @@ class CallGraph:
         call = Call(
             caller=caller,
             caller_name=self.name_of(caller),
+            contract=contract,
             callee=callee,
-            callee_name=self.name_of(callee),
+            callee_name=model.methods[name].full_name,
             kind=model.methods[name].kind,
             place=place_at(step.file, step.line),
             through=through,
@@ -129,15 +131,15 @@ class CallGraph:
         self.calls.append(call)
 
     def name_of(self, node: Node) -> str:
-        """``service.method``; the class is named too if two of the service have such a method."""
-        cls, method = node
+        """``service.method``; the class is named too where the service has two of the name."""
+        cls, name = node
         [service] = [one for one in self._services if one.cls is cls]
-        rivals = [o for o in self._services if o.name == service.name and hasattr(o.cls, method)]
-        return (
-            f"{service.name}.{method}"
-            if len(rivals) < 2
-            else f"{service.name}.{cls.__name__}.{method}"
-        )
+        method = method_of(service, name)
+        if method is not None:
+            return method.full_name
+        rivals = [o for o in self._services if o.name == service.name and hasattr(o.cls, name)]
+        is_alone = len(rivals) == 1
+        return f"{service.name}.{name}" if is_alone else f"{service.name}.{cls.__name__}.{name}"
 
 
 def entries_of(service: ServiceModel) -> list[str]:

@@ -42,7 +42,7 @@ def circle_findings(graph: CallGraph, services: Iterable[ServiceModel]) -> Itera
 def query_findings(graph: CallGraph, services: Iterable[ServiceModel]) -> Iterator[Finding]:
     """Queries that call or send a command, of another service or of their own."""
     queries = {
-        (service.cls, name): (service, f"{service.name}.{name}")
+        (service.cls, name): (service, method.full_name)
         for service in services
         for contract in service.contracts
         for name, method in contract.methods.items()
@@ -58,7 +58,7 @@ def query_findings(graph: CallGraph, services: Iterable[ServiceModel]) -> Iterat
             method = method_of(service, own)
             if method is not None and method.kind == "command" and own not in seen:
                 seen.add(own)
-                yield _changing_query(place, name, "calls", f"{service.name}.{own}")
+                yield _changing_query(place, name, "calls", method.full_name)
 
 
 def _changing_query(

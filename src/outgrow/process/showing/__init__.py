@@ -1,0 +1,32 @@
+"""
+What the services promise, to be read: their contracts, and who uses them.
+
+Floor: house; a room inside process.
+Uses: of process the loading and the checking; topology.
+Offers: the catalogue of a program as plain data, and as Markdown.
+"""
+
+from outgrow.process.showing.catalogue import (
+    ShownContract,
+    ShownEvent,
+    ShownField,
+    ShownMethod,
+    ShownService,
+    ShownUse,
+    read_catalogue,
+)
+from outgrow.process.showing.markdown import as_markdown
+from outgrow.process.showing.words import PROMISES, words_of_use
+
+__all__ = [
+    "PROMISES",
+    "ShownContract",
+    "ShownEvent",
+    "ShownField",
+    "ShownMethod",
+    "ShownService",
+    "ShownUse",
+    "as_markdown",
+    "read_catalogue",
+    "words_of_use",
+]
