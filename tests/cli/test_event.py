@@ -117,10 +117,10 @@ def test_the_journal_is_listed(program) -> None:
     rows = [line.split() for line in told.splitlines()]
 
     assert status == 0
-    assert rows[0][:4] == ["position", "kind", "type", "key"]
-    assert [row[1:4] for row in rows[1:]] == [
-        ["event", "orders.Placed", "b"],
-        ["event", "orders.Placed", "c"],
+    assert rows[0][:5] == ["position", "kind", "type", "schema", "key"]
+    assert [row[1:5] for row in rows[1:]] == [
+        ["event", "orders.Placed", "1", "b"],
+        ["event", "orders.Placed", "1", "c"],
     ]
     after = str(program.json("list", "orders", "--limit", "2")["rows"][0]["position"])
     [row] = program.json("list", "orders", "--after", after, "--type", "orders.Placed")["rows"]

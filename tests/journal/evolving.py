@@ -7,6 +7,7 @@ import importlib.util
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from itertools import chain
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -196,7 +197,7 @@ async def living(
         for name in services:
             store, outbox = await open_own_store(folder, modules[name], clock)
             stores[name] = await stack.enter_async_context(store)
-            delivery.host(store, outbox, nobody)
+            delivery.host(store, outbox, nobody, _former(payments))
         delivery.connect(
             await stack.enter_async_context(broker(_carried(delivery, services, payments)))
         )
@@ -213,15 +214,24 @@ async def living(
 
 
 def _carried(delivery: Delivery, services: tuple[str, ...], payments: ModuleType) -> Carried:
-    event = payments.Charged if hasattr(payments, "Charged") else payments.Paid
-    today, *former = event_names(event)
-    names = frozenset([today, *former])
+    former = _former(payments)
     return Carried(
         application="town",
         environment="test",
         installation="here",
         journals=delivery.journals,
-        events={name: names if name == "payments" else frozenset() for name in services},
+        events={
+            name: frozenset([*former, *chain(*former.values())])
+            if name == "payments"
+            else frozenset()
+            for name in services
+        },
         services=frozenset({"payments", "ledger"}),
-        former={today: tuple(former)},
+        former=former,
     )
+
+
+def _former(payments: ModuleType) -> dict[str, tuple[str, ...]]:
+    event = payments.Charged if hasattr(payments, "Charged") else payments.Paid
+    today, *former = event_names(event)
+    return {today: tuple(former)}

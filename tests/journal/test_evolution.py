@@ -217,3 +217,20 @@ async def test_a_private_event_without_its_upcaster_is_refused_at_the_start(tmp_
     with pytest.raises(InvalidService, match="has schema 3, and nothing makes schema 3 of 2"):
         async with living(tmp_path, gap):
             pass
+
+
+async def test_an_operator_finds_an_event_under_all_its_names(tmp_path: Path):
+    for version in (1, 2, 3):
+        async with living(tmp_path, version) as town:
+            await town.pay(("a", version))
+            overview = town.delivery.overview
+            found = {
+                only: [
+                    (row.type, row.schema)
+                    for row in (await overview.rows("payments", only=only)).rows
+                ]
+                for only in ("payments.Charged", "payments.Paid", None)
+            }
+    paid, charged = ("payments.Paid", 1), [("payments.Charged", 2), ("payments.Charged", 3)]
+    assert found["payments.Charged"] == found[None] == [paid, *charged]
+    assert found["payments.Paid"] == [paid]

@@ -31,7 +31,9 @@ def list_(
         int | None, typer.Option(help="The rows behind this position; else the newest.")
     ] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many rows.")] = 20,
-    only: Annotated[str | None, typer.Option("--type", help="Only rows of this type.")] = None,
+    only: Annotated[
+        str | None, typer.Option("--type", help="Only rows of this type, by any name it had.")
+    ] = None,
     file: File = FILE,
     state: State = None,
     json: Json = False,
@@ -42,7 +44,7 @@ def list_(
     if json:
         print_json(answer)
         return
-    titles = ["position", "kind", "type", "key", "recorded_at", "correlation_id"]
+    titles = ["position", "kind", "type", "schema", "key", "recorded_at", "correlation_id"]
     print_columns(titles, ([row[title] for title in titles] for row in answer["rows"]))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from outgrow.clock import Clock
@@ -64,7 +64,8 @@ class Delivery:
         self._broker: Broker = InProcessBroker(self.journals)
         self._sources: dict[str, Source] = {}
         self._consumers: list[Consumer] = []
-        self.overview = Overview(self._stores, self._consumers)
+        self._former: dict[str, tuple[str, ...]] = {}
+        self.overview = Overview(self._stores, self._consumers, self._former)
         self._starts: list[tuple[Subscription, bool]] = []
         self._group: asyncio.TaskGroup | None = None
         self._adding = asyncio.Lock()
@@ -72,7 +73,13 @@ class Delivery:
         self._attention = asyncio.Event()
         self._is_stopping = False
 
-    def host(self, store: Store, outbox: Outbox, call: Call) -> Inbox:
+    def host(
+        self,
+        store: Store,
+        outbox: Outbox,
+        call: Call,
+        former: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> Inbox:
         """
         Host a service: its journal can be read, and what it sends goes out from here.
 
@@ -80,6 +87,7 @@ class Delivery:
             store: The service's.
             outbox: What the store was opened with.
             call: How sent commands reach their services.
+            former: The names that events of the service had before, by their names of today.
 
         Returns:
             What the service remembers of its plain commands; pruned from here.
@@ -87,6 +95,7 @@ class Delivery:
         post = self._posts[store.service] = _Post(store, outbox, call)
         self.journals[store.service] = post.journal
         self._stores[store.service] = store
+        self._former |= former or {}
         outbox.watch((), lambda: self._look_for_destinations(post))
         return post.inbox
 

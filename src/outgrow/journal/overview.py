@@ -17,7 +17,7 @@ ROWS_MAX: Final = 1_000
 BODIES_BYTES_MAX: Final = 4 * 1024 * 1024
 """How much the bodies of the rows that are told at once may take."""
 
-_COLUMNS = "position, id, kind, type, key, destination, recorded_at, correlation_id, body"
+_COLUMNS = "position, id, kind, type, schema, key, destination, recorded_at, correlation_id, body"
 _WAITING = (
     "select w.consumer, w.source, w.key, w.state, w.attempts, w.waiting_since, w.due_at, w.error, "
     "l.messages from outgrow_waiting w join (select consumer, source, key, min(position) as head, "
@@ -43,9 +43,10 @@ _TABLES = ("outgrow_cursor", "outgrow_highwater", "outgrow_waiting")
 
 class JournalRow(msgspec.Struct, frozen=True, kw_only=True):
     """
-    A row of a journal.
+    A row of a journal, as it was written.
 
     Attributes:
+        schema: The number of the form in which the event was written.
         body: The event's fields, or the command's arguments; None if it was not asked for.
     """
 
@@ -53,6 +54,7 @@ class JournalRow(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     kind: str
     type: str
+    schema: int
     key: str | None
     destination: str | None
     recorded_at: str
@@ -124,11 +126,18 @@ class Overview:
 
     Args:
         stores: The stores of the hosted services, by service.
-        consumers: The consumers that run; both may still grow.
+        consumers: The consumers that run.
+        former: The names that events had before, by their names of today; all three may still grow.
     """
 
-    def __init__(self, stores: Mapping[str, Store], consumers: Sequence[Consumer]) -> None:
+    def __init__(
+        self,
+        stores: Mapping[str, Store],
+        consumers: Sequence[Consumer],
+        former: Mapping[str, tuple[str, ...]],
+    ) -> None:
         self._stores = stores
+        self._former = former
         self._consumers = consumers
 
     async def rows(
@@ -144,7 +153,7 @@ class Overview:
         Rows of the journal of *service*, at most 1000: the newest, or those that follow *after*.
 
         Args:
-            only: Rows of this type of event or method of a command.
+            only: Rows of this type of event, also under its former names, or method of a command.
             has_bodies: Whether to tell the bodies, at most 4 MiB of them.
 
         Raises:
@@ -154,11 +163,13 @@ class Overview:
         order = "desc" if after is None else "asc"
         select = (
             f"select {_COLUMNS} from outgrow_journal "  # noqa: S608 - our own columns
-            f"where position > ? and (? is null or type = ?) order by position {order} limit ?"
+            "where position > ? and (? is null or type in (select value from json_each(?))) "
+            f"order by position {order} limit ?"
         )
+        names = msgspec.json.encode([only, *self._former.get(only or "", ())]).decode()
         async with store.read() as snapshot:
             found = await snapshot.own(
-                select, (after or 0, only, only, max(0, min(limit, ROWS_MAX)))
+                select, (after or 0, only, names, max(0, min(limit, ROWS_MAX)))
             )
         rows, size = [], 0
         for *columns, body in found:

@@ -220,14 +220,14 @@ class Application:
 
     def _carried(self, installation: str) -> Carried:
         # Asked of the package: a service may have events and no methods that others call.
-        names = {s.name: [*map(event_names, public_events(s.package))] for s in self.services}
+        names = {s.name: map(event_names, public_events(s.package)) for s in self.services}
         return Carried(
             application=self.name,
             environment=self.options.environment,
             installation=installation,
             journals=self._delivery.journals,
             events={service: frozenset(chain(*public)) for service, public in names.items()},
-            former={today: tuple(former) for public in names.values() for today, *former in public},
+            former={k: v for s in self.services for k, v in _former_names(s.package).items()},
             services=frozenset(self.plan.services),
             since=self.options.since or self.since,
         )
@@ -265,7 +265,8 @@ class Application:
                 clock=self.clock,
             )
             self._stores[name] = store
-            inboxes[name] = self._delivery.host(store, outbox, self._call_sent)
+            former = _former_names(package)
+            inboxes[name] = self._delivery.host(store, outbox, self._call_sent, former)
         return inboxes
 
     def _build(self, inboxes: dict[str, Inbox]) -> list[Any]:
@@ -326,6 +327,12 @@ class Application:
     def _authenticate(self, _: Headers) -> Caller:
         """Everyone is anonymous; with ``--open``, with all permissions."""
         return Caller(permissions=ALL_PERMISSIONS if self.options.is_open else frozenset())
+
+
+def _former_names(package: str) -> dict[str, tuple[str, ...]]:
+    """The names that the events of a service had before, by their names of today."""
+    names = [event_names(event) for event in public_events(package)]
+    return {today: tuple(former) for today, *former in names if former}
 
 
 async def _open(service: Any, opening: Callable[[], Awaitable[None]]) -> None:
