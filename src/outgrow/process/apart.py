@@ -79,7 +79,7 @@ class Apart:
             raise ExtraMissing("grpc", "calls between processes") from error
         InvalidTopology.raise_if_any(self._nowhere(hosted))
         frozen = hosted.frozen
-        messages = Messages(hosted.application, hosted.known)
+        messages = Messages(hosted.application, hosted.known, frozen.numbers)
         self._converters = converters = Converters(messages)
         self._revisions = revisions = Revisions(frozen.numbers, frozen.contracts)
         transports: dict[str, Transport] = {}

@@ -21,18 +21,21 @@ async def wired(hosted: Hosted) -> AsyncIterator[Transport]:
             GrpcServer,
             GrpcTransport,
             Messages,
+            Revisions,
         )
     except ModuleNotFoundError as error:
         message = "The wired world needs the 'grpc' extra: pip install 'outgrow[grpc]'."
         raise ImportError(message) from error
-    converters = Converters(Messages(hosted.application, hosted.models))
-    server = GrpcServer(converters, hosted.reception.bind, hosted.clock)
+    frozen = hosted.frozen
+    converters = Converters(Messages(hosted.application, hosted.models, frozen.numbers))
+    revisions = Revisions(frozen.numbers, frozen.contracts)
+    server = GrpcServer(converters, hosted.reception.bind, hosted.clock, revisions=revisions)
     for model in hosted.models:
         server.admit(model)
     # The folder of a test's stores may have a longer path than a socket can.
     with tempfile.TemporaryDirectory(prefix="outgrow-") as folder:
         address = await server.start(f"unix:{folder}/calls.sock")
-        transport = Repeating(GrpcTransport(address, converters, hosted.clock))
+        transport = Repeating(GrpcTransport(address, converters, hosted.clock, revisions=revisions))
         try:
             yield transport
         finally:
