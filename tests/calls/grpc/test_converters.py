@@ -297,7 +297,7 @@ def test_tracebacks_show_the_written_source():
     except ArgumentsRefused as error:
         cause = error.__cause__
         assert cause is not None
-        assert "message.cents = a1" in "".join(traceback.format_exception(cause))
+        assert "number(b'\\x10', a1)" in "".join(traceback.format_exception(cause))
 
 
 def example():

@@ -13,20 +13,14 @@ from typing import Any
 
 from google.protobuf.message import DecodeError, Message
 
+from outgrow.calls.grpc.encoding import Encoding
 from outgrow.calls.grpc.messages import Messages
-from outgrow.calls.grpc.refusals import Findings, find_in_message, find_in_value
-from outgrow.calls.grpc.source import Source
-from outgrow.contracts import Field, LimitBroken, Method
+from outgrow.calls.grpc.refusals import Findings, find_in_message, find_in_values
+from outgrow.calls.grpc.source import Decoding, Source
+from outgrow.calls.grpc.values import shown
+from outgrow.contracts import Field, LimitBroken, Method, ProtoMessage
 from outgrow.errors import ArgumentsRefused, CallError, CallFailed
 
-_MISFITS = (
-    ArithmeticError,
-    AttributeError,
-    LookupError,
-    RecursionError,
-    TypeError,
-    ValueError,
-)
 _Refuse = Callable[[Findings], CallError]
 
 
@@ -61,7 +55,8 @@ class Converters:
 
     def __init__(self, messages: Messages) -> None:
         self.messages = messages
-        self._source = Source()
+        source = Source()
+        self._encoding, self._decoding = Encoding(source), Decoding(source)
         self._known: dict[Method, Conversion] = {}
 
     def of(self, method: Method) -> Conversion:
@@ -78,57 +73,78 @@ class Converters:
             text = "its reply does not fit its contract: " + "; ".join(map(": ".join, findings))
             return CallFailed(method.full_name, "builtins.TypeError", text)
 
-        name, source, messages = method.full_name, self._source, self.messages
-        request, reply = messages.request(method), messages.reply(method)
+        name, made = method.full_name, self.messages.layout(method)
         arguments = [parameter.field for parameter in method.parameters]
         value = [Field("value", method.reply)]
-        write_request = source.writer(f"{name} request out", arguments)
-        read_request = source.reader(f"{name} request in", arguments)
-        write_reply = source.writer(f"{name} reply out", value)
-        read_reply = source.reader(f"{name} reply in", value)
-        decode_reply = _decoder(read_reply, reply, value, refuse_reply)
+        encode, read = self._encoding.encoder, self._decoding.reader
+        decode_reply = _decoder(
+            read(f"{name} reply in", made.reply, value),
+            (self.messages.reply(method), made.reply, value),
+            refuse_reply,
+        )
         return Conversion(
-            encode_request=_encoder(write_request, request, arguments, refuse_arguments),
-            decode_request=_decoder(read_request, request, arguments, refuse_arguments),
-            encode_reply=_encoder(write_reply, reply, value, refuse_reply),
+            encode_request=_encoder(
+                encode(f"{name} request out", made.request), made.request, refuse_arguments
+            ),
+            decode_request=_decoder(
+                read(f"{name} request in", made.request, arguments),
+                (self.messages.request(method), made.request, arguments),
+                refuse_arguments,
+            ),
+            encode_reply=_encoder(encode(f"{name} reply out", made.reply), made.reply, refuse_reply)
+            if made.reply.fields
+            else _nothing(refuse_reply),
             decode_reply=lambda body: decode_reply(body)[0],
         )
 
 
 def _encoder(
-    write: Callable[..., None], message_class: type[Message], fields: list[Field], refuse: _Refuse
+    write: Callable[..., bytes], made: ProtoMessage, refuse: _Refuse
 ) -> Callable[..., bytes]:
     def encode(*values: Any) -> bytes:
-        message = message_class()
         try:
-            write(message, *values)
-            return message.SerializeToString()
-        except _MISFITS as error:
-            findings = []
-            for field, value in zip(fields, values, strict=False):
-                findings += find_in_value(field.shape, value, field.name)
+            return write(*values)
+        except Exception as error:
+            findings = find_in_values(made, values)
             raise refuse(findings or [("arguments", str(error))]) from error
+
+    return encode
+
+
+def _nothing(refuse: _Refuse) -> Callable[[Any], bytes]:
+    def encode(value: Any) -> bytes:
+        if value is not None:
+            raise refuse([("value", f"{shown(value)} is no None")])
+        return b""
 
     return encode
 
 
 def _decoder(
     read: Callable[[Message], list[Any]],
-    message_class: type[Message],
-    fields: list[Field],
+    expected: tuple[type[Message], ProtoMessage, list[Field]],
     refuse: _Refuse,
 ) -> Callable[[bytes], list[Any]]:
+    message_class, made, fields = expected
+
     def decode(body: bytes) -> list[Any]:
         message = message_class()
         try:
             message.MergeFromString(body)
-            return read(message)
-        except DecodeError as error:
+        except (DecodeError, RecursionError) as error:
             text = f"{len(body)} bytes are no {message.DESCRIPTOR.name}"
             raise refuse([("body", text)]) from error
-        except LimitBroken as broken:
-            raise refuse([(broken.place.removeprefix("."), broken.problem)]) from broken
-        except _MISFITS as error:
-            raise refuse(find_in_message(fields, message) or [("body", str(error))]) from error
+        try:
+            return read(message)
+        except Exception as error:
+            raise refuse(_what(error, made, fields, message)) from error
 
     return decode
+
+
+def _what(error: Exception, made: ProtoMessage, fields: list[Field], message: Message) -> Findings:
+    """Why *message* was refused, with all places if they can be found."""
+    found = find_in_message(made, fields, message)
+    if not found and isinstance(error, LimitBroken):
+        return [(error.place.removeprefix("."), error.problem)]
+    return found or [("body", str(error) or type(error).__name__)]

@@ -1,28 +1,19 @@
 """
 Protobuf messages built from contracts when the program starts; no generated files.
 
-A service of the application is a package, ``<app>.<service>.v1``. It holds the gRPC service
-``<Contract>``, a message for each record and enumeration that the contract uses, and for
-each method ``<Method>Request`` and ``<Method>Reply``. Field numbers follow the order of definition.
-
-- A single value carries presence (``optional``), so that a missing one is told from an empty one.
-- A reply is field ``value`` of its message, so that a method may return more one day.
-- ``datetime`` is ``google.protobuf.Timestamp``: it spans the same years, keeps microseconds, and is
-  what other languages expect.
-- An enumeration is a protobuf one whose zero means that nothing was said.
-- ``list | None`` and ``dict | None`` are wrapped, so that None and empty stay different.
+How shapes become messages is decided by the layout (`outgrow.contracts.lay_out`), which the
+committed ``.proto`` is written from as well. Here it becomes descriptors of Google's library.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from enum import Enum
 from typing import Any
 
-from google.protobuf import timestamp_pb2
+from google.protobuf import duration_pb2, timestamp_pb2
 from google.protobuf.descriptor_pb2 import (
     DescriptorProto,
+    EnumDescriptorProto,
     FieldDescriptorProto,
     FileDescriptorProto,
     MethodOptions,
@@ -32,36 +23,33 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from outgrow.contracts import (
-    Choice,
     ContractModel,
-    Field,
-    ListOf,
-    MapOf,
-    Maybe,
     Method,
-    Nothing,
-    RecordShape,
-    Scalar,
-    Shape,
-    fields_of,
-    place_of,
+    ProtoEnum,
+    ProtoField,
+    ProtoFile,
+    ProtoMessage,
+    ProtoMethod,
+    camel,
+    lay_out,
+    package_key,
 )
+from outgrow.contracts.descriptions import Numbers, NumbersByPackage
 from outgrow.errors import Finding, InvalidContract
 
 _KINDS = {
     "bool": FieldDescriptorProto.TYPE_BOOL,
-    "int": FieldDescriptorProto.TYPE_INT64,
-    "float": FieldDescriptorProto.TYPE_DOUBLE,
-    "str": FieldDescriptorProto.TYPE_STRING,
     "bytes": FieldDescriptorProto.TYPE_BYTES,
+    "double": FieldDescriptorProto.TYPE_DOUBLE,
+    "int64": FieldDescriptorProto.TYPE_INT64,
+    "string": FieldDescriptorProto.TYPE_STRING,
 }
 _LEVELS = {
     "safe": MethodOptions.NO_SIDE_EFFECTS,
     "idempotent": MethodOptions.IDEMPOTENT,
     "unsafe": MethodOptions.IDEMPOTENCY_UNKNOWN,
 }
-_TIMESTAMP = "google.protobuf.Timestamp"
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_KNOWN = (duration_pb2.DESCRIPTOR, timestamp_pb2.DESCRIPTOR)
 
 
 class Messages:
@@ -73,31 +61,41 @@ class Messages:
         public: The pool that reflection shows.
     """
 
-    def __init__(self, application: str, models: Iterable[ContractModel]) -> None:
+    def __init__(
+        self,
+        application: str,
+        models: Iterable[ContractModel],
+        numbers: NumbersByPackage | None = None,
+    ) -> None:
         """
         Build the messages of *models*.
 
         Args:
             application: Its name begins the names of all packages; dashes become underscores.
             models: The contracts; several of one service and version share a package.
+            numbers: The numbers of fields in the committed files, by ``<service>.v<version>``.
 
         Raises:
             InvalidContract: Names that protobuf cannot hold, all at once.
         """
         self._application = application.replace("-", "_")
         self._models: dict[Method, ContractModel] = {}
+        self._methods: dict[Method, tuple[str, ProtoMethod]] = {}
         self.public = DescriptorPool()
         self._private = DescriptorPool()
         for pool in (self.public, self._private):
-            pool.AddSerializedFile(timestamp_pb2.DESCRIPTOR.serialized_pb)
-        packages: dict[str, _Package] = {}
-        findings: list[Finding] = []
+            for known in _KNOWN:
+                pool.AddSerializedFile(known.serialized_pb)
+        packages: dict[str, list[ContractModel]] = {}
         for model in models:
-            name = self.wire_name(model).rpartition(".")[0]
-            packages.setdefault(name, _Package(name, findings)).add_contract(model)
+            packages.setdefault(package_key(model), []).append(model)
             self._models.update(dict.fromkeys(model.methods.values(), model))
-        for package in packages.values():
-            self._add(package, findings)
+        findings: list[Finding] = []
+        for key, together in packages.items():
+            try:
+                self._add(lay_out(application, together, (numbers or {}).get(key) or Numbers()))
+            except InvalidContract as invalid:
+                findings += invalid.findings
         InvalidContract.raise_if_any(findings)
         self.services = tuple(sorted({self.wire_name(m) for m in self._models.values()}))
 
@@ -109,195 +107,126 @@ class Messages:
         """The contract that *method* belongs to."""
         return self._models[method]
 
-    def _add(self, package: _Package, findings: list[Finding]) -> None:
+    def _add(self, file: ProtoFile) -> None:
         # A protobuf map forgets the order of its entries. On the wire it is a list of entries, so
         # our own side declares it as one and a dict keeps its order. Others see the map.
+        descriptor = _file(file)
         try:
-            self.public.AddSerializedFile(package.file.SerializeToString())
-            self._private.AddSerializedFile(_without_maps(package.file).SerializeToString())
+            self.public.AddSerializedFile(descriptor.SerializeToString())
+            self._private.AddSerializedFile(_without_maps(descriptor).SerializeToString())
         except TypeError as error:
-            findings.append(
-                Finding(
-                    place=package.place,
-                    message=f"package {package.file.package} is no protobuf: {error}.",
-                    remedy="Rename what it names.",
-                    slug="protobuf-name",
-                )
+            finding = Finding(
+                place=file.services[0].model.place,
+                message=f"package {file.package} is no protobuf: {error}.",
+                remedy="Rename what it names.",
+                slug="protobuf-name",
             )
+            raise InvalidContract([finding]) from error
+        for service in file.services:
+            for made in service.methods:
+                self._methods[made.method] = (file.package, made)
 
     def path(self, method: Method) -> str:
         """The path of *method* over HTTP/2: ``/<app>.<service>.v1.<Contract>/<Method>``."""
         return f"/{self.wire_name(self._models[method])}/{camel(method.name)}"
 
+    def layout(self, method: Method) -> ProtoMethod:
+        """How the method's request and reply are laid out."""
+        return self._methods[method][1]
+
     def request(self, method: Method) -> type[Message]:
         """The message class of the method's arguments."""
-        return self._message_class(method, "Request")
+        package, made = self._methods[method]
+        return self._message_class(package, made.request)
 
     def reply(self, method: Method) -> type[Message]:
         """The message class that wraps the method's reply in ``value``."""
-        return self._message_class(method, "Reply")
+        package, made = self._methods[method]
+        return self._message_class(package, made.reply)
 
-    def _message_class(self, method: Method, role: str) -> type[Message]:
-        package = self.wire_name(self._models[method]).rpartition(".")[0]
-        name = f"{package}.{camel(method.name)}{role}"
-        return GetMessageClass(self._private.FindMessageTypeByName(name))
+    def _message_class(self, package: str, message: ProtoMessage) -> type[Message]:
+        return GetMessageClass(self._private.FindMessageTypeByName(f"{package}.{message.name}"))
 
 
-class _Package:
-    """One package while it is written: everything of one service and version."""
-
-    def __init__(self, name: str, findings: list[Finding]) -> None:
-        self.file = FileDescriptorProto(
-            name=f"{name.replace('.', '/')}.proto",
-            package=name,
-            syntax="proto3",
-            dependency=[timestamp_pb2.DESCRIPTOR.name],
-        )
-        self.place = name
-        self._findings = findings
-        self._owners: dict[str, object] = {}
-
-    def add_contract(self, model: ContractModel) -> None:
-        """Write the gRPC service of *model* and all that it uses."""
-        self.place = model.place
-        if not self._claim(model.name, model):
-            return
-        service = self.file.service.add(name=model.name)
-        for method in model.methods.values():
-            name = camel(method.name)
-            fields = [parameter.field for parameter in method.parameters]
-            self._add_message(f"{name}Request", fields, method, method.place)
-            self._add_message(f"{name}Reply", [Field("value", method.reply)], method, method.place)
-            rpc = service.method.add(
-                name=name,
-                input_type=f".{self.file.package}.{name}Request",
-                output_type=f".{self.file.package}.{name}Reply",
+def _file(file: ProtoFile) -> FileDescriptorProto:
+    descriptor = FileDescriptorProto(
+        name=f"{file.package.replace('.', '/')}.proto",
+        package=file.package,
+        syntax="proto3",
+        dependency=[known.name for known in _KNOWN],
+    )
+    for message in file.messages:
+        _write_message(descriptor.message_type.add(), message, file.package)
+    for enum in file.enums:
+        _write_enum(descriptor.enum_type.add(), enum)
+    for service in file.services:
+        written = descriptor.service.add(name=service.name)
+        for made in service.methods:
+            rpc = written.method.add(
+                name=made.name,
+                input_type=f".{file.package}.{made.request.name}",
+                output_type=f".{file.package}.{made.reply.name}",
             )
-            rpc.options.idempotency_level = _LEVELS[method.repeat]
-
-    def _claim(self, name: str, owner: object) -> bool:
-        """Whether *owner* comes first with *name*; that another has it already is a finding."""
-        known = self._owners.setdefault(name, None)
-        if known is None and _NAME.fullmatch(name):
-            self._owners[name] = owner
-            return True
-        if known is not owner:
-            self._find(
-                f"{name!r} names two things in package {self.file.package}, or is not plain ASCII.",
-                "Rename one of them.",
-            )
-        return False
-
-    def _find(self, message: str, remedy: str) -> None:
-        self._findings.append(
-            Finding(place=self.place, message=message, remedy=remedy, slug="protobuf-name")
-        )
-
-    def _add_message(self, name: str, fields: Iterable[Field], owner: object, place: str) -> None:
-        self.place = place
-        if not self._claim(name, owner):
-            return
-        message = self.file.message_type.add(name=name)
-        fields = list(fields)
-        names = {field.name for field in fields}
-        for field in fields:
-            self._check_field_name(field.name, name)
-            self._add_field(message, field.name, field.shape, names)
-
-    def _check_field_name(self, name: str, message: str) -> None:
-        if not _NAME.fullmatch(name) or hasattr(Message, name):
-            self._find(
-                f"{name!r} cannot be a field of {message}: it is not plain ASCII, or protobuf "
-                "uses the name itself.",
-                "Rename the field or parameter.",
-            )
-
-    def _add_field(
-        self, message: DescriptorProto, name: str, shape: Shape, taken: set[str]
-    ) -> FieldDescriptorProto:
-        field = message.field.add(
-            name=name,
-            number=len(message.field) + 1,
-            label=FieldDescriptorProto.LABEL_OPTIONAL,
-        )
-        inner = shape.item if isinstance(shape, Maybe) else shape
-        match inner:
-            case Scalar(kind="datetime"):
-                field.type, field.type_name = FieldDescriptorProto.TYPE_MESSAGE, f".{_TIMESTAMP}"
-            case Scalar(kind=kind):
-                field.type = _KINDS[kind]
-                _give_presence(message, field, taken)
-            case Choice(enum=enum):
-                field.type, field.type_name = FieldDescriptorProto.TYPE_ENUM, self._enum(enum)
-                _give_presence(message, field, taken)
-            case RecordShape(record=record):
-                field.type, field.type_name = (
-                    FieldDescriptorProto.TYPE_MESSAGE,
-                    self._record(record),
-                )
-            case ListOf() | MapOf() if inner is not shape:
-                self._wrap(message, field, inner)
-            case ListOf(item=item):
-                self._repeat(field, item)
-            case MapOf(value=value):
-                self._map(message, field, value)
-            case Nothing():
-                del message.field[-1]
-        return field
-
-    def _wrap(self, message: DescriptorProto, field: FieldDescriptorProto, shape: Shape) -> None:
-        wrapper = message.nested_type.add(name=f"Optional{camel(field.name)}")
-        self._add_field(wrapper, "items", shape, set())
-        # Names without a leading dot are looked up from the inside out.
-        field.type, field.type_name = FieldDescriptorProto.TYPE_MESSAGE, wrapper.name
-
-    def _repeat(self, field: FieldDescriptorProto, item: Shape) -> None:
-        # The item is written as a field and made repeated: its presence would mean nothing.
-        number = field.number
-        single = self._add_field(DescriptorProto(), field.name, item, set())
-        field.CopyFrom(single)
-        field.ClearField("proto3_optional")
-        field.ClearField("oneof_index")
-        field.number, field.label = number, FieldDescriptorProto.LABEL_REPEATED
-
-    def _map(self, message: DescriptorProto, field: FieldDescriptorProto, value: Shape) -> None:
-        entry = message.nested_type.add(name=f"{camel(field.name)}Entry")
-        entry.options.map_entry = True
-        for name, shape in (("key", Scalar("str")), ("value", value)):
-            part = self._add_field(entry, name, shape, set())
-            part.ClearField("proto3_optional")
-            part.ClearField("oneof_index")
-        entry.ClearField("oneof_decl")
-        field.label = FieldDescriptorProto.LABEL_REPEATED
-        field.type, field.type_name = FieldDescriptorProto.TYPE_MESSAGE, entry.name
-
-    def _record(self, record: type) -> str:
-        place = self.place
-        self._add_message(record.__name__, fields_of(record), record, place_of(record))
-        self.place = place
-        return f".{self.file.package}.{record.__name__}"
-
-    def _enum(self, enum: type[Enum]) -> str:
-        if self._claim(enum.__name__, enum):
-            prefix = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", enum.__name__).upper()
-            values = self.file.enum_type.add(name=enum.__name__).value
-            values.add(name=f"{prefix}_UNSPECIFIED", number=0)
-            for number, member in enumerate(enum, start=1):
-                values.add(name=f"{prefix}_{member.name.upper()}", number=number)
-        return f".{self.file.package}.{enum.__name__}"
+            rpc.options.idempotency_level = _LEVELS[made.method.repeat]
+    return descriptor
 
 
-def camel(name: str) -> str:
-    """*name* in the spelling of protobuf's messages and methods: ``get_order`` is ``GetOrder``."""
-    return "".join(word[:1].upper() + word[1:] for word in name.split("_"))
+def _write_enum(written: EnumDescriptorProto, enum: ProtoEnum) -> None:
+    written.name = enum.name
+    written.value.add(name=f"{enum.prefix}UNSPECIFIED", number=0)
+    for name, number in enum.values.items():
+        written.value.add(name=f"{enum.prefix}{name}", number=number)
 
 
-def _give_presence(message: DescriptorProto, field: FieldDescriptorProto, taken: set[str]) -> None:
-    name = f"_{field.name}"
+def _write_message(written: DescriptorProto, message: ProtoMessage, package: str) -> None:
+    written.name = message.name.rpartition(".")[2]
+    for inner in message.messages:
+        _write_message(written.nested_type.add(), inner, package)
+    taken = {field.name for field in message.fields}
+    for field in message.fields:
+        made = written.field.add(name=field.name, number=field.number, json_name=field.json_name)
+        _give_type(made, field, package)
+        if message.role == "one_of":
+            made.oneof_index = 0
+        elif field.label == "optional":
+            _give_presence(written, made, taken)
+        elif field.label == "map":
+            _make_map(written, made, field)
+        elif field.label == "repeated":
+            made.label = FieldDescriptorProto.LABEL_REPEATED
+    if message.role == "one_of":
+        written.oneof_decl.add(name=message.one_of)
+
+
+def _give_type(made: FieldDescriptorProto, field: ProtoField, package: str) -> None:
+    made.label = FieldDescriptorProto.LABEL_OPTIONAL
+    if field.type in _KINDS:
+        made.type = _KINDS[field.type]
+        return
+    is_enum = isinstance(field.target, ProtoEnum)
+    made.type = FieldDescriptorProto.TYPE_ENUM if is_enum else FieldDescriptorProto.TYPE_MESSAGE
+    made.type_name = f".{field.type}" if field.target is None else f".{package}.{field.type}"
+
+
+def _give_presence(written: DescriptorProto, made: FieldDescriptorProto, taken: set[str]) -> None:
+    name = f"_{made.name}"
     while name in taken:
         name = f"X{name}"
-    field.proto3_optional, field.oneof_index = True, len(message.oneof_decl)
-    message.oneof_decl.add(name=name)
+    made.proto3_optional, made.oneof_index = True, len(written.oneof_decl)
+    written.oneof_decl.add(name=name)
+
+
+def _make_map(written: DescriptorProto, made: FieldDescriptorProto, field: ProtoField) -> None:
+    entry = written.nested_type.add(name=f"{camel(field.name)}Entry")
+    entry.options.map_entry = True
+    key = entry.field.add(name="key", number=1, type=_KINDS[field.key])
+    key.label = FieldDescriptorProto.LABEL_OPTIONAL
+    value = entry.field.add()
+    value.CopyFrom(made)
+    value.name, value.number, value.json_name = "value", 2, "value"
+    # Names without a leading dot are looked up from the inside out.
+    made.type, made.type_name = FieldDescriptorProto.TYPE_MESSAGE, entry.name
+    made.label = FieldDescriptorProto.LABEL_REPEATED
 
 
 def _without_maps(file: FileDescriptorProto) -> FileDescriptorProto:

@@ -1,107 +1,329 @@
 """
 What exactly does not fit, and where: asked only after a converter has refused.
 
-The converters are fast and say nothing; these walk over the same shapes slowly and name
-every place.
+The converters are fast and say nothing; these walk over the same messages slowly and name every
+place.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
+from outgrow.calls.grpc import values
+from outgrow.calls.grpc.values import shown
 from outgrow.contracts import (
     Choice,
     Field,
     ListOf,
     MapOf,
     Maybe,
-    Nothing,
+    OneOf,
+    OneValueOf,
+    ProtoEnum,
+    ProtoField,
+    ProtoMessage,
     RecordShape,
     Scalar,
     Shape,
+    TupleOf,
+    compile_check,
     fields_of,
+    is_pydantic,
 )
+from outgrow.contracts.codecs import Misfit
 
 FINDINGS_MAX = 10
-DEPTH_MAX = 100
-"""How deep protobuf lets messages lie in each other."""
 
 _INT64 = range(-(2**63), 2**63)
 
 Findings = list[tuple[str, str]]
 """``(place, message)`` for each part that does not fit."""
 
-Found = Iterator[tuple[str, str]]
+
+def find_in_values(made: ProtoMessage, given: Sequence[Any]) -> Findings:
+    """``(place, message)`` for the first ten parts of what is *given* that *made* cannot hold."""
+    walk = _Out()
+    try:
+        for field, value in zip(made.fields, given, strict=False):
+            walk.field(field, field.shape, value, field.name, 0)
+    except _Enough:
+        pass
+    return walk.found
 
 
-def find_in_value(shape: Shape, value: Any, place: str) -> Findings:
-    """``(place, message)`` for the first ten parts of *value* that its message cannot hold."""
-    return _first(_in_value(shape, value, place, 0))
+def find_in_message(made: ProtoMessage, fields: Iterable[Field], message: Any) -> Findings:
+    """``(place, message)`` for the first ten parts of *message* that *fields* do not fit."""
+    walk = _In()
+    laid_out = {field.name: field for field in made.fields}
+    try:
+        for field in fields:
+            if field.name in laid_out:
+                value = walk.field(laid_out[field.name], field, message, field.name)
+                walk.check(field.shape, value, field.name)
+    except _Enough:
+        pass
+    return walk.found
 
 
-def find_in_message(fields: Iterable[Field], message: Any) -> Findings:
-    """``(place, message)`` for the first ten parts of *message* that are missing or unknown."""
-    return _first(_in_message(fields, message, ""))
+class _Enough(Exception):
+    """So much is wrong that the rest is not looked at."""
 
 
-def _first(found: Found) -> Findings:
-    return [finding for _, finding in zip(range(FINDINGS_MAX), found, strict=False)]
+class _Walk:
+    """
+    Collects findings.
+
+    Attributes:
+        found: Place and message of each.
+    """
+
+    def __init__(self) -> None:
+        self.found: Findings = []
+
+    def find(self, place: str, text: str) -> None:
+        self.found.append((place if len(place) <= 200 else f"{place[:197]}...", text))
+        if len(self.found) == FINDINGS_MAX:
+            raise _Enough
 
 
-def _in_value(  # noqa: C901, PLR0912 - one shape, one case
-    shape: Shape, value: Any, place: str, depth: int
-) -> Found:
-    if depth > DEPTH_MAX:
-        yield place[:80], f"lies more than {DEPTH_MAX} deep; make it flatter"
-        return
-    match shape:
-        case Maybe(item=item):
-            if value is not None:
-                yield from _in_value(item, value, place, depth)
-        case ListOf(item=item) if type(value) is list:
-            for n, part in enumerate(value):
-                yield from _in_value(item, part, f"{place}[{n}]", depth + 1)
-        case MapOf(value=item) if type(value) is dict:
-            for key, part in value.items():
-                yield from _in_value(Scalar("str"), key, f"{place} key", depth + 1)
-                yield from _in_value(item, part, f"{place}[{key!r}]", depth + 1)
-        case RecordShape(record=record) if type(value) is record:
-            for field in fields_of(record):
-                part = getattr(value, field.name)
-                yield from _in_value(field.shape, part, f"{place}.{field.name}", depth + 1)
-        case Scalar(kind=kind) if type(value) in _EXACT[kind] or isinstance(value, _BELOW[kind]):
-            if text := _TOO_MUCH[kind](value):
-                yield place, text
-        case Choice(enum=enum) if type(value) is enum:
+class _Out(_Walk):
+    """Looks for what messages cannot hold."""
+
+    def field(self, made: ProtoField, shape: Shape, value: Any, place: str, depth: int) -> None:
+        """Look at the *value* of a whole field."""
+        if isinstance(shape, Maybe):
+            if value is None:
+                return
+            shape = shape.item
+        if made.label == "repeated" and isinstance(shape, ListOf):
+            if self._is_a(_TYPES[shape.kind], value, place):
+                for n, part in enumerate(value):
+                    self._single(made, shape.item, part, f"{place}[{n}]", depth)
+        elif made.label == "map" and isinstance(shape, MapOf):
+            if self._is_a(dict, value, place):
+                for key, part in value.items():
+                    self._scalar(shape.key, key, f"{place} key")
+                    self._single(made, shape.value, part, f"{place}[{shown(key)}]", depth + 1)
+        else:
+            self._single(made, shape, value, place, depth)
+
+    def _is_a(self, cls: type, value: Any, place: str) -> bool:
+        if type(value) is not cls:
+            self.find(place, f"{shown(value)} is no {cls.__name__}")
+        return type(value) is cls
+
+    def _single(self, made: ProtoField, shape: Shape, value: Any, place: str, depth: int) -> None:
+        if isinstance(made.target, ProtoMessage):
+            self._inside(made.target, value, place, depth + 1)
+        elif made.target is None and made.type.startswith("google.") and depth == values.DEPTH_MAX:
+            self.find(place[:80], _TOO_DEEP)
+        else:
+            self._scalar(shape, value, place)
+
+    def _inside(self, message: ProtoMessage, value: Any, place: str, depth: int) -> None:
+        if depth > values.DEPTH_MAX:
+            self.find(place[:80], _TOO_DEEP)
             return
-        case Nothing() if value is None:
-            return
-        case _:
-            yield place, f"{_shown(value)} is no {_wanted(shape)}"
+        match message.shape:
+            case RecordShape(cls=cls):
+                if self._is_a(cls, value, place):
+                    for field in message.fields:
+                        part = getattr(value, field.name)
+                        self.field(field, field.shape, part, f"{place}.{field.name}", depth)
+            case TupleOf(items=items) if message.role == "tuple":
+                if type(value) is not tuple or len(value) != len(items):
+                    self.find(place, f"{shown(value)} is no tuple of {len(items)}")
+                    return
+                for n, (field, part) in enumerate(zip(message.fields, value, strict=True)):
+                    self.field(field, field.shape, part, f"{place}[{n}]", depth)
+            case OneOf() if message.role == "one_of":
+                self._member(message, value, place, depth)
+            case _:
+                only = message.fields[0]
+                self.field(only, only.shape, value, place, depth)
+
+    def _member(self, message: ProtoMessage, value: Any, place: str, depth: int) -> None:
+        for field in message.fields:
+            if isinstance(field.shape, RecordShape) and type(value) is field.shape.cls:
+                self._single(field, field.shape, value, place, depth)
+                return
+        names = (field.shape.name for field in message.fields if hasattr(field.shape, "name"))
+        self.find(place, f"{shown(value)} is none of {', '.join(names)}")
+
+    def _scalar(self, shape: Shape, value: Any, place: str) -> None:
+        match shape:
+            case Scalar(kind=kind) if _is_of(kind, value):
+                if text := _TOO_MUCH.get(kind, _fits)(value):
+                    self.find(place, text)
+            case Choice(enum=enum) if type(value) is enum:
+                return
+            case OneValueOf(values=words):
+                if type(value) is not type(words[0]) or value not in words:
+                    self.find(place, f"{shown(value)} is none of {', '.join(map(ascii, words))}")
+            case _:
+                self.find(place, f"{shown(value)} is no {_wanted(shape)}")
 
 
-_EXACT: dict[str, tuple[type, ...]] = {
-    "bool": (bool,),
-    "int": (int,),
-    "float": (int,),
-    "str": (),
-    "bytes": (),
-    "datetime": (),
+class _In(_Walk):
+    """Reads a message slowly, and says of each part why it cannot be read."""
+
+    def check(self, shape: Shape, value: Any, place: str) -> None:
+        """Look whether a value that could be read keeps the limits of its type."""
+        check = compile_check(shape)
+        if value is not _BAD and check is not None:
+            self._try(lambda: check(value), place)
+
+    def _try(self, make: Callable[[], Any], place: str) -> Any:
+        try:
+            return make()
+        except Exception as error:  # noqa: BLE001 - a class of the user's may raise anything
+            for inner, problem in Misfit.of(error).findings:
+                self.find(place + inner, problem)
+            return _BAD
+
+    def field(self, made: ProtoField, field: Field, message: Any, place: str) -> Any:
+        """The value of a whole field, or `_BAD`."""
+        shape, found = field.shape, getattr(message, made.name)
+        if made.label in ("repeated", "map"):
+            return self._many(made, shape, found, place)
+        if message.HasField(made.name):
+            inner = shape.item if isinstance(shape, Maybe) else shape
+            return self._single(made, inner, found, place)
+        if isinstance(shape, Maybe):
+            return None
+        if not field.is_required:
+            return field.default if field.factory is None else self._try(field.factory, place)
+        self.find(place, "is missing")
+        return _BAD
+
+    def _many(self, made: ProtoField, shape: Shape, found: Any, place: str) -> Any:
+        if isinstance(shape, MapOf):
+            pairs = [self._entry(made, shape, entry, place) for entry in found]
+            parts = [part for pair in pairs for part in pair]
+            return _BAD if any(part is _BAD for part in parts) else dict(pairs)
+        if not isinstance(shape, ListOf):
+            return _BAD
+        items = [
+            self._single(made, shape.item, part, f"{place}[{n}]") for n, part in enumerate(found)
+        ]
+        if any(item is _BAD for item in items):
+            return _BAD
+        cls = _TYPES[shape.kind]
+        return self._try(
+            lambda: values.distinct(cls, items) if cls in (set, frozenset) else cls(items), place
+        )
+
+    def _entry(self, made: ProtoField, shape: MapOf, entry: Any, place: str) -> tuple[Any, Any]:
+        key = self._key(shape, entry.key, f"{place} key")
+        return key, self._single(made, shape.value, entry.value, f"{place}[{shown(entry.key)}]")
+
+    def _key(self, shape: MapOf, found: Any, place: str) -> Any:
+        if not isinstance(shape.key, Choice):
+            return self._scalar(shape.key, found, place)
+        for member in shape.key.enum:
+            if member.value == found:
+                return member
+        self.find(place, f"{shown(found)} is no {shape.key.enum.__name__}")
+        return _BAD
+
+    def _single(self, made: ProtoField, shape: Shape, found: Any, place: str) -> Any:
+        if isinstance(made.target, ProtoMessage):
+            return self._inside(made.target, found, place)
+        if isinstance(made.target, ProtoEnum):
+            for member in made.target.shape.enum:
+                if made.target.values[member.name] == found:
+                    return member
+            self.find(place, f"{found} is no number of {made.target.name}")
+            return _BAD
+        return self._scalar(shape, found, place)
+
+    def _scalar(self, shape: Shape, found: Any, place: str) -> Any:
+        if isinstance(shape, OneValueOf) and found not in shape.values:
+            self.find(place, f"{shown(found)} is none of {', '.join(map(ascii, shape.values))}")
+            return _BAD
+        if isinstance(shape, Scalar) and shape.kind in _READ:
+            return self._try(lambda: _READ[shape.kind](found), place)
+        return found
+
+    def _inside(self, message: ProtoMessage, found: Any, place: str) -> Any:
+        match message.role:
+            case "record":
+                return self._record(message, found, place)
+            case "tuple":
+                parts = [
+                    self.field(field, Field(field.name, field.shape), found, f"{place}[{n}]")
+                    for n, field in enumerate(message.fields)
+                ]
+                return _BAD if any(part is _BAD for part in parts) else tuple(parts)
+            case "one_of":
+                which = found.WhichOneof(message.one_of)
+                for field in message.fields:
+                    if field.name == which:
+                        return self._single(field, field.shape, getattr(found, which), place)
+                names = ", ".join(field.name for field in message.fields)
+                self.find(place, f"holds none of {names}")
+                return _BAD
+        only = message.fields[0]
+        return self.field(only, Field(only.name, only.shape), found, place)
+
+    def _record(self, message: ProtoMessage, found: Any, place: str) -> Any:
+        shape: Any = message.shape
+        given = {}
+        for made, field in zip(message.fields, fields_of(shape.record), strict=True):
+            is_told = made.label in ("repeated", "map") or found.HasField(made.name)
+            if is_told or field.is_required or not is_pydantic(shape.cls):
+                given[field.name] = self.field(made, field, found, f"{place}.{field.name}")
+        if any(value is _BAD for value in given.values()):
+            return _BAD
+        if is_pydantic(shape.cls):
+            validate: Any = shape.cls.model_validate  # type: ignore[attr-defined,unused-ignore]
+            return self._try(lambda: validate(given, by_name=True, by_alias=False), place)
+        return self._try(lambda: shape.cls(**given), place)
+
+
+_BAD = object()
+"""What stands for a value that could not be read."""
+
+_TOO_DEEP = f"lies more than {values.DEPTH_MAX} deep; make it flatter"
+_TYPES: dict[str, type] = {"list": list, "tuple": tuple, "set": set, "frozenset": frozenset}
+_READ: dict[str, Callable[[Any], Any]] = {
+    "datetime": values.moment,
+    "timedelta": values.duration,
+    "date": values.day,
+    "time": values.clock,
+    "decimal": values.decimal,
+    "uuid": values.uuid,
 }
+_EXACT: dict[str, tuple[type, ...]] = {"bool": (bool,), "int": (int,), "float": (int,)}
 _BELOW: dict[str, tuple[type, ...]] = {
-    "bool": (),
-    "int": (),
     "float": (float,),
     "str": (str,),
     "bytes": (bytes,),
     "datetime": (datetime,),
+    "date": (date,),
+    "time": (time,),
+    "timedelta": (timedelta,),
+    "decimal": (Decimal,),
+    "uuid": (UUID,),
 }
 
 
+def _is_of(kind: str, value: Any) -> bool:
+    if isinstance(value, datetime) and kind == "date":
+        return False
+    return type(value) in _EXACT.get(kind, ()) or isinstance(value, _BELOW.get(kind, ()))
+
+
+def _fits(_: Any) -> str | None:
+    return None
+
+
 def _int_text(value: int) -> str | None:
-    return None if value in _INT64 else f"{_shown(value)} does not fit into 64 bits"
+    return None if value in _INT64 else f"{shown(value)} does not fit into 64 bits"
 
 
 def _float_text(value: float) -> str | None:
@@ -109,14 +331,14 @@ def _float_text(value: float) -> str | None:
         fits = value != value or float(value) == value  # noqa: PLR0124 - NaN fits
     except OverflowError:
         fits = False
-    return None if fits else f"{_shown(value)} cannot be a float without loss"
+    return None if fits else f"{shown(value)} cannot be a float without loss"
 
 
 def _str_text(value: str) -> str | None:
     try:
         value.encode()
     except UnicodeEncodeError:
-        return f"{_shown(value)} holds half of a surrogate pair, which is no text"
+        return f"{shown(value)} holds half of a surrogate pair, which is no text"
     return None
 
 
@@ -130,13 +352,32 @@ def _datetime_text(value: datetime) -> str | None:
     return None
 
 
+def _time_text(value: time) -> str | None:
+    return None if value.tzinfo is None else f"{value} has a time zone; times of day have none"
+
+
+def _timedelta_text(value: timedelta) -> str | None:
+    longest = timedelta(seconds=values.DURATION_SECONDS_MAX)
+    return None if -longest <= value <= longest else f"{value} is longer than 10,000 years"
+
+
+def _decimal_text(value: Decimal) -> str | None:
+    if not value.is_finite():
+        return f"{value} is no finite number"
+    length = len(str(value))
+    if length > values.DECIMAL_CHARACTERS_MAX:
+        return f"has {length} characters; a decimal has at most {values.DECIMAL_CHARACTERS_MAX}"
+    return None
+
+
 _TOO_MUCH: dict[str, Callable[[Any], str | None]] = {
-    "bool": lambda _: None,
     "int": _int_text,
     "float": _float_text,
     "str": _str_text,
-    "bytes": lambda _: None,
     "datetime": _datetime_text,
+    "time": _time_text,
+    "timedelta": _timedelta_text,
+    "decimal": _decimal_text,
 }
 
 
@@ -146,56 +387,4 @@ def _wanted(shape: Shape) -> str:
             return kind
         case Choice(enum=enum):
             return enum.__name__
-        case RecordShape(record=record):
-            return record.__name__
-        case ListOf():
-            return "list"
-        case MapOf():
-            return "dict"
     return "None"
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, int) and value.bit_length() > 200:
-        return f"an int of {value.bit_length()} bits"
-    text = ascii(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
-
-
-def _in_message(fields: Iterable[Field], message: Any, place: str) -> Found:
-    for field in fields:
-        yield from _in_field(field, message, f"{place}.{field.name}" if place else field.name)
-
-
-def _in_field(field: Field, message: Any, place: str) -> Found:
-    shape = field.shape.item if isinstance(field.shape, Maybe) else field.shape
-    many = isinstance(shape, ListOf | MapOf)
-    if isinstance(shape, Nothing):
-        return
-    if (shape is not field.shape or not many) and not message.HasField(field.name):
-        if shape is field.shape and field.is_required:
-            yield place, "is missing"
-        return
-    found = getattr(message, field.name)
-    if not many:
-        yield from _in_part(shape, found, place)
-        return
-    parts = found if shape is field.shape else found.items
-    for n, part in enumerate(parts):
-        if isinstance(shape, MapOf):
-            yield from _in_part(shape.value, part.value, f"{place}[{part.key!r}]")
-        elif isinstance(shape, ListOf):
-            yield from _in_part(shape.item, part, f"{place}[{n}]")
-
-
-def _in_part(shape: Shape, found: Any, place: str) -> Found:
-    match shape:
-        case RecordShape(record=record):
-            yield from _in_message(fields_of(record), found, place)
-        case Choice(enum=enum) if not 1 <= found <= len(enum):
-            yield place, f"{found} is no number of {enum.__name__}"
-        case Scalar(kind="datetime") if not _SECONDS[0] <= found.seconds <= _SECONDS[1]:
-            yield place, f"{found.seconds} s lies outside of the years 1 to 9999"
-
-
-_SECONDS = (-62135596800, 253402300799)

@@ -1,15 +1,16 @@
 """
-The source of converters: what is written out for each shape, and compiled.
+The source of converters: what is written out for each message, and compiled.
 
-Written-out source runs several times as fast as a loop over fields. It contains only the checks
-that protobuf itself does not make. It is kept in `linecache`, so that tracebacks show it.
+Written-out source runs several times as fast as a loop over fields. It is kept in `linecache`, so
+that tracebacks show it. What decodes stands here; `encoding` writes the other direction.
 """
 
 from __future__ import annotations
 
 import linecache
-from collections.abc import Callable, Iterable
-from typing import Any, cast
+from collections.abc import Callable
+from struct import Struct
+from typing import Any
 
 import msgspec
 from google.protobuf.message import Message
@@ -24,212 +25,216 @@ from outgrow.contracts import (
     ListOf,
     MapOf,
     Maybe,
-    Nothing,
-    RecordShape,
+    OneValueOf,
+    ProtoEnum,
+    ProtoField,
+    ProtoMessage,
     Scalar,
     Shape,
     compile_check,
     fields_of,
+    is_pydantic,
 )
+
+_KNOWN = (
+    *("absent", "blob", "clock", "day", "day_text", "decimal", "decimal_text", "distinct"),
+    *("double", "duration", "long", "moment", "number", "refuse", "span", "stamp", "time_text"),
+    *("too_deep", "uuid", "uuid_text"),
+)
+_READ = {
+    "datetime": "moment",
+    "timedelta": "duration",
+    "date": "day",
+    "time": "clock",
+    "decimal": "decimal",
+    "uuid": "uuid",
+}
 
 
 class Source:
     """
-    Writes and compiles the functions of one application's converters; those of a record once.
+    Compiles the functions of one application's converters.
 
     All of them see each other, so that records may hold each other.
     """
 
     def __init__(self) -> None:
-        known = ("absent", "moment", "real", "refuse", "stamp", "text", "truth")
-        self._names: dict[str, Any] = {name: getattr(values, name) for name in known}
+        self._names: dict[str, Any] = {name: getattr(values, name) for name in _KNOWN}
+        self._names |= {"text": str.encode, "pack_double": Struct("<d").pack}
+        self._names["UNSET"] = msgspec.UNSET
         self._suffixes: dict[object, str] = {}
+        self._begun: set[str] = set()
 
-    def writer(self, title: str, fields: list[Field]) -> Callable[..., None]:
-        """A function ``(message, *values)`` that puts the values into the message's *fields*."""
-        lines = [f"def write(message{''.join(f', a{n}' for n in range(len(fields)))}):"]
-        for n, field in enumerate(fields):
-            lines += self._write(field.shape, "message", field.name, f"a{n}")
-        return cast("Callable[..., None]", self._compile(title, "write", [*lines, "    return"]))
-
-    def reader(self, title: str, fields: list[Field]) -> Callable[[Message], list[Any]]:
-        """A function that gives the values of the message's *fields*, their limits checked."""
-        lines = ["def read(message):"]
-        for n, field in enumerate(fields):
-            default = self._constant(field, field.default)
-            lines += self._read(field.shape, field.name, f"a{n}", default)
-            check = compile_check(field.shape)
-            if check is not None:
-                lines.append(f"    {self._name(check, 'check', _named(field.name, check))}(a{n})")
-        lines.append(f"    return [{', '.join(f'a{n}' for n in range(len(fields)))}]")
-        return cast("Callable[[Message], list[Any]]", self._compile(title, "read", lines))
-
-    def _compile(self, title: str, name: str, lines: list[str]) -> Any:
+    def compile(self, title: str, name: str, lines: list[str]) -> Any:
+        """The function *name* that *lines* define; *title* stands in tracebacks."""
         source = "\n".join(lines) + "\n"
         filename = f"<outgrow {title}>"
         linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
         exec(compiled(source, filename), self._names)  # noqa: S102 - holds names only
         return self._names[name]
 
-    def _name(self, thing: object, role: str, value: object) -> str:
+    def begin(self, name: str) -> bool:
+        """Whether *name* is written for the first time; a message may hold itself."""
+        is_new = name not in self._begun
+        self._begun.add(name)
+        return is_new
+
+    def name(self, thing: object, role: str, value: object) -> str:
         """A name under which the written source finds *value*, one for each *thing* and *role*."""
         suffix = self._suffixes.setdefault(thing, str(len(self._suffixes)))
         self._names.setdefault(f"{role}_{suffix}", value)
         return f"{role}_{suffix}"
 
-    def _constant(self, field: Field, default: object) -> str:
+    def constant(self, value: object) -> str:
+        """A name under which the written source finds *value*."""
+        name = f"constant_{len(self._names)}"
+        self._names[name] = value
+        return name
+
+
+class Decoding:
+    """Writes the source of what reads messages, each of them once."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    def reader(
+        self, title: str, message: ProtoMessage, fields: list[Field]
+    ) -> Callable[[Message], list[Any]]:
+        """A function that gives the values of the message's *fields*, their limits checked."""
+        lines = ["def read(message):"]
+        laid_out = {field.name: field for field in message.fields}
+        for n, field in enumerate(fields):
+            made = laid_out.get(field.name)
+            if made is None:
+                lines.append(f"    a{n} = None")
+                continue
+            lines += self._field(made, f"a{n}", self._default(field))
+            check = compile_check(field.shape)
+            if check is not None:
+                lines.append(f"    {self._source.constant(_named(field.name, check))}(a{n})")
+        lines.append(f"    return [{', '.join(f'a{n}' for n in range(len(fields)))}]")
+        return self._source.compile(title, "read", lines)  # type: ignore[no-any-return]
+
+    def _default(self, field: Field) -> str:
         """Source of what stands for an absent value: its default, or the refusal."""
-        if default is msgspec.NODEFAULT:
+        if field.is_required:
             return f"absent({field.name!r})"
-        name = f"default_{len(self._names)}"
-        self._names[name] = default
+        if field.factory is not None:  # made anew each time: it may be mutable
+            return f"{self._source.constant(field.factory)}()"
+        return self._source.constant(field.default)
+
+    def _reader(self, message: ProtoMessage) -> str:
+        """The name of the function that reads a *message* inside of another one."""
+        name = self._source.name(message, "read", None)
+        if self._source.begin(name):
+            lines = [f"def {name}(message):", *self._body(message)]
+            self._source.compile(f"{message.name} in", name, lines)
         return name
 
-    # Out: typed objects to messages.
+    def _body(self, message: ProtoMessage) -> list[str]:
+        match message.role:
+            case "one_of":
+                lines = [f"    which = message.WhichOneof({message.one_of!r})"]
+                for field in message.fields:
+                    inner = f"{self._reader(field.target)}(getattr(message, which))"  # type: ignore[arg-type]
+                    lines.append(f"    if which == {field.name!r}: return {inner}")
+                return [*lines, "    absent('one_of')"]
+            case "record":
+                return self._record(message)
+            case "tuple":
+                lines = self._parts(message)
+                return [*lines, f"    return ({''.join(f'v{n}, ' for n in _count(message))})"]
+        return [*self._parts(message), "    return v0"]
 
-    def _write(  # noqa: PLR0911 - one shape, one answer
-        self, shape: Shape, target: str, name: str, source: str
-    ) -> list[str]:
-        """Lines that put *source* into field *name* of the message *target*."""
-        match shape:
-            case Maybe(item=ListOf() | MapOf() as item):
-                inner = [
-                    f"wrapper = {target}.{name}",
-                    "wrapper.SetInParent()",
-                    *_dedent(self._write(item, "wrapper", "items", source)),
-                ]
-                return [f"    if {source} is not None:", *(f"        {line}" for line in inner)]
-            case Maybe(item=item):
-                inner = _dedent(self._write(item, target, name, source))
-                return [f"    if {source} is not None:", *(f"        {line}" for line in inner)]
-            case ListOf(item=item):
-                return self._write_list(item, f"{target}.{name}", source)
-            case MapOf(value=value):
-                return [
-                    f"    if type({source}) is not dict: refuse()",
-                    f"    add = {target}.{name}.add",
-                    f"    for key, item in {source}.items():",
-                    "        entry = add()",
-                    "        entry.key = key if type(key) is str else text(key)",
-                    *(f"    {line}" for line in self._write(value, "entry", "value", "item")),
-                ]
-            case Nothing():
-                return [f"    if {source} is not None: refuse()"]
-            case Scalar(kind="datetime"):
-                return [f"    stamp({target}.{name}, {source})"]
-            case RecordShape(record=record):
-                return [f"    {self._record_writer(record)}({target}.{name}, {source})"]
-        return [f"    {target}.{name} = {self._out(shape, source)}"]
+    def _parts(self, message: ProtoMessage) -> list[str]:
+        lines: list[str] = []
+        for n, field in enumerate(message.fields):
+            lines += self._field(field, f"v{n}", f"absent({field.name!r})")
+        return lines
 
-    def _write_list(self, item: Shape, target: str, source: str) -> list[str]:
-        lines = [f"    if type({source}) is not list: refuse()"]
-        match item:
-            case Scalar(kind="int" | "bytes"):
-                return [*lines, f"    {target}.extend({source})"]
-            case Scalar(kind="datetime"):
-                write = "stamp"
-            case RecordShape(record=record):
-                write = self._record_writer(record)
-            case _:
-                return [*lines, f"    {target}.extend([{self._out(item, 'x')} for x in {source}])"]
-        return [*lines, f"    add = {target}.add", f"    for x in {source}: {write}(add(), x)"]
+    def _record(self, message: ProtoMessage) -> list[str]:
+        shape: Any = message.shape
+        cls = self._source.name(message, "cls", shape.cls)
+        fields = dict(zip(message.fields, fields_of(shape.record), strict=True))
+        if is_pydantic(shape.cls):
+            return self._model(fields, cls)
+        lines: list[str] = []
+        for n, (made, field) in enumerate(fields.items()):
+            lines += self._field(made, f"v{n}", self._default(field))
+        arguments = ", ".join(f"{field.name}=v{n}" for n, field in enumerate(fields))
+        return [*lines, f"    return {cls}({arguments})"]
 
-    def _out(self, shape: Shape, source: str) -> str:
-        """An expression that is *source* as protobuf holds it, for single values."""
-        match shape:
-            case Scalar(kind="str"):
-                return f"{source} if type({source}) is str else text({source})"
-            case Scalar(kind="bool"):
-                return f"{source} if type({source}) is bool else truth({source})"
-            case Scalar(kind="float"):
-                return f"{source} if type({source}) is float else real({source})"
-            case Choice(enum=enum):
-                numbers = {member: n for n, member in enumerate(enum, start=1)}
-                table, cls = self._name(enum, "numbers", numbers), self._name(enum, "enum", enum)
-                return f"{table}[{source}] if type({source}) is {cls} else refuse()"
-        return source
+    def _model(self, fields: dict[ProtoField, Field], cls: str) -> list[str]:
+        """A Pydantic model is told what is there; what is absent it knows itself."""
+        lines: list[str] = []
+        for n, (made, field) in enumerate(fields.items()):
+            absent = self._default(field) if field.is_required else "UNSET"
+            lines += self._field(made, f"v{n}", absent)
+        values = ", ".join(f"{field.name!r}: v{n}" for n, field in enumerate(fields))
+        lines.append(f"    values = {{{values}}}")
+        for n, (made, field) in enumerate(fields.items()):
+            if not field.is_required and made.label not in ("repeated", "map"):
+                lines.append(f"    if v{n} is UNSET: del values[{field.name!r}]")
+        return [*lines, f"    return {cls}.model_validate(values, by_name=True, by_alias=False)"]
 
-    def _record_writer(self, record: type) -> str:
-        if record in self._suffixes:
-            return self._name(record, "write", None)
-        cls = self._name(record, "record", record)
-        name = self._name(record, "write", None)
-        lines = [
-            f"def {name}(message, value):",
-            f"    if type(value) is not {cls}: refuse()",
-            "    message.SetInParent()",
-        ]
-        for field in fields_of(record):
-            lines.append(f"    v = value.{field.name}")
-            lines += self._write(field.shape, "message", field.name, "v")
-        self._compile(f"record {record.__qualname__} out", name, lines)
-        self._compile_record_reader(record, cls)
-        return name
-
-    # In: messages to typed objects.
-
-    def _read(self, shape: Shape, name: str, target: str, absent: str) -> list[str]:
-        """Lines that read field *name* of ``message`` into the variable *target*."""
-        found, given = f"message.{name}", f"message.HasField({name!r})"
-        match shape:
-            case Nothing():
-                return [f"    {target} = None"]
-            case Maybe(item=ListOf() | MapOf() as item):
-                inner = self._in_many(item, f"{found}.items")
-                return [f"    {target} = {inner} if {given} else None"]
-            case Maybe(item=item):
-                return self._read(item, name, target, "None")
-            case ListOf() | MapOf():
-                return [f"    {target} = {self._in_many(shape, found)}"]
-            case Scalar(kind="datetime") | RecordShape() | Choice():
-                return [f"    {target} = {self._in(shape, found)} if {given} else {absent}"]
+    def _field(self, field: ProtoField, target: str, absent: str) -> list[str]:
+        """Lines that read *field* of ``message`` into the variable *target*."""
+        found, given = f"message.{field.name}", f"message.HasField({field.name!r})"
+        shape = field.shape
+        if isinstance(shape, Maybe):
+            shape, absent = shape.item, "None"
+        if field.label == "repeated" and isinstance(shape, ListOf):
+            return [f"    {target} = {self._list(field, shape, found)}"]
+        if field.label == "map" and isinstance(shape, MapOf):
+            key, value = self._key(shape), self._single(field, shape.value, "e.value")
+            return [f"    {target} = {{{key}: {value} for e in {found}}}"]
+        value = self._single(field, shape, found)
+        if value != found or isinstance(field.target, ProtoMessage):
+            return [f"    {target} = {value} if {given} else {absent}"]
         # What is not empty was given; only an empty value needs the second look.
         return [
             f"    {target} = {found}",
             f"    if not {target} and not {given}: {target} = {absent}",
         ]
 
-    def _in_many(self, shape: Shape, source: str) -> str:
-        if isinstance(shape, MapOf):
-            return f"{{e.key: {self._in(shape.value, 'e.value')} for e in {source}}}"
-        item = self._in(shape.item, "x") if isinstance(shape, ListOf) else "x"
-        return f"list({source})" if item == "x" else f"[{item} for x in {source}]"
+    def _list(self, field: ProtoField, shape: ListOf, found: str) -> str:
+        item = self._single(field, shape.item, "x")
+        if shape.kind in ("set", "frozenset"):
+            items = found if item == "x" else f"[{item} for x in {found}]"
+            return f"distinct({shape.kind}, {items})"
+        items = f"list({found})" if item == "x" else f"[{item} for x in {found}]"
+        if shape.kind == "tuple":
+            return f"tuple({found if item == 'x' else items})"
+        return items
 
-    def _in(self, shape: Shape, source: str) -> str:
+    def _key(self, shape: MapOf) -> str:
+        if isinstance(shape.key, Choice):
+            members = {member.value: member for member in shape.key.enum}
+            return f"{self._source.constant(members)}[e.key]"
+        if isinstance(shape.key, OneValueOf):
+            return f"{self._source.constant({word: word for word in shape.key.values})}[e.key]"
+        read = _READ.get(shape.key.kind)
+        return f"{read}(e.key)" if read else "e.key"
+
+    def _single(self, field: ProtoField, shape: Shape, source: str) -> str:
         """An expression that is the typed value of *source*, which is there."""
+        if isinstance(field.target, ProtoMessage):
+            return f"{self._reader(field.target)}({source})"
         match shape:
-            case Scalar(kind="datetime"):
-                return f"moment({source})"
-            case Choice(enum=enum):
-                members = dict(enumerate(enum, start=1))
-                return f"{self._name(enum, 'members', members)}[{source}]"
-            case RecordShape(record=record):
-                self._record_writer(record)
-                return f"{self._name(record, 'read', None)}({source})"
-        return source
-
-    def _compile_record_reader(self, record: type, cls: str) -> None:
-        name = self._name(record, "read", None)
-        lines = [f"def {name}(message):"]
-        fields = fields_of(record)
-        for n, field in enumerate(fields):
-            lines += self._read(
-                field.shape, field.name, f"v{n}", self._record_default(record, field)
-            )
-        arguments = ", ".join(f"{field.name}=v{n}" for n, field in enumerate(fields))
-        lines.append(f"    return {cls}({arguments})")
-        self._compile(f"record {record.__qualname__} in", name, lines)
-
-    def _record_default(self, record: type, field: Field) -> str:
-        # A default that a factory makes is made anew each time: it may be mutable.
-        for own in msgspec.structs.fields(record):
-            if own.name == field.name and own.default_factory is not msgspec.NODEFAULT:
-                return f"{self._constant(field, own.default_factory)}()"
-        return self._constant(field, field.default)
+            case Scalar(kind=kind):
+                return f"{_READ[kind]}({source})" if kind in _READ else source
+            case Choice(enum=enum) if isinstance(field.target, ProtoEnum):
+                numbers = field.target.values
+                members = {numbers[member.name]: member for member in enum}
+                return f"{self._source.name(field.target, 'members', members)}[{source}]"
+            case OneValueOf(values=words):
+                return f"{self._source.constant({word: word for word in words})}[{source}]"
+        raise TypeError(shape)
 
 
-def _dedent(lines: Iterable[str]) -> list[str]:
-    return [line.removeprefix("    ") for line in lines]
+def _count(message: ProtoMessage) -> range:
+    return range(len(message.fields))
 
 
 def _named(name: str, check: Check) -> Check:

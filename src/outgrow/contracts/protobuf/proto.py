@@ -70,6 +70,14 @@ class ProtoMessage:
     gone: MessageNumbers = field(default_factory=MessageNumbers)
     doc: str = ""
 
+    @property
+    def one_of(self) -> str:
+        """The name of the ``oneof`` that the fields of a union are members of."""
+        name = "one_of"
+        while name in {field.name for field in self.fields}:
+            name += "_"
+        return name
+
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class ProtoEnum:

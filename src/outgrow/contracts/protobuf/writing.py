@@ -121,10 +121,7 @@ class _Writer:
         inside += [self.message(inner) for inner in message.messages]
         fields = [line for field in message.fields for line in self._field(message, field)]
         if message.role == "one_of":
-            name = "one_of"
-            while name in {field.name for field in message.fields}:
-                name += "_"
-            fields = [f"oneof {name} {{", *_indented(fields), "}"]
+            fields = [f"oneof {message.one_of} {{", *_indented(fields), "}"]
         if fields:
             inside.append(fields)
         if not inside:
