@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from outgrow.calls import NotFinite
+from outgrow.contracts import NotFinite
 from outgrow.errors import ControlError, EventTooLarge, InvalidService, NotTheOwner
 from outgrow.journal import on
 from tests.journal.conftest import Run

@@ -13,7 +13,7 @@ from outgrow.calls.arguments import (
     hash_arguments,
     method_of,
 )
-from outgrow.calls.carrying import NotFinite, as_declared, check_finite
+from outgrow.calls.carrying import as_declared
 from outgrow.calls.client import Client, client_class, connect, using
 from outgrow.calls.deadlines import DEADLINE_SECONDS_DEFAULT, Watch
 from outgrow.calls.failures import decode_failure, encode_failure, failure_of, tell_failure
@@ -30,7 +30,6 @@ __all__ = [
     "InProcess",
     "Invoke",
     "Memory",
-    "NotFinite",
     "Patience",
     "Reception",
     "Retrying",
@@ -39,7 +38,6 @@ __all__ = [
     "Watch",
     "as_declared",
     "bind_arguments",
-    "check_finite",
     "client_class",
     "connect",
     "decode_arguments",

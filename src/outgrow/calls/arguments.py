@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
-from outgrow.calls.carrying import NotFinite, check_finite
-from outgrow.contracts import Method, Parameter, contracts_of, read_contract
+from outgrow.contracts import (
+    Method,
+    NotFinite,
+    Parameter,
+    contracts_of,
+    convert,
+    encode_ordered,
+    lowering,
+    read_contract,
+)
 from outgrow.errors import ArgumentsRefused, EventUnreadable
-
-_encoder = msgspec.json.Encoder(order="sorted")
 
 
 def encode_arguments(method: Method, arguments: tuple[Any, ...]) -> bytes:
@@ -30,27 +37,41 @@ def encode_arguments(method: Method, arguments: tuple[Any, ...]) -> bytes:
         for parameter, argument in zip(method.parameters, arguments, strict=True)
         if parameter.default is msgspec.NODEFAULT or argument != parameter.default
     }
+    lowers = _lowers(method)
     try:
-        body = _encoder.encode(named)
-        check_finite("", named, body)
-    except (TypeError, ValueError, OverflowError):
-        raise ArgumentsRefused(method.full_name, _findings(named)) from None
-    return body
+        for name in lowers.keys() & named.keys():
+            named[name] = lowers[name](named[name])
+        return encode_ordered(named, "sorted")
+    except (TypeError, ValueError, OverflowError, AttributeError):
+        raise ArgumentsRefused(method.full_name, _findings(named, lowers)) from None
 
 
-def _findings(named: dict[str, Any]) -> list[tuple[str, str]]:
+@functools.lru_cache(maxsize=4_096)
+def _lowers(method: Method) -> dict[str, Callable[[Any], Any]]:
+    """What must be done to arguments so that equal ones become equal JSON."""
+    found = {p.name: lowering(p.shape, "sorted") for p in method.parameters}
+    return {name: lower for name, lower in found.items() if lower is not None}
+
+
+def _findings(
+    named: dict[str, Any], lowers: dict[str, Callable[[Any], Any]]
+) -> list[tuple[str, str]]:
     """Why arguments cannot be encoded, by their places."""
     findings = []
     for name, argument in named.items():
         try:
-            check_finite("", argument, _encoder.encode(argument))
+            encode_ordered(lowers.get(name, _same)(argument), "sorted")
         except UnicodeEncodeError:
             findings.append((name, "it holds half of a surrogate pair, which is no text"))
         except NotFinite as error:
             findings.append((f"{name}{error.place}", error.problem))
-        except (TypeError, ValueError, OverflowError) as error:
+        except (TypeError, ValueError, OverflowError, AttributeError) as error:
             findings.append((name, str(error)))
     return findings
+
+
+def _same(value: Any) -> Any:
+    return value
 
 
 def decode_arguments(method: Method, body: bytes) -> tuple[Any, ...]:
@@ -63,7 +84,7 @@ def decode_arguments(method: Method, body: bytes) -> tuple[Any, ...]:
     named = msgspec.json.decode(body)
     try:
         return tuple(_argument(parameter, named) for parameter in method.parameters)
-    except (msgspec.ValidationError, KeyError) as error:
+    except (msgspec.DecodeError, KeyError) as error:
         message = f"{method.full_name}: a recorded command does not fit its method: {error!r}"
         raise EventUnreadable(message) from error
 
@@ -71,7 +92,7 @@ def decode_arguments(method: Method, body: bytes) -> tuple[Any, ...]:
 def _argument(parameter: Parameter, named: dict[str, Any]) -> Any:
     if parameter.name not in named and parameter.default is not msgspec.NODEFAULT:
         return parameter.default
-    return msgspec.convert(named[parameter.name], type=parameter.hint)
+    return convert(named[parameter.name], parameter.hint)
 
 
 def bind_arguments(

@@ -81,11 +81,11 @@ else:
 
         return post_init
 
-    _WITHOUT_LIMITS = frozenset(
-        ("str", "int", "float", "bool", "bytes", "datetime", "date", "time", "timedelta")
-        + ("Decimal", "UUID", "list", "tuple", "set", "frozenset", "dict", "Optional", "None")
-        + ("NoneType", "typing", "decimal", "uuid")
-    )
+    _WITHOUT_LIMITS = {
+        "str", "int", "float", "bool", "bytes", "datetime", "date", "time", "timedelta", "Decimal",
+        "UUID", "list", "tuple", "set", "frozenset", "dict", "Optional", "None", "NoneType",
+        "typing", "decimal", "uuid",
+    }  # fmt: skip
 
     def _has_no_limits(hint: Any) -> bool:
         """Whether *hint* can be seen to have none without resolving it."""

@@ -9,13 +9,15 @@ from typing import Any, Final
 import msgspec
 
 from outgrow import crash
-from outgrow.calls import MISSING, as_declared, check_finite
+from outgrow.calls import MISSING, as_declared
 from outgrow.clock import Clock
 from outgrow.context import Caller, Context
 from outgrow.contracts import (
     Method,
     Problem,
+    check_finite,
     decode_problem,
+    encode,
     encode_problem,
     problem_fields,
     problem_type,
@@ -26,6 +28,7 @@ from outgrow.errors import (
     TransactionClosed,
     WaitedInTransaction,
 )
+from outgrow.journal.bodies import Codec, codec_of
 from outgrow.journal.messages import time_text
 from outgrow.store import Store, Transaction
 
@@ -69,9 +72,8 @@ class Replies:
         self.problems = tuple(problems.values())
         self._name = name
         self._types = problems
-        self._encode = msgspec.json.Encoder().encode
-        self._decoder: Callable[[str | bytes], Any] | None = None
         self._hint = hint
+        self._codec: Codec | None = None
 
     def encode(self, outcome: Any) -> tuple[str, str]:
         """
@@ -86,11 +88,10 @@ class Replies:
             name, fields = problem_type(type(problem)), encode_problem(problem)
             check_finite(f"{self._name}: problem {name}", problem_fields(problem), fields)
             kept = {"type": name, "fields": msgspec.Raw(fields)}
-            return "problem", self._encode(kept).decode()
-        text = self._encode(outcome)
-        check_finite(f"{self._name}: reply", outcome, text)
+            return "problem", encode(kept).decode()
+        text = self._own_codec.encode(outcome)
         try:
-            self._decode_reply(text)
+            self._own_codec.decode(text)
         except msgspec.ValidationError as error:
             raise TypeError(f"{self._name}: its reply is no {self._hint}: {error}") from error
         return "reply", text.decode()
@@ -104,7 +105,7 @@ class Replies:
         """
         try:
             if state == "reply":
-                return self._decode_reply(text)
+                return self._own_codec.decode(text)
             kept = msgspec.json.decode(text, type=_KeptProblem)
             return decode_problem(self._types[kept.type], bytes(kept.fields))
         except (msgspec.DecodeError, KeyError) as error:
@@ -113,10 +114,11 @@ class Replies:
                 f"more: {error}. Keep what a method replies readable for a day after a change."
             ) from error
 
-    def _decode_reply(self, text: str | bytes) -> Any:
-        if self._decoder is None:
-            self._decoder = msgspec.json.Decoder(self._hint).decode
-        return self._decoder(text)
+    @property
+    def _own_codec(self) -> Codec:
+        if self._codec is None:
+            self._codec = codec_of(self._hint, None, f"{self._name}: reply")
+        return self._codec
 
 
 class _KeptProblem(msgspec.Struct):

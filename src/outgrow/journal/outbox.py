@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from outgrow import crash
-from outgrow.calls import bind_arguments, check_finite, encode_arguments, method_of
+from outgrow.calls import bind_arguments, encode_arguments, method_of
 from outgrow.clock import Clock
 from outgrow.context import (
     SYSTEM,
@@ -21,6 +21,7 @@ from outgrow.context import (
 )
 from outgrow.contracts import Event, event_key, event_schema, event_type, service_name
 from outgrow.errors import CallRefused, EventTooLarge, NotTheOwner
+from outgrow.journal.bodies import Codec, codec_of
 from outgrow.journal.messages import partition_of, time_text
 from outgrow.store import Transaction
 
@@ -54,7 +55,7 @@ class Outbox:
         self._service = service
         self._clock = clock
         self._encode = msgspec.json.Encoder(order="deterministic").encode
-        self._types: dict[type[Event], tuple[str, Callable[[bytes], Any]]] = {}
+        self._types: dict[type[Event], tuple[str, Codec]] = {}
         self._callers: dict[Caller, str] = {}
         self.destinations: set[str] = set()
         self._watchers: list[tuple[frozenset[str], Callable[[], object]]] = []
@@ -70,11 +71,10 @@ class Outbox:
             EventTooLarge: Its fields are over 256 KiB as JSON.
             NotFinite: A float in it is infinite or no number, which its readers would not get.
         """
-        name, decode = self._types.get(type(event)) or self._own_type(type(event))
-        body = self._encode(event)
-        check_finite(name, event, body)
+        name, codec = self._types.get(type(event)) or self._own_type(type(event))
+        body = codec.encode(event)
         try:
-            decode(body)
+            codec.decode(body)
         except msgspec.ValidationError as error:
             raise TypeError(f"{name}: its handlers could not read it: {error}") from error
         return self._entry(
@@ -127,7 +127,7 @@ class Outbox:
             if not topics or not said or not topics.isdisjoint(said):
                 wake()
 
-    def _own_type(self, event: type[Event]) -> tuple[str, Callable[[bytes], Any]]:
+    def _own_type(self, event: type[Event]) -> tuple[str, Codec]:
         if not issubclass(event, Event):
             raise TypeError(
                 f"tx.record() was given a {event.__qualname__}, which is no event. "
@@ -140,7 +140,8 @@ class Outbox:
                 f"event of {owner!r}. Only the service whose contract defines an event records it: "
                 f"ask {owner!r} by a command, or define an event of {self._service!r}."
             )
-        self._types[event] = event_type(event), msgspec.json.Decoder(event).decode
+        name = event_type(event)
+        self._types[event] = name, codec_of(event, "deterministic", name)
         return self._types[event]
 
     def _entry(

@@ -8,11 +8,17 @@ from collections.abc import Callable, Coroutine
 from types import CoroutineType
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-import msgspec
-
 from outgrow.calls import bind_arguments, encode_arguments, hash_arguments
 from outgrow.context import Context, current
-from outgrow.contracts import Method, Problem, contracts_of, place_of, read_contract, resolve_hints
+from outgrow.contracts import (
+    Method,
+    Problem,
+    contracts_of,
+    encode_ordered,
+    place_of,
+    read_contract,
+    resolve_hints,
+)
 from outgrow.errors import Finding, InvalidService
 from outgrow.journal.inbox import Keyed, Replies, run_once
 from outgrow.store import Store, Transaction
@@ -99,7 +105,6 @@ class _Plan:
             hint = resolve_hints(fn).get("return", Any)
             name = f"{service.__qualname__}.{fn.__name__}"
             self._replies = {"": Replies(name, hint, {})}
-        self._encode = msgspec.json.Encoder(order="sorted").encode
 
     def keyed(
         self, context: Context, service: str, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -124,7 +129,7 @@ class _Plan:
             return encode_arguments(method, args)
         bound = self._signature.bind(None, *args, **kwargs)
         bound.apply_defaults()
-        return self._encode(list(bound.arguments.values())[1:])
+        return encode_ordered(list(bound.arguments.values())[1:], "sorted")
 
 
 def _claim(context: Context, name: str) -> bool:

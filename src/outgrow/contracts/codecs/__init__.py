@@ -10,9 +10,11 @@ outside.
 from outgrow.contracts.codecs.arriving import range_check
 from outgrow.contracts.codecs.decoding import convert, decoder, foreign_decoder, strict_decoder
 from outgrow.contracts.codecs.doubles import refuse_duplicates
-from outgrow.contracts.codecs.encoding import encode, encoder, to_builtins
+from outgrow.contracts.codecs.encoding import encode, encode_ordered, encoder, to_builtins
 from outgrow.contracts.codecs.finite import NotFinite, check_finite
+from outgrow.contracts.codecs.lifting import maker
 from outgrow.contracts.codecs.misfits import Misfit
+from outgrow.contracts.codecs.ordering import lowering
 
 __all__ = [
     "Misfit",
@@ -21,8 +23,11 @@ __all__ = [
     "convert",
     "decoder",
     "encode",
+    "encode_ordered",
     "encoder",
     "foreign_decoder",
+    "lowering",
+    "maker",
     "range_check",
     "refuse_duplicates",
     "strict_decoder",

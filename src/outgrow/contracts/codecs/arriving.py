@@ -28,8 +28,8 @@ from outgrow.contracts.shapes import (
 
 ArrivingCheck = Callable[[Any, bytes | str], None]
 
-INT_MIN, INT_MAX = -(2**63), 2**63 - 1
-DURATION_MAX = timedelta(seconds=315_576_000_000)
+_LOWEST, _HIGHEST = -(2**63), 2**63 - 1
+_LONGEST = timedelta(seconds=315_576_000_000)
 """What `google.protobuf.Duration` can tell, in both directions."""
 
 _DIGITS = bytes(b"0"[0] if byte in b"123456789" else byte for byte in range(256))
@@ -74,7 +74,7 @@ def has_long_number(text: bytes | str) -> bool:
 
 
 def _int(value: int) -> None:
-    if not INT_MIN <= value <= INT_MAX:
+    if not _LOWEST <= value <= _HIGHEST:
         raise Misfit([("", f"{_shown(value)} is no whole number of 64 bits")])
 
 
@@ -100,7 +100,7 @@ def _time(value: time) -> None:
 
 
 def _timedelta(value: timedelta) -> None:
-    if not -DURATION_MAX <= value <= DURATION_MAX:
+    if not -_LONGEST <= value <= _LONGEST:
         raise Misfit([("", f"{value} is longer than 315576000000 seconds")])
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -12,13 +11,14 @@ from outgrow.contracts.codecs.arriving import arriving_check
 from outgrow.contracts.codecs.doubles import compile_doubles, refuse_duplicates
 from outgrow.contracts.codecs.misfits import Misfit
 from outgrow.contracts.codecs.plans import Plan, is_native, plan_of
+from outgrow.contracts.codecs.remembering import remembered
 from outgrow.contracts.shapes import LimitBroken, Shape, read_shape
 
 Decode = Callable[[bytes | str], Any]
 _TOO_DEEP = "it is nested too deeply"
 
 
-@functools.lru_cache(maxsize=4096)
+@remembered
 def decoder(hint: Any) -> Decode:
     """
     What reads the JSON of values of *hint*, written by this application itself.
@@ -34,7 +34,7 @@ def decoder(hint: Any) -> Decode:
     return _guarded(read if lift is None else lambda body: lift(read(body)))
 
 
-@functools.lru_cache(maxsize=4096)
+@remembered
 def strict_decoder(hint: Any) -> Decode:
     """
     A `decoder` that refuses values which not every wire carries, and broken limits too.
@@ -53,7 +53,7 @@ def strict_decoder(hint: Any) -> Decode:
     return decode_strictly
 
 
-@functools.lru_cache(maxsize=4096)
+@remembered
 def foreign_decoder(hint: Any, also: Callable[[Any], object] | None = None) -> Decode:
     """
     A `strict_decoder` for what comes from outside: it refuses keys and members of sets given twice.
@@ -86,16 +86,21 @@ def convert(value: Any, hint: Any, *, strict: bool = True) -> Any:
     Raises:
         msgspec.ValidationError: It does not fit.
     """
+    return _converter(hint, strict)(value)
+
+
+@remembered
+def _converter(hint: Any, strict: bool) -> Callable[[Any], Any]:  # noqa: FBT001 - passed through
     plan = _plan(hint)
 
     def read(given: Any) -> Any:
         converted = msgspec.convert(given, plan.type, strict=strict, str_keys=True)
         return converted if plan.lift is None else plan.lift(converted)
 
-    return _guarded(read)(value)
+    return _guarded(read)
 
 
-@functools.lru_cache(maxsize=4096)
+@remembered
 def _plan(hint: Any) -> Plan:
     shape: Shape = read_shape(hint)
     return Plan(hint, None) if is_native(shape) else plan_of(shape)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Any, Literal
 
 import msgspec
 
 from outgrow.contracts.codecs.finite import check_finite
-from outgrow.contracts.codecs.ordering import lowering, needs_order
+from outgrow.contracts.codecs.ordering import lowering, needs_order, order_all
 from outgrow.contracts.codecs.plain import as_plain
+from outgrow.contracts.codecs.remembering import remembered
 from outgrow.contracts.shapes import (
     RecordShape,
     Scalar,
@@ -23,6 +23,8 @@ from outgrow.contracts.shapes import (
 Order = Literal["deterministic", "sorted"]
 
 _encoder = msgspec.json.Encoder(enc_hook=as_plain)
+_DETERMINISTIC = msgspec.json.Encoder(order="deterministic", enc_hook=as_plain).encode
+_SORTED = msgspec.json.Encoder(order="sorted", enc_hook=as_plain).encode
 
 
 def encode(value: Any) -> bytes:
@@ -40,19 +42,37 @@ def encode(value: Any) -> bytes:
     return body
 
 
+def encode_ordered(value: Any, order: Order = "deterministic") -> bytes:
+    """
+    The JSON of *value*, equal for equal values, where no type is at hand.
+
+    Raises:
+        NotFinite: A number in it is infinite or none.
+        TypeError, ValueError: It holds what is no data, or half of a surrogate pair.
+    """
+    write = _DETERMINISTIC if order == "deterministic" else _SORTED
+    try:
+        body = write(value)
+    except TypeError:
+        body = write(order_all(value))
+    check_finite("", value, body)
+    return body
+
+
 def to_builtins(value: Any) -> Any:
     """*value* as JSON would have it, in dictionaries, lists, text, numbers, truth and None."""
     return msgspec.to_builtins(value, str_keys=True, enc_hook=as_plain)
 
 
-@functools.lru_cache(maxsize=4096)
-def encoder(hint: Any, order: Order | None = None) -> Callable[[Any], bytes]:
+@remembered
+def encoder(hint: Any, order: Order | None = None, what: str = "") -> Callable[[Any], bytes]:
     """
     What writes values of *hint* as JSON: equal values as equal bytes.
 
     Args:
         order: Of keys: as a record has its fields and dictionaries sorted (``deterministic``), or
             all sorted (``sorted``). Without it only members of sets are ordered.
+        what: The value's name in errors.
 
     Raises:
         UnknownShape: Contracts cannot carry such a type.
@@ -64,9 +84,12 @@ def encoder(hint: Any, order: Order | None = None) -> Callable[[Any], bytes]:
     may_be_lost = _holds_numbers(shape, set())
 
     def encode_typed(value: Any) -> bytes:
-        body = write(value if lower is None else lower(value))
+        try:
+            body = write(value if lower is None else lower(value))
+        except (AttributeError, KeyError):
+            raise TypeError(f"{what or 'it'} is no {hint}") from None
         if may_be_lost:
-            check_finite("", value, body)
+            check_finite(what, value, body)
         return body
 
     return write if lower is None and not may_be_lost else encode_typed

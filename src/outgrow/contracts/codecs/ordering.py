@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from outgrow.contracts.codecs.plain import as_plain
+from outgrow.contracts.codecs.plain import as_fields, as_plain
 from outgrow.contracts.shapes import (
     Choice,
     ListOf,
@@ -26,6 +26,8 @@ from outgrow.contracts.shapes import (
     Shape,
     TupleOf,
     fields_of,
+    is_record,
+    is_struct,
     parts_of,
     tag_of,
 )
@@ -45,6 +47,22 @@ def lowering(shape: Shape, order: str | None) -> Lower | None:
     if order is None and not needs_order(shape):
         return None
     return _Compiler().compile(shape)
+
+
+def order_all(value: Any) -> Any:
+    """What msgspec can write in order, made of a *value* whose type is not known."""
+    if isinstance(value, dict):
+        return {_key(key): order_all(held) for key, held in value.items()}
+    if isinstance(value, list | tuple):
+        return [order_all(one) for one in value]
+    if isinstance(value, set | frozenset):
+        return sorted(map(order_all, value), key=_bytes_of)
+    if is_record(type(value)):
+        tag = tag_of(type(value)) if is_struct(type(value)) else None
+        own = {} if tag is None else {tag.field: tag.value}
+        names = as_fields(type(value))
+        return own | {encoded: order_all(getattr(value, name)) for name, encoded in names}
+    return value
 
 
 def _reaches(shape: Shape, found: Callable[[Shape], bool], seen: set[Any]) -> bool:

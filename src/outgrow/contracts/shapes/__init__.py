@@ -23,6 +23,7 @@ from outgrow.contracts.shapes.kinds import (
     is_record,
     is_struct,
     makes_itself,
+    own_fields,
     tag_of,
 )
 from outgrow.contracts.shapes.limits import Limit
@@ -72,6 +73,7 @@ __all__ = [
     "is_record",
     "is_struct",
     "makes_itself",
+    "own_fields",
     "parts_of",
     "read_shape",
     "resolve_hints",
