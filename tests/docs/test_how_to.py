@@ -29,9 +29,11 @@ ATTEMPTS_MAX = 50
     "page",
     [
         "repeat-a-request-safely",
+        "evolve-an-event",
         "look-inside",
         "test-a-service",
         "operate-a-split-application",
+        "change-a-contract",
     ],
 )
 def test_a_page_does_what_it_shows(library: Terminal, page: str) -> None:
