@@ -42,8 +42,8 @@ class Misfits:
         json: In JSON that outgrow itself writes: events, problems, stored arguments and replies,
             and replies over HTTP.
         edge: In requests of HTTP clients; in addition to *json*.
-        kept: In stored arguments; in addition to *json*.
-        remark: What is lost without breaking anything.
+        kept: In what is stored; in addition to *json*.
+        remark: What is not heard of a request, without breaking anything.
     """
 
     wire: tuple[Reason, ...] = ()
@@ -125,8 +125,7 @@ def judge(edit: Edit, uses: Iterable[Use]) -> Change:
         _judge_calls(edit, use, consumers, ("new", "old"))
         _judge_calls(edit, use, providers, ("old", "new"))
         if use.is_kept:
-            kept = edit.forward.kept if use.role == "request" else ()
-            reasons = (*edit.forward.json, *kept)
+            reasons = (*edit.forward.json, *edit.forward.kept)
             stored.add(reasons, use.owner, "old versions", "new versions")
     return told(
         edit.slug,
@@ -148,8 +147,8 @@ def _judge_calls(edit: Edit, use: Use, answer: _Answer, ages: tuple[str, str]) -
     for reasons, consumers in _carried(misfits, use, consumer):
         ends = (consumers, providers) if is_request else (providers, consumers)
         answer.add(reasons, use.owner, *ends)
-    callers = f"{consumer} {'handlers' if use.role == 'event' else 'callers'}"
-    answer.remark(misfits, *((callers, providers) if is_request else (providers, callers)))
+    if is_request:
+        answer.remark(misfits, f"{consumer} callers", providers)
 
 
 def _carried(misfits: Misfits, use: Use, age: str) -> Iterator[tuple[tuple[Reason, ...], str]]:

@@ -24,24 +24,34 @@ def event_changes(old: ServiceDescription, new: ServiceDescription) -> Iterator[
             known.discard(name)
             yield from _changes(name, old.events[name], event)
             yield from _alias_changes(name, old.events[name], event)
-        else:
+        elif not any(name in former.aliases for former in old.events.values()):
             yield _addition(name, event)
     for name in old.events:
         if name in known:
-            yield _removal(name, old.events[name])
+            yield _removal(name, old.events[name], new)
 
 
 def _addition(name: str, event: EventDescription) -> Change:
     return told("event-added", event.place, f"{name} is new.")
 
 
-def _removal(name: str, event: EventDescription) -> Change:
+def _removal(name: str, event: EventDescription, new: ServiceDescription) -> Change:
+    stored = f"{name}: no class reads the events of this name that journals hold"
+    former = next((alias for alias in event.aliases if alias in new.events), None)
+    if former is not None:
+        return told(
+            "event-renamed-back",
+            new.events[former].place,
+            f"{name} is called {former} again.",
+            stored=stored,
+            remedy="Let aliases name what it was called in between.",
+        )
     return told(
         "event-removed",
         event.place,
         f"{name} is no public event any more.",
         consumers=f"old handlers of {name} hear nothing more of new providers",
-        stored=f"{name}: no class reads the events of this name that journals hold",
+        stored=stored,
         remedy="Go on recording it beside what replaces it, until nobody listens. If the class has "
         "another name now, let aliases name the former one.",
     )
@@ -62,8 +72,6 @@ def _alias_changes(name: str, old: EventDescription, new: EventDescription) -> I
             "event-alias-removed",
             new.place,
             f"{name} does not read events of its former name {alias} any more.",
-            providers=f"new handlers of {name} do not know the name {alias} that providers write "
-            "who are older still",
             stored=f"{name}: no class reads the events of the name {alias} that journals hold",
             remedy="Keep the alias as long as a journal holds an event of this name.",
         )

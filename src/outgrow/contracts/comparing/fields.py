@@ -11,7 +11,7 @@ import msgspec
 from outgrow.contracts.comparing.edits import FITS, Edit, Misfits, Reason
 from outgrow.contracts.comparing.fitting import Book, Fit, missing
 from outgrow.contracts.comparing.words import spelled
-from outgrow.contracts.descriptions import FieldDescription, Type
+from outgrow.contracts.descriptions import FieldDescription, NothingType, Type
 
 _UNKNOWN = Reason("{reader} refuse a field that they do not know, and {writer} give it", "field")
 _UNHEARD = "{reader} do not look at what {writer} give there"
@@ -19,6 +19,8 @@ _UNHEARD = "{reader} do not look at what {writer} give there"
 _REMEDIES = {
     "added-required": "Give it a default, or add it as optional first and require it when all "
     "consumers give it.",
+    "added-optional": "Deploy the provider before the first client gives it.",
+    "default-added": "Deploy the provider before the first client leaves it out.",
     "removed": "Give it a default first, and remove it when nobody needs it any more.",
     "renamed": "Add the new one beside the old, with a default; let consumers move; then remove "
     "the old one.",
@@ -219,8 +221,16 @@ def type_edit(
     ways = []
     for ends, written in ((books, types), (books[::-1], types[::-1])):
         wire, json = (Fit(*ends, medium).reasons(*written) for medium in ("wire", "json"))
-        ways.append(Misfits(wire=wire, json=json))
+        is_json = kind in {"event-field", "problem-field"}
+        ways.append(Misfits(wire=() if is_json else wire, json=json))
     slug, remedy = _kind_of_change(kind, *ways)
+    if isinstance(types[1], NothingType):
+        # Nothing is not read: only what is remembered of a reply is held against its type.
+        text = "{reader} take no remembered reply, and {writer} wrote one"
+        ways[0] = Misfits(kept=(Reason(text),))
+        slug = "reply-removed"
+    elif isinstance(types[0], NothingType):
+        slug = "reply-added"
     return Edit(
         slug=slug,
         place=place,

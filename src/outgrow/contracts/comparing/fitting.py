@@ -8,7 +8,7 @@ it does not know. Neither minds what it does not know of a record; only the HTTP
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -110,9 +110,7 @@ class Fit:
 
     def _pair(self, pair: Pair) -> Iterator[Reason]:
         match pair:
-            case Pair(NothingType(), NothingType()):
-                return
-            case Pair(_, NothingType()) if self._medium == "wire":
+            case Pair(_, NothingType()):
                 return  # what is not expected is not looked at
             case Pair(OptionalType() | _, OptionalType()) | Pair(OptionalType(), _):
                 yield from self._optional(pair)
@@ -228,10 +226,15 @@ def missing(field: FieldDescription, medium: Medium) -> tuple[Reason, ...]:
 
 
 def enum_reasons(
-    writer: EnumDescription, reader: EnumDescription, medium: Medium
+    writer: EnumDescription,
+    reader: EnumDescription,
+    medium: Medium,
+    names: Collection[str] | None = None,
 ) -> Iterator[Reason]:
-    """Why a reader does not understand the members of an enumeration."""
+    """Why a reader does not understand the members *names* of an enumeration; all if not given."""
     for name, value in writer.values.items():
+        if names is not None and name not in names:
+            continue
         if medium == "wire":
             read = {number: other for other, number in reader.numbers.items()}
             other = read.get(writer.numbers.get(name, 0))

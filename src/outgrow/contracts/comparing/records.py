@@ -73,9 +73,5 @@ def _edit(
 
 
 def _misfits(writer: EnumDescription, names: set[str], reader: EnumDescription) -> Misfits:
-    one = EnumDescription(
-        values={name: writer.values[name] for name in names},
-        numbers={n: number for n, number in writer.numbers.items() if n in names},
-    )
-    wire = enum_reasons(one, reader, "wire") if reader.numbers else ()
-    return Misfits(wire=tuple(wire), json=tuple(enum_reasons(one, reader, "json")))
+    wire = enum_reasons(writer, reader, "wire", names) if reader.numbers else ()
+    return Misfits(wire=tuple(wire), json=tuple(enum_reasons(writer, reader, "json", names)))

@@ -1,0 +1,76 @@
+"""Each kind of change has verdicts, and what they say happens if it is tried."""
+
+from __future__ import annotations
+
+import pytest
+
+from outgrow.contracts.comparing import compare
+from outgrow.contracts.comparing.change import Change
+from tests.contracts.changes.case import Case
+from tests.contracts.changes.cases import CASES
+from tests.contracts.changes.revisions import loaded
+from tests.contracts.changes.running import calls_that_fail
+from tests.contracts.changes.storing import events_unheard, stored_that_is_lost
+
+EACH = pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+
+
+def changes_of(case: Case) -> list[Change]:
+    with loaded(case, "judged") as (old, new):
+        return compare(old.description, new.description)
+
+
+@EACH
+def test_a_change_is_judged(case: Case) -> None:
+    changes = changes_of(case)
+    if case.slugs == ("unchanged",):
+        assert not changes
+        return
+
+    assert sorted(change.slug for change in changes) == sorted(case.slugs)
+    for question in ("consumers", "providers", "stored"):
+        answers = {getattr(change, question).answer for change in changes}
+        worst = next(a for a in ("breaks", "safe", "unaffected") if a in answers)
+        assert worst == getattr(case, question), (question, changes)
+    first = next(change for change in changes if change.slug == case.slugs[0])
+    assert first.order == case.order
+    assert all(bool(c.remedy) == ("breaks" in answers_of(c)) for c in changes)
+
+
+def answers_of(change: Change) -> set[str]:
+    return {change.consumers.answer, change.providers.answer, change.stored.answer}
+
+
+@EACH
+async def test_old_consumers_meet_a_new_provider(case: Case) -> None:
+    with loaded(case, "tried") as (old, new):
+        wrong = await calls_that_fail(old, new, repeats=case.repeats)
+        wrong += events_unheard(old, new, is_older=True)
+
+    assert ("breaks" if wrong else "safe") == case.consumers, wrong
+
+
+@EACH
+async def test_new_consumers_meet_an_old_provider(case: Case) -> None:
+    with loaded(case, "tried") as (old, new):
+        wrong = await calls_that_fail(new, old, repeats=case.repeats)
+        wrong += events_unheard(new, old, is_older=False)
+
+    assert ("breaks" if wrong else "safe") == case.providers, wrong
+
+
+@EACH
+async def test_a_new_version_reads_what_is_stored(case: Case) -> None:
+    with loaded(case, "tried") as (old, new):
+        wrong = await stored_that_is_lost(old, new, repeats=case.repeats)
+
+    assert bool(wrong) == (case.stored == "breaks"), wrong
+
+
+@EACH
+async def test_each_revision_understands_itself(case: Case) -> None:
+    with loaded(case, "tried") as sides:
+        for side in sides:
+            assert not await calls_that_fail(side, side, repeats=case.repeats)
+            assert not events_unheard(side, side, is_older=True)
+            assert not await stored_that_is_lost(side, side, repeats=case.repeats)
