@@ -22,6 +22,7 @@ from outgrow.contracts.events import (
     evolution_findings,
     public_events,
 )
+from outgrow.contracts.fitting import why_unfit_default
 from outgrow.contracts.model import ContractModel, EventModel, Method, Parameter
 from outgrow.contracts.places import place_of, service_name, service_package
 from outgrow.contracts.problems import (
@@ -30,6 +31,7 @@ from outgrow.contracts.problems import (
     problem_schema_fields,
     problem_type,
 )
+from outgrow.contracts.reached import Reached, namesakes
 from outgrow.contracts.shapes import (
     Choice,
     Maybe,
@@ -39,7 +41,6 @@ from outgrow.contracts.shapes import (
     Shape,
     UnknownShape,
     fields_of,
-    parts_of,
     read_shape,
     resolve_hints,
 )
@@ -64,6 +65,7 @@ class _Reader:
     def __init__(self, contract: type) -> None:
         self.contract = contract
         self.findings: list[Finding] = []
+        self.reached = Reached()
 
     def read(self) -> ContractModel:
         if not is_contract(self.contract):
@@ -83,7 +85,8 @@ class _Reader:
         }
         self._check_bindings(methods)
         events = self._events()
-        InvalidContract.raise_if_any(self.findings)
+        self.findings += [*self.reached.findings(), *namesakes(self.contract)]
+        InvalidContract.raise_if_any(list(dict.fromkeys(self.findings)))
         service = service_name(self.contract.__module__)
         version: int = self.contract.__outgrow_version__  # type: ignore[attr-defined]
         return ContractModel(
@@ -162,15 +165,28 @@ class _Reader:
                     "parameter-kind",
                 )
                 continue
-            hint = hints.get(parameter.name, ...)
+            hint, before = hints.get(parameter.name, ...), len(self.findings)
             shape = self._shape(hint, f"parameter {parameter.name!r} of {name}", place)
             default = (
                 msgspec.NODEFAULT if parameter.default is parameter.empty else parameter.default
             )
-            parameters.append(
-                Parameter(name=parameter.name, shape=shape, hint=hint, default=default)
-            )
+            read = Parameter(name=parameter.name, shape=shape, hint=hint, default=default)
+            if len(self.findings) == before:
+                self._check_default(read, name, place)
+            parameters.append(read)
         return tuple(parameters)
+
+    def _check_default(self, parameter: Parameter, name: str, place: str) -> None:
+        reason = why_unfit_default(parameter.field)
+        if reason is not None:
+            self._find(
+                place,
+                f"the default {parameter.default!r} of parameter {parameter.name!r} of {name} "
+                f"{reason}.",
+                "Who leaves the parameter out would be given it. Give a default that fits, or "
+                "none.",
+                "default-unfit",
+            )
 
     def _shape(self, hint: Any, role: str, place: str) -> Shape:
         if hint is ...:
@@ -183,7 +199,7 @@ class _Reader:
             return Scalar("str")
         try:
             shape = read_shape(hint)
-            _read_deep(shape)
+            self.reached.read(shape)
         except UnknownShape as error:
             self._find(place, f"{role}: {error}.", "", "type-not-carried")
             return Scalar("str")
@@ -266,7 +282,7 @@ class _Reader:
             try:
                 fields = problem_schema_fields(problem)
                 for field in fields:
-                    _read_deep(field.shape)
+                    self.reached.read(field.shape)
                 self._check_message(problem, [field.name for field in fields])
             except UnknownShape as error:
                 text = f"problem {problem.__name__} of {name}: {error}."
@@ -296,12 +312,12 @@ class _Reader:
         for event in public_events(service_package(self.contract.__module__)):
             try:
                 fields = fields_of(event)
-                for field in fields:
-                    _read_deep(field.shape)
+                reached = Reached()
+                reached.read(RecordShape(event))
             except UnknownShape as error:
                 self._find(place_of(event), f"{error}.", "", "type-not-carried")
                 continue
-            self.findings += evolution_findings(event)
+            self.findings += [*reached.findings(), *evolution_findings(event)]
             name, *aliases = event_names(event)
             models.append(
                 EventModel(
@@ -320,20 +336,6 @@ class _Reader:
 
 def _is_problem(thing: Any) -> bool:
     return isinstance(thing, type) and issubclass(thing, Problem) and thing is not Problem
-
-
-def _read_deep(shape: Shape, seen: set[Any] | None = None) -> None:
-    """Read the fields of all records inside *shape*, so that what is wrong is found now."""
-    seen = set() if seen is None else seen
-    if isinstance(shape, Scalar) and shape.kind == "secret":
-        message = "a secret never leaves its process. Keep it in the service's settings"
-        raise UnknownShape(message)
-    for part in parts_of(shape):
-        _read_deep(part, seen)
-    if isinstance(shape, RecordShape) and shape.record not in seen:
-        seen.add(shape.record)
-        for field in fields_of(shape.record):
-            _read_deep(field.shape, seen)
 
 
 def _doc(thing: Any) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import enum
 import types
 import typing
+from dataclasses import replace
 from typing import Annotated, Any, Literal, TypeVar, Union
 
 from outgrow.contracts.secrets import Secret
 from outgrow.contracts.shapes.kinds import is_record, tag_of, why_no_record
-from outgrow.contracts.shapes.limits import Limit, read_limits
+from outgrow.contracts.shapes.limits import Limit, read_limits, why_unfit
 from outgrow.contracts.shapes.shape import (
     COLLECTIONS,
     SCALARS,
@@ -37,12 +38,40 @@ def read_shape(hint: Any) -> Shape:
     Raises:
         UnknownShape: Contracts cannot carry such a type; says which part of it.
     """
-    limits: tuple[Limit, ...] = ()
     if hasattr(hint, "__value__") and not isinstance(hint, type):
         return read_shape(hint.__value__)  # `type Money = ...`
-    if typing.get_origin(hint) is Annotated:
-        hint, *metadata = typing.get_args(hint)
-        limits = read_limits(metadata)
+    if typing.get_origin(hint) is not Annotated:
+        return _plain_shape(hint, ())
+    bare, *metadata = typing.get_args(hint)
+    limits = read_limits(metadata)
+    return _limited(hint, _plain_shape(bare, limits), limits)
+
+
+def _limited(hint: Any, shape: Shape, limits: tuple[Limit, ...]) -> Shape:
+    """*shape*, seen to keep *limits*; those of an optional are those of what it may hold."""
+    match shape:
+        case Scalar(kind="secret"):
+            return shape
+        case Scalar(kind=kind):
+            name = kind
+        case ListOf():
+            name = "list"
+        case MapOf():
+            name = "map"
+        case Maybe(item=Scalar() | ListOf() | MapOf() as item):
+            inner = replace(item, limits=(*item.limits, *limits))
+            return Maybe(_limited(hint, inner, limits))
+        case _:
+            name = "such a type"
+    reasons = [reason for limit in limits if (reason := why_unfit(limit, name)) is not None]
+    if reasons:
+        message = f"{hint} {reasons[0]}"
+        raise UnknownShape(message)
+    return shape
+
+
+def _plain_shape(hint: Any, limits: tuple[Limit, ...]) -> Shape:
+    """The shape of a *hint* without ``Annotated``."""
     if hint in SCALARS:
         return Scalar(SCALARS[hint], limits)
     if hint is None or hint is types.NoneType:

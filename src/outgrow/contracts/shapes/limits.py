@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any
 
 import annotated_types
@@ -37,6 +39,25 @@ _TESTS = {
 }
 
 
+_ORDER = ("ge", "gt", "le", "lt")
+_LENGTH = ("min_length", "max_length")
+_NUMBERS: tuple[type, ...] = (int, float, Decimal)
+_FITTING: dict[str, dict[str, tuple[type, ...]]] = {
+    "int": dict.fromkeys((*_ORDER, "multiple_of"), _NUMBERS),
+    "float": dict.fromkeys((*_ORDER, "multiple_of"), _NUMBERS),
+    "decimal": {**dict.fromkeys(_ORDER, _NUMBERS), "multiple_of": (int, Decimal)},
+    "str": {**dict.fromkeys(_LENGTH, (int,)), "pattern": (str,)},
+    "bytes": dict.fromkeys(_LENGTH, (int,)),
+    "list": dict.fromkeys(_LENGTH, (int,)),
+    "map": dict.fromkeys(_LENGTH, (int,)),
+    "datetime": dict.fromkeys(_ORDER, (datetime,)),
+    "date": dict.fromkeys(_ORDER, (date,)),
+    "time": dict.fromkeys(_ORDER, (time,)),
+    "timedelta": dict.fromkeys(_ORDER, (timedelta,)),
+}
+"""Which limits a value of each kind may have, and what each is compared with."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limit:
     """
@@ -61,6 +82,28 @@ class Limit:
     def constant(self) -> Any:
         """What the source of `test` calls its constant."""
         return re.compile(self.value).search if self.name == "pattern" else self.value
+
+
+def why_unfit(limit: Limit, kind: str) -> str | None:  # noqa: PLR0911 - one for each reason
+    """Why a value of *kind* cannot have *limit*; None if it can."""
+    fitting = _FITTING.get(kind, {})
+    if limit.name not in fitting:
+        known = f"it can have {', '.join(fitting)}" if fitting else "it can have none"
+        return f"has the limit {limit.name}={limit.value!r}, which {kind} cannot have; {known}"
+    if type(limit.value) not in fitting[limit.name]:
+        return f"has the limit {limit.name}={limit.value!r}, which cannot be compared with {kind}"
+    if limit.name in _LENGTH and limit.value < 0:
+        return f"has the limit {limit.name}={limit.value!r}, which is less than nothing"
+    if limit.name == "multiple_of" and limit.value <= 0:
+        return f"has the limit multiple_of={limit.value!r}, which is not more than nothing"
+    if isinstance(limit.value, datetime) and limit.value.tzinfo is None:
+        return f"has the limit {limit.name}={limit.value!r}, which has no time zone"
+    if limit.name == "pattern":
+        try:
+            re.compile(limit.value)
+        except re.error as error:
+            return f"has the pattern {limit.value!r}, which is no regular expression: {error}"
+    return None
 
 
 def read_limits(metadata: Iterable[object]) -> tuple[Limit, ...]:
