@@ -52,7 +52,7 @@ class Shop(Contract):
 class Made(Event, key=None):
     name: str
 '''
-KNOWN = "19ae6f0d7bfc893de04a57ae47e3c1b9"
+KNOWN = "4f7c0438078a746e76664b2c9254497b"
 
 
 def model(source: str, name: str = "shop_of_test"):
