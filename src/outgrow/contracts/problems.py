@@ -9,8 +9,22 @@ from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
 
 import msgspec
 
+from outgrow.contracts.codecs import (
+    decoder,
+    encode_ordered,
+    encoder,
+    is_native,
+    range_check,
+    strict_decoder,
+)
 from outgrow.contracts.places import caller_place, service_name
-from outgrow.contracts.shapes import Field, compile_fields_check, fields_of, resolve_hints
+from outgrow.contracts.shapes import (
+    Field,
+    RecordShape,
+    compile_fields_check,
+    fields_of,
+    resolve_hints,
+)
 from outgrow.errors import Finding, InvalidContract
 
 STATUSES = {
@@ -72,7 +86,7 @@ class Problem(Exception):
             unknown = sorted(fields.keys() - set(struct.__struct_fields__))
             if unknown:
                 raise TypeError(f"{type(self).__name__} has no field {unknown[0]!r}")
-            record = msgspec.convert(fields, type=struct, strict=True)
+            record = _make_record(struct, fields)
             for name in record.__struct_fields__:
                 setattr(self, name, getattr(record, name))
             super().__init__(self._message())
@@ -106,12 +120,13 @@ def problem_fields(problem: Problem) -> dict[str, Any]:
 
 def encode_problem(problem: Problem) -> bytes:
     """The problem's fields as JSON."""
-    return msgspec.json.encode(problem_fields(problem))
+    struct = _struct_of(type(problem))
+    return encoder(struct)(struct(**problem_fields(problem)))
 
 
 def decode_problem(problem: type[Problem], body: bytes) -> Problem:
     """The problem whose fields are the JSON object *body*."""
-    record = msgspec.json.decode(body, type=_struct_of(problem))
+    record = decoder(_struct_of(problem))(body)
     return problem(**{name: getattr(record, name) for name in record.__struct_fields__})
 
 
@@ -127,6 +142,27 @@ def problem_schema_fields(problem: type[Problem]) -> tuple[Field, ...]:
 
 def _rebuild(cls: type[Problem], fields: dict[str, Any]) -> Problem:
     return cls(**fields)
+
+
+def _make_record(struct: type[msgspec.Struct], fields: dict[str, Any]) -> Any:
+    """
+    The fields as a record, which is what a caller in another process would get.
+
+    Raises:
+        msgspec.ValidationError: They do not fit, or not every wire carries them.
+    """
+    shape = RecordShape(struct)
+    if is_native(shape):
+        record = msgspec.convert(fields, type=struct, strict=True)
+        check = range_check(shape)
+        if check is not None:
+            check(record)
+        return record
+    try:
+        body = encode_ordered(fields)
+    except (TypeError, ValueError) as error:
+        raise msgspec.ValidationError(str(error)) from error
+    return strict_decoder(struct)(body)
 
 
 def _struct_of(cls: type[Problem]) -> type[msgspec.Struct]:

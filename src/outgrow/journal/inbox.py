@@ -15,11 +15,8 @@ from outgrow.context import Caller, Context
 from outgrow.contracts import (
     Method,
     Problem,
-    check_finite,
     decode_problem,
-    encode,
     encode_problem,
-    problem_fields,
     problem_type,
 )
 from outgrow.errors import (
@@ -86,9 +83,8 @@ class Replies:
         if isinstance(outcome, self.problems):
             problem = as_declared(outcome, self.problems)
             name, fields = problem_type(type(problem)), encode_problem(problem)
-            check_finite(f"{self._name}: problem {name}", problem_fields(problem), fields)
             kept = {"type": name, "fields": msgspec.Raw(fields)}
-            return "problem", encode(kept).decode()
+            return "problem", msgspec.json.encode(kept).decode()
         text = self._own_codec.encode(outcome)
         try:
             self._own_codec.decode(text)

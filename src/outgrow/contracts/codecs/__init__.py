@@ -15,6 +15,7 @@ from outgrow.contracts.codecs.finite import NotFinite, check_finite
 from outgrow.contracts.codecs.lifting import maker
 from outgrow.contracts.codecs.misfits import Misfit
 from outgrow.contracts.codecs.ordering import lowering
+from outgrow.contracts.codecs.plans import is_native
 
 __all__ = [
     "Misfit",
@@ -26,6 +27,7 @@ __all__ = [
     "encode_ordered",
     "encoder",
     "foreign_decoder",
+    "is_native",
     "lowering",
     "maker",
     "range_check",

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from outgrow.contracts.codecs.misfits import Misfit
+from outgrow.contracts.codecs.remembering import remembered
 from outgrow.contracts.shapes import (
     Check,
     ListOf,
@@ -62,6 +63,7 @@ def arriving_check(shape: Shape) -> ArrivingCheck | None:
     return check
 
 
+@remembered
 def range_check(shape: Shape) -> Check | None:
     """The check of values of *shape* whose text is not at hand; without limits."""
     return _Compiler(()).compile(shape)

@@ -15,6 +15,7 @@ from typing import Any, Literal, Union
 import msgspec
 
 from outgrow.contracts.codecs.lifting import Lift, lift_each, lift_items, lift_map, record_lift
+from outgrow.contracts.codecs.remembering import remembered
 from outgrow.contracts.shapes import (
     SCALARS,
     Choice,
@@ -60,6 +61,7 @@ def plan_of(shape: Shape) -> Plan:
     return Plan(planner.resolve(source), lift)
 
 
+@remembered
 def is_native(shape: Shape) -> bool:
     """Whether msgspec alone makes values of *shape*, and all that they hold."""
     return not _needs_shadow(shape, set())
