@@ -10,6 +10,7 @@ from outgrow.process import Options, start_application
 from outgrow.process.freezing import (
     compare_with_frozen,
     freeze,
+    frozen_findings,
     read_frozen,
     unfrozen_files,
 )
@@ -139,6 +140,27 @@ def test_a_service_with_the_name_of_a_document_cannot_be_frozen(code: Code, name
         freeze(code(**{name: other}))
 
     assert [finding.slug for finding in caught.value.findings] == ["frozen-name"]
+
+
+def test_code_that_is_not_what_is_frozen_is_a_note(code: Code) -> None:
+    freeze(code())
+    assert frozen_findings(code()) == []
+
+    (note,) = frozen_findings(code(NOTED))
+
+    assert note.severity == "note"
+    assert note.place.endswith("contracts/orders.proto")
+    assert note.message == "what is frozen is not what the code says (and 2 more)."
+
+
+def test_what_cannot_be_read_is_no_note(code: Code) -> None:
+    program = code()
+    freeze(program)
+    (program.folder / "orders.json").write_text("{")
+
+    (finding,) = frozen_findings(program)
+
+    assert (finding.slug, finding.severity) == ("frozen-unreadable", "error")
 
 
 CONFLICT = b"<<<<<<< HEAD\n1\n=======\n2\n>>>>>>> other\n"

@@ -25,6 +25,7 @@ from outgrow.process.checking.imports import import_findings
 from outgrow.process.checking.leaks import leak_findings
 from outgrow.process.checking.sources import Sources
 from outgrow.process.checking.tables import table_findings
+from outgrow.process.freezing import Program, frozen_findings
 from outgrow.process.loading import find_services
 from outgrow.process.service import ServiceModel
 from outgrow.process.stores import migrations_folder, open_service_store
@@ -90,6 +91,7 @@ def check_program(file: Path) -> Checked:
         findings += _http_findings(plan)
         findings += asyncio.run(_migration_findings(plan, services))
         findings += _boundary_findings(services, sources)
+        findings += frozen_findings(Program(plan=plan, models=models))
     findings += leak_findings(sources)
     modules = 0
     try:

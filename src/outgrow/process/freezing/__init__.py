@@ -19,7 +19,7 @@ from outgrow.process.freezing.reading import (
     read_frozen,
 )
 from outgrow.process.freezing.revision import read_revision, tell_revision
-from outgrow.process.freezing.writing import Freezing, freeze, unfrozen_files
+from outgrow.process.freezing.writing import Freezing, freeze, frozen_findings, unfrozen_files
 
 __all__ = [
     "CONTRACTS_FOLDER",
@@ -31,6 +31,7 @@ __all__ = [
     "compare_with_frozen",
     "describe_services",
     "freeze",
+    "frozen_findings",
     "read_frozen",
     "read_program",
     "read_revision",

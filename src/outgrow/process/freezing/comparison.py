@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 import msgspec
 
 from outgrow.contracts.comparing import Change, compare
 from outgrow.contracts.descriptions import ServiceDescription
 from outgrow.process.freezing.program import Program
-from outgrow.process.freezing.reading import read_frozen
+from outgrow.process.freezing.reading import read_frozen, shown
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,7 +45,7 @@ def compare_with_frozen(program: Program) -> Comparison:
         DefinitionError: What is frozen cannot be read.
     """
     old = read_frozen(program.plan.folder).services
-    return compare_services("what is frozen", old, program, place=_shown(program.folder))
+    return compare_services("what is frozen", old, program, place=shown(program.folder))
 
 
 def compare_services(
@@ -70,8 +69,3 @@ def compare_services(
     ]
     unknown = sorted(set(new) - set(old))
     return Comparison(against=against, changes=changes, unknown=unknown)
-
-
-def _shown(path: Path) -> str:
-    """*path*, relative to the current folder if it is below it."""
-    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)

@@ -26,7 +26,7 @@ CONTRACTS_FOLDER = "contracts"
 
 _CONFLICT = re.compile(rb"^(<{7}|={7}|>{7})( |$)", re.MULTILINE)
 _PACKAGE = re.compile(rb"^package [\w.]*?(\w+\.v\d+);", re.MULTILINE)
-_REMEDY = "Take it as git has it, or write it anew: outgrow contract freeze."
+_REMEDY = "Nobody edits it by hand. Take it as it was committed: git checkout HEAD -- contracts."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,13 +99,18 @@ def describe_services(
     }
 
 
+def shown(path: Path) -> str:
+    """*path*, relative to the current folder if it is below it."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
 def _content(path: Path, findings: list[Finding]) -> bytes | None:
     try:
         content = path.read_bytes()
     except OSError as error:
         findings.append(
             Finding(
-                place=str(path),
+                place=shown(path),
                 message=f"the frozen contract cannot be read: {error.strerror}.",
                 remedy=_REMEDY,
                 slug="frozen-unreadable",
@@ -131,12 +136,12 @@ def _content(path: Path, findings: list[Finding]) -> bytes | None:
 def _read_numbers(path: Path, content: bytes, frozen: Frozen, findings: list[Finding]) -> None:
     package = _PACKAGE.search(content)
     if package is None:
-        findings.append(_wrong(str(path), "it has no line 'package <app>.<service>.v<version>;'"))
+        findings.append(_wrong(shown(path), "it has no line 'package <app>.<service>.v<version>;'"))
         return
     try:
-        numbers = read_proto(content.decode(), str(path))
+        numbers = read_proto(content.decode(), shown(path))
     except UnicodeDecodeError as error:
-        findings.append(_wrong(str(path), f"it is no text: {error}"))
+        findings.append(_wrong(shown(path), f"it is no text: {error}"))
     except DefinitionError as error:
         findings += error.findings
     else:
@@ -148,11 +153,11 @@ def _read_description(path: Path, content: bytes, frozen: Frozen, findings: list
         version = msgspec.json.decode(content, type=_Header).format
         if version != FORMAT:
             text = f"it has format {version}, and this version of outgrow reads {FORMAT}"
-            findings.append(_wrong(str(path), text))
+            findings.append(_wrong(shown(path), text))
             return
         service = msgspec.json.decode(content, type=ServiceDescription)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        findings.append(_wrong(str(path), f"{error}".rstrip(".")))
+        findings.append(_wrong(shown(path), f"{error}".rstrip(".")))
     else:
         frozen.services[service.service] = service
 

@@ -15,7 +15,7 @@ from outgrow.contracts.protobuf import package_key, write_proto
 from outgrow.errors import DefinitionError, Finding
 from outgrow.process.freezing.comparison import Comparison, compare_with_frozen
 from outgrow.process.freezing.program import Program
-from outgrow.process.freezing.reading import Frozen, read_frozen
+from outgrow.process.freezing.reading import Frozen, read_frozen, shown
 
 
 class Freezing(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,6 +81,27 @@ def unfrozen_files(program: Program) -> list[str]:
         DefinitionError: What is frozen cannot be read, or two services would share a file.
     """
     return _stale(program.folder, _contents(program)) if program.folder.is_dir() else []
+
+
+def frozen_findings(program: Program) -> list[Finding]:
+    """What is wrong with what is frozen; a note if the code says otherwise."""
+    try:
+        stale = unfrozen_files(program)
+    except DefinitionError as error:
+        return error.findings
+    if not stale:
+        return []
+    others = f" (and {len(stale) - 1} more)" if len(stale) > 1 else ""
+    return [
+        Finding(
+            place=shown(program.folder / stale[0]),
+            message=f"what is frozen is not what the code says{others}.",
+            remedy="Say whom the change breaks: outgrow contract check. Then freeze it: "
+            "outgrow contract freeze.",
+            slug="frozen-stale",
+            severity="note",
+        )
+    ]
 
 
 def _contents(program: Program) -> dict[str, bytes]:
