@@ -9,10 +9,13 @@ from library.letters.contract import Letters
 from library.loans.contract.v1 import AlreadyLent, Desk, Loan, Loans
 from library.loans.contract.v2 import Loan as LoanV2
 from library.loans.contract.v2 import LoansV2
+from openapi_spec_validator import OpenAPIV31SpecValidator, validate
 
 from outgrow import using
 from outgrow.contracts import read_contract, service_name, service_package
+from outgrow.gateway import asyncapi_document, openapi_document
 from outgrow.testing import World
+from tests.gateway.conftest import Driver
 
 
 @pytest.fixture
@@ -91,3 +94,36 @@ def test_a_contract_that_is_a_package_belongs_to_its_service() -> None:
         assert service_name(cls.__module__) == "loans"
         names = [event.type for event in read_contract(cls).events]
         assert sorted(names) == ["loans.Lent", "loans.Returned"]
+
+
+def test_both_versions_stand_in_one_description() -> None:
+    models = [read_contract(contract) for contract in (Loans, Desk, LoansV2)]
+    document = openapi_document("library", models)
+
+    validate(document, cls=OpenAPIV31SpecValidator)
+    lend = {path: document["paths"][path]["post"] for path in ("/v1/loans", "/v2/loans")}
+    assert lend["/v1/loans"]["operationId"] == "loans.lend"
+    assert lend["/v2/loans"]["operationId"] == "loans.v2.lend"
+    schemas = document["components"]["schemas"]
+    assert set(schemas["loans.Loan"]["properties"]) == {"loan_id", "book"}
+    assert set(schemas["loans.v2.Loan"]["properties"]) == {"loan_id", "books", "fine"}
+
+
+def test_the_events_of_both_versions_are_described_once() -> None:
+    models = [read_contract(contract) for contract in (Loans, Desk, LoansV2)]
+
+    assert set(asyncapi_document("library", models)["channels"]) == {
+        "loans.Lent",
+        "loans.Returned",
+    }
+
+
+async def test_both_versions_answer_over_http(world: World) -> None:
+    ask = Driver(world.application.asgi)
+    old = await ask("POST", "/v1/loans", {"book": "Emma"})
+    new = await ask("POST", "/v2/loans", {"books": ["Walden"]})
+    both = await ask("GET", f"/v2/loans/{old.json['loan_id']}")
+
+    assert old.json["book"] == "Emma"
+    assert new.json["books"] == ["Walden"]
+    assert both.json["books"] == ["Emma"]

@@ -1,7 +1,6 @@
 """What letters promise."""
 
-from library.loans.contract.v1 import Loan as LoanV1
-from library.loans.contract.v2 import Loan as LoanV2
+from library.loans.contract.v2 import Loan
 from outgrow import Contract, command, query
 
 
@@ -13,10 +12,7 @@ class Letters(Contract):
     async def heard(self) -> list[str]: ...
 
     @command()
-    async def old(self, book: str) -> LoanV1: ...
-
-    @command()
-    async def new(self, books: list[str]) -> LoanV2: ...
+    async def new(self, books: list[str]) -> Loan: ...
 
     @command()
     async def lend_later(self, books: list[str]) -> None: ...

@@ -1,9 +1,8 @@
 """How letters are written: it calls both versions of loans, and hears the events of both."""
 
 from library.letters.contract import Letters
-from library.loans.contract.v1 import Lent, Loan, Loans
-from library.loans.contract.v2 import Loan as LoanV2
-from library.loans.contract.v2 import LoansV2, Returned
+from library.loans.contract.v1 import Lent, Loans
+from library.loans.contract.v2 import Loan, LoansV2, Returned
 from outgrow import Store, Transaction, on, service, transactional
 
 
@@ -17,10 +16,7 @@ class LettersService(Letters):
         await self.loans.lend(book)
         await self.loans_v2.lend(books)
 
-    async def old(self, book: str) -> Loan:
-        return await self.loans.lend(book)
-
-    async def new(self, books: list[str]) -> LoanV2:
+    async def new(self, books: list[str]) -> Loan:
         return await self.loans_v2.lend(books)
 
     @transactional
