@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from outgrow.errors import DefinitionError
 from outgrow.process import Directory, Seat
+from outgrow.process.checking import Checked
+from tests.process import town
 
 Write = Callable[..., Path]
 
@@ -53,3 +56,19 @@ def directory() -> Iterator[Directory]:
             gateway="a",
             seats=seats,
         )
+
+
+@pytest.fixture
+def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Checked]]:
+    """Check the town of `tests.process.town` with something planted in it; errors are raised."""
+
+    def checked(added: dict[str, str] | None = None) -> Checked:
+        found = town.find(added)
+        DefinitionError.raise_if_any(found.errors)
+        return found
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    yield checked
+    town.forget()

@@ -2,98 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from outgrow.errors import DefinitionError
-from outgrow.process.checking import check_program
-
-CONTRACT = """
-from outgrow import Contract, Event, Record, query
-class {name}Changed(Event, key=None):
-    text: str
-class {name}(Contract):
-    @query("GET /{name}")
-    async def get_{name}(self) -> int: ...
-"""
-SERVICE = """
-from outgrow import Settings, Store, service
-from {package}.contract import {name}
-class {name}Settings(Settings):
-    limit: int = 3
-@service
-class {name}Service({name}):
-    store: Store
-    async def get_{name}(self) -> int:
-        return 1
-"""
-LONELY = """
-from outgrow import Contract, Settings, query, service
-class LonelySettings(Settings):
-    limit: int = 3
-class Lonely(Contract):
-    @query()
-    async def get_one(self) -> int: ...
-@service
-class LonelyService(Lonely):
-    async def get_one(self) -> int:
-        return 1
-"""
-Files = dict[str, str]
-
-
-def town(**more: str) -> Files:
-    """Two services, each a package of ``town``, and a third that is one module."""
-    texts = {"town/__init__.py": "", "lonely.py": LONELY}
-    for name in ("bakery", "mill"):
-        of = {"name": name.title(), "package": f"town.{name}"}
-        texts[f"town/{name}/__init__.py"] = ""
-        texts[f"town/{name}/contract.py"] = CONTRACT.format(**of)
-        texts[f"town/{name}/service.py"] = SERVICE.format(**of)
-    services = '["town.bakery", "town.mill", "lonely"]'
-    texts["outgrow.toml"] = f'[app]\nname = "town"\nservices = {services}\n'
-    return texts
-
-
-@pytest.fixture
-def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Check the town with *added* at the end of its files."""
-
-    def checked(added: Files | None = None) -> Any:
-        forget()
-        texts = town()
-        for path, text in (added or {}).items():
-            texts[path] = texts.get(path, "") + text
-        for path, text in texts.items():
-            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-            (tmp_path / path).write_text(text)
-        checked = check_program(Path("outgrow.toml"))
-        DefinitionError.raise_if_any(checked.errors)
-        return checked
-
-    def forget() -> None:
-        for name in [name for name in sys.modules if name.partition(".")[0] in {"town", "lonely"}]:
-            del sys.modules[name]
-        importlib.invalidate_caches()
-
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    yield checked
-    forget()
-
-
-def refused(check: Any, added: Files) -> list[str]:
-    with pytest.raises(DefinitionError) as raised:
-        check(added)
-    return [f"{f.place} {f.slug}: {f.message}" for f in raised.value.findings]
+from tests.process.town import LONELY, refused
 
 
 def test_a_program_that_is_right_is_counted(check) -> None:

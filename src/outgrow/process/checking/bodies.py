@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import functools
 import inspect
 from collections.abc import Iterable
@@ -418,7 +419,7 @@ class _Walk(ast.NodeVisitor):
         first, *rest = text.split(".")
         if first in self._names:
             return None
-        thing = self._function.__globals__.get(first, getattr(__builtins__, first, None))
+        thing = self._function.__globals__.get(first, getattr(builtins, first, None))
         for name in rest:
             thing = inspect.getattr_static(thing, name, None)
         return thing

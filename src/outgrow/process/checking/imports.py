@@ -97,10 +97,11 @@ class _Looking:
                 text = file.read_bytes() if module in known else b""
                 tree = self._sources.tree(file) if any(word in text for word in CALLS) else None
                 found = set(dynamic_imports(tree, module, known)) if tree is not None else set()
-                if module in served and (tree := self._sources.tree(file)) is not None:
+                is_read = module in served and module in known
+                if is_read and (tree := self._sources.tree(file)) is not None:
                     found |= set(used_modules(tree, module, known))
                 for name, line in sorted(found):
-                    if not graph.direct_import_exists(importer=module, imported=name):
+                    if name not in graph.find_modules_directly_imported_by(module):
                         graph.add_import(
                             importer=module, imported=name, line_number=line, line_contents=""
                         )

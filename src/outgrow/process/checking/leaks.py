@@ -67,17 +67,24 @@ class _Leaks:
         return "service" not in marks and (bool(bases & seen) or "dataclass" in marks)
 
     def _store_types(self, hint: ast.expr) -> Iterator[str]:
-        for node in ast.walk(hint):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        match hint:
+            case ast.Constant(value=str(text)):
                 try:
-                    yield from self._store_types(ast.parse(node.value, mode="eval").body)
+                    yield from self._store_types(ast.parse(text, mode="eval").body)
                 except SyntaxError:
-                    continue  # No type, but text, as in a Literal.
-            elif isinstance(node, ast.Name | ast.Attribute) and (name := dotted(node)):
+                    return  # It is found where contracts are read.
+            case ast.Name() | ast.Attribute():
+                name = dotted(hint) or ""
                 first, _, rest = name.partition(".")
                 full = ".".join(filter(None, [self._bound.get(first, first), rest]))
                 if _is_of_store(full) or self._is_table(name):
                     yield name
+            case ast.Subscript(value=value) if ast.unparse(value).endswith("Literal"):
+                return  # What stands in there is no type.
+            case ast.expr():
+                for part in ast.iter_child_nodes(hint):
+                    if isinstance(part, ast.expr):
+                        yield from self._store_types(part)
 
     def _is_table(self, name: str) -> bool:
         """Whether it is a class below one of a package of stores, as tables of an ORM are."""

@@ -21,12 +21,12 @@ def dynamic_imports(
     bound = bound_names(tree, _package_of(module))
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and _called(node, bound) in _BY_NAME and node.args:
-            name = _absolute(node, text_of(node.args[0], module), module)
+            name = _absolute(node, text_of(node.args[0], module, tree), module)
             for each in _with_names(node, name, known) if name else ():
                 yield each, node.lineno
         elif isinstance(node, ast.Subscript) and dotted(node.value) is not None:
             is_modules = _full(dotted(node.value) or "", bound) == "sys.modules"
-            taken = text_of(node.slice, module) if is_modules else None
+            taken = text_of(node.slice, module, tree) if is_modules else None
             if taken is not None and taken in known:
                 yield taken, node.lineno
 
@@ -49,12 +49,15 @@ def used_modules(
     bound = bound_names(tree, _package_of(module))
     for other in _rebound(tree):
         bound.pop(other, None)
-    for node in ast.walk(tree):
+    inner: set[ast.expr] = set()
+    for node in ast.walk(tree):  # What is outside comes before what is inside of it.
         if not isinstance(node, ast.Attribute):
             continue
         name = dotted(node) or ""
         if name.partition(".")[0] in bound and (full := _full(name, bound)) in known:
-            yield full, node.lineno
+            inner.add(node.value)
+            if node not in inner:
+                yield full, node.lineno
 
 
 def _rebound(tree: ast.Module) -> Iterator[str]:

@@ -129,11 +129,19 @@ def dotted(node: ast.expr) -> str | None:
     return ".".join([node.id, *reversed(names)]) if isinstance(node, ast.Name) else None
 
 
-def text_of(node: ast.expr | None, module: str) -> str | None:
-    """The text that *node* is, written there or the value of a name in the loaded *module*."""
+def text_of(node: ast.expr | None, module: str, tree: ast.Module | None = None) -> str | None:
+    """
+    The text that *node* is: written there, or under a name of *module*.
+
+    Args:
+        tree: Of the module, for one that is not loaded.
+    """
     if isinstance(node, ast.Constant):
         return node.value if isinstance(node.value, str) else None
     name = dotted(node) if node is not None else None
+    for statement in tree.body if tree else ():
+        if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == name:
+            return text_of(statement.value, module) if node is not statement.value else None
     thing: object = sys.modules.get(module)
     for part in (name or "").split("."):
         thing = getattr(thing, part, None)
