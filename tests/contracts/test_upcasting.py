@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import date
 from typing import Annotated, Any
 
 import msgspec
+import pydantic
 import pytest
 from annotated_types import Ge
 
 from outgrow.contracts import Event, EventReader, event_names, event_schema, upcast
+from outgrow.contracts.codecs import encode
 from outgrow.errors import EventUnreadable, InvalidContract
 
 
@@ -96,6 +100,51 @@ def test_an_event_below_an_event_has_a_past_of_its_own() -> None:
 def test_what_cannot_be_read_says_why(schema: int, body: Any, message: str) -> None:
     with pytest.raises(EventUnreadable, match=message):
         read(schema, body)
+
+
+@dataclass(frozen=True)
+class Place:
+    city: str
+
+
+class Buyer(pydantic.BaseModel, frozen=True):
+    name: str
+    born: date
+
+    @pydantic.field_validator("name")
+    @classmethod
+    def _is_known(cls, name: str) -> str:
+        if name == "nobody":
+            message = "nobody buys nothing"
+            raise ValueError(message)
+        return name
+
+
+class Bought(Event, key="order_id", schema=2):
+    order_id: str
+    buyer: Buyer
+    places: list[Place]
+
+
+@upcast(Bought, schema=1)
+def _(old: dict[str, Any]) -> dict[str, Any]:
+    buyer = {"name": old["name"], "born": date(2000, 1, 2)}
+    return {"order_id": old["order_id"], "buyer": buyer, "places": [{"city": old["city"]}]}
+
+
+def test_records_of_every_kind_are_made_of_old_forms() -> None:
+    reader = EventReader(Bought)
+    body = '{"order_id": "a", "name": "ada", "city": "Ulm", "age": 7}'
+    bought = reader.read(1, body)
+
+    assert bought == Bought(
+        order_id="a",
+        buyer=Buyer(name="ada", born=date(2000, 1, 2)),
+        places=[Place(city="Ulm")],
+    )
+    assert reader.read(2, encode(bought).decode()) == bought
+    with pytest.raises(EventUnreadable, match="nobody buys nothing.*buyer"):
+        reader.read(1, body.replace("ada", "nobody"))
 
 
 def test_an_upcaster_that_makes_no_json_is_named() -> None:
