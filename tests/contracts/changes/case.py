@@ -57,7 +57,7 @@ class Case:
 
     @property
     def name(self) -> str:
-        return f"{self.slugs[0]}: {self.title}"
+        return f"{self.slugs[0]}: {self.title}" if self.title else self.slugs[0]
 
     @property
     def agrees(self) -> bool:

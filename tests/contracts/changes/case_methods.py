@@ -36,13 +36,13 @@ METHODS = [
     *both(
         one("query()"),
         two("query()"),
-        Says("method-added", "", "sb-", "provider", "safe", why.NEW),
-        Says("method-removed", "a query", "bs-", "consumers", "breaks"),
+        Says("method-added", "a query", "sb-", "provider", "safe", why.NEW),
+        Says("method-removed", "a query", "bs-", "consumers", "safe", why.GONE),
     ),
-    Says("method-removed", "a command", "bsb", "none", "breaks").case(
+    Says("method-removed", "a command", "bsb", "none", "safe", why.GONE).case(
         two("command()"), one("command()")
     ),
-    Says("method-renamed", "", "bb-", "none", "breaks").case(
+    Says("method-renamed", "a query", "bb-", "none", "safe", why.GONE).case(
         one("query()"),
         Side(source=ONE.replace("put", "lay").format("query()"), calls=("lay(text='a')",)),
     ),
@@ -50,14 +50,15 @@ METHODS = [
         one("query()"),
         Side(source=ONE.format("query()") + SECOND, calls=("put(text='a')", "get()")),
         Says("contract-added", "version 2 beside version 1", "sb-", "provider", "safe", why.NEW),
-        Says("contract-removed", "one of two versions", "bs-", "consumers", "breaks"),
+        Says("contract-removed", "one of two versions", "bs-", "consumers", "safe", why.GONE),
     ),
     Says(
         "contract-removed contract-added",
         "version 2 instead of version 1",
         "bb-",
         "consumers",
-        "breaks",
+        "safe",
+        why.GONE,
     ).case(
         one("query()"),
         Side(

@@ -19,6 +19,8 @@ VALUES = "A .proto does not hold how the value is written in our JSON."
 NEW = "buf takes what is new for compatible. An old provider does not have it."
 WHO = "A .proto does not say who may call, nor for how long."
 PROBLEMS = "A .proto holds no problems."
-DIRECTION = "buf refuses each change of the promise. Here it is asked who relies on it."
 HTTP = "buf does not compare options such as google.api.http."
-UNUSED = "buf takes what is removed for breaking, also if nothing that runs can notice."
+GONE = (
+    "WIRE_JSON is about messages. buf guards methods and services in its categories FILE and "
+    "PACKAGE."
+)
