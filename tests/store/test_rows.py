@@ -1,13 +1,18 @@
 """Values go into the store and come back as they were."""
 
 import enum
-from datetime import UTC, datetime, timedelta, timezone
-from typing import Annotated, Any
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta, timezone
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+from uuid import UUID
 
 import msgspec
+import pydantic
 import pytest
+from annotated_types import Ge
 
-from outgrow.contracts import Record
+from outgrow.contracts import Record, fields_of
 from outgrow.errors import NoSuchRow, StatementFailed
 from outgrow.store import Store, Transaction
 
@@ -90,6 +95,114 @@ async def test_a_single_value_comes_back_as_it_was(store: Store, kind: Any, valu
     assert type(found) is type(value)
 
 
+@dataclass(frozen=True)
+class Parcel:
+    name: str
+    grams: Annotated[int, Ge(1)] = 1
+
+
+class Label(pydantic.BaseModel, populate_by_name=True):
+    text: str = pydantic.Field(alias="labelText")
+    parcels: list[Parcel] = []
+
+
+class Shelf(Record):
+    day: date
+    at: time
+    lasts: timedelta
+    price: Decimal
+    shelf_id: UUID
+    pair: tuple[int, str]
+    many: tuple[int, ...]
+    tags: set[str]
+    days: dict[date, int]
+    word: Literal["a", "b"]
+    parcel: Parcel
+    label: Label
+    lasts_again: timedelta | None = None
+
+
+SHELF = Shelf(
+    day=date(2024, 2, 29),
+    at=time(1, 2, 3, 4),
+    lasts=timedelta(days=-1, microseconds=5),
+    price=Decimal("1.50"),
+    shelf_id=UUID(int=7),
+    pair=(1, "x"),
+    many=(),
+    tags={"b", "a"},
+    days={date(2020, 1, 1): 1},
+    word="b",
+    parcel=Parcel("p", 2),
+    label=Label(labelText="l", parcels=[Parcel("q")]),
+)
+
+
+async def test_a_record_of_all_types_comes_back_as_it_was(store: Store) -> None:
+    names = [field.name for field in fields_of(Shelf)]
+    select = "select " + ", ".join(f":{name} as {name}" for name in names)
+
+    found = await ask(store, Shelf, select, **{name: getattr(SHELF, name) for name in names})
+
+    assert found == SHELF
+    assert str(found.price) == "1.50"
+
+
+async def test_rows_are_dataclasses_and_models_too(store: Store) -> None:
+    assert await ask(store, Parcel, "select 'p' as name, 2 as grams") == Parcel("p", 2)
+    label = await ask(store, Label, "select 't' as text, :p as parcels", p=[Parcel("p")])
+
+    assert label == Label(labelText="t", parcels=[Parcel("p")])
+    with pytest.raises(StatementFailed, match="does not fit Label: .*parcels"):
+        await ask(store, Label, "select 't' as text, '[{}]' as parcels")
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        (date, date(2024, 2, 29)),
+        (time, time(23, 59, 59, 999999)),
+        (timedelta, timedelta(days=-3, microseconds=1)),
+        (Decimal, Decimal("-0.10")),
+        (UUID, UUID(int=2**128 - 1)),
+        (list[Line], [Line(sku="a", count=1)]),
+        (tuple[int, str], (1, "a")),
+        (set[int], {3, 1}),
+        (frozenset[Parcel], frozenset({Parcel("a"), Parcel("b")})),
+        (dict[UUID, int], {UUID(int=1): 1}),
+        (dict[int, list[bytes]], {-1: [b"a"]}),
+        (Line | None, None),
+        (Any, "as it is"),
+    ],
+    ids=str,
+)
+async def test_a_single_value_of_any_type_comes_back(store: Store, kind: Any, value: Any) -> None:
+    found = await ask(store, kind, "select :v", v=value)
+
+    assert found == value
+    assert type(found) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "sql", "message"),
+    [
+        (Decimal, "select 1.5", "may have lost digits"),
+        (Decimal, "select 'NaN'", "NaN is no finite number"),
+        (timedelta, "select 'PT1S'", "whole number of microseconds"),
+        (timedelta, "select 9223372036854775807", "longer than 315576000000 seconds|days=|date"),
+        (time, "select '01:00:00Z'", "has a zone"),
+        (datetime, "select '2026-01-01T00:00:00'", "has no zone"),
+        (UUID, "select 'x'", "UUID"),
+        (set[int], "select '[1'", "truncated"),
+    ],
+)
+async def test_columns_that_hold_no_such_value_are_refused(
+    store: Store, kind: Any, sql: str, message: str
+) -> None:
+    with pytest.raises(StatementFailed, match=message):
+        await ask(store, kind, sql)
+
+
 async def test_times_are_kept_in_utc_and_sort_as_text(store: Store) -> None:
     east = datetime(2026, 1, 1, 1, tzinfo=timezone(timedelta(hours=2)))
     assert await ask(store, str, "select :v", v=east) == "2025-12-31T23:00:00.000000Z"
@@ -100,6 +213,10 @@ async def test_times_are_kept_in_utc_and_sort_as_text(store: Store) -> None:
     [
         (datetime(2026, 1, 1), "time without a zone"),  # noqa: DTZ001 - what is refused
         (object(), "which no column keeps"),
+        (Decimal("NaN"), "NaN is no finite number"),
+        (time(1, tzinfo=UTC), "time of day with a zone"),
+        ([float("nan")], "nan is no finite number"),
+        ({1: {object()}}, "parameter :v cannot be kept"),
         (2**63, "int too large|too large"),
         ("\ud800", "surrogates"),
     ],

@@ -8,7 +8,13 @@ outside.
 """
 
 from outgrow.contracts.codecs.arriving import range_check
-from outgrow.contracts.codecs.decoding import convert, decoder, foreign_decoder, strict_decoder
+from outgrow.contracts.codecs.decoding import (
+    convert,
+    converter,
+    decoder,
+    foreign_decoder,
+    strict_decoder,
+)
 from outgrow.contracts.codecs.doubles import refuse_duplicates
 from outgrow.contracts.codecs.encoding import encode, encode_ordered, encoder, to_builtins
 from outgrow.contracts.codecs.finite import NotFinite, check_finite
@@ -22,6 +28,7 @@ __all__ = [
     "NotFinite",
     "check_finite",
     "convert",
+    "converter",
     "decoder",
     "encode",
     "encode_ordered",

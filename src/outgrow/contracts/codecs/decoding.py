@@ -86,11 +86,12 @@ def convert(value: Any, hint: Any, *, strict: bool = True) -> Any:
     Raises:
         msgspec.ValidationError: It does not fit.
     """
-    return _converter(hint, strict)(value)
+    return converter(hint, strict=strict)(value)
 
 
 @remembered
-def _converter(hint: Any, strict: bool) -> Callable[[Any], Any]:  # noqa: FBT001 - passed through
+def converter(hint: Any, *, strict: bool = True) -> Callable[[Any], Any]:
+    """What does the same as `convert` for many values of *hint*."""
     plan = _plan(hint)
 
     def read(given: Any) -> Any:

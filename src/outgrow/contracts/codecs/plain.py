@@ -12,14 +12,13 @@ def as_plain(value: Any) -> Any:
     The fields of a Pydantic model by their names in JSON: msgspec's ``enc_hook``.
 
     Raises:
-        NotImplementedError: It is no data.
-        TypeError: A field was never given.
+        TypeError: It is no data, or a field was never given.
     """
     cls = type(value)
     names = cls.__dict__.get("__outgrow_plain__")
     if names is None:
         if not is_pydantic(cls):
-            raise NotImplementedError(f"a {cls.__qualname__} is no data")
+            raise TypeError(f"a {cls.__qualname__} is no data")
         names = as_fields(cls)
     held = value.__dict__
     try:
