@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -128,7 +129,23 @@ def test_a_service_that_is_not_frozen_yet_is_named(shop: Path) -> None:
     done = outgrow(shop, "check")
 
     assert done.returncode == 0
-    assert done.stdout.splitlines()[-1] == ("Not compared: stock is not part of what is frozen.")
+    assert done.stdout.splitlines()[-2:] == [
+        "Not compared: stock, not part of what is frozen.",
+        "Freeze it: outgrow contract freeze",
+    ]
+
+
+def test_where_nothing_is_frozen_no_question_is_answered(shop: Path) -> None:
+    shutil.rmtree(shop / "contracts")
+
+    done = outgrow(shop, "check")
+
+    assert done.stdout.splitlines() == [
+        "Compared with what is frozen.",
+        "",
+        "Not compared: orders, not part of what is frozen.",
+        "Freeze it: outgrow contract freeze",
+    ]
 
 
 def test_the_code_is_compared_with_a_git_revision(shop: Path) -> None:
@@ -163,7 +180,7 @@ def test_the_code_is_compared_with_what_runs(
     other = [outgrow(folder, "check", "--against", *word) for word in words]
 
     assert [done.returncode for done in same] == [0, 0, 0], same
-    assert "Not compared: notes is not part of what runs behind" in same[2].stdout
+    assert "Not compared: notes, not part of what runs behind" in same[2].stdout
     assert [done.returncode for done in other] == [1, 1, 1]
     assert all("counts.py" in done.stdout for done in other)
     gone = outgrow(folder, "check", "--against", f"unix:{run}/nobody.sock")

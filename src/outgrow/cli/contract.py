@@ -84,6 +84,8 @@ def check(
         print_json(_comparison(comparison))
     else:
         _print_comparison(comparison)
+        if against is None and comparison.unknown:
+            print("Freeze it: outgrow contract freeze")
     if comparison.breaks:
         raise typer.Exit(FAILED)
 
@@ -132,6 +134,7 @@ def _comparison(comparison: Comparison) -> dict[str, Any]:
             {"breaks": change.breaks, **msgspec.to_builtins(change)}
             for change in comparison.changes
         ],
+        "compared": comparison.compared,
         "unknown": comparison.unknown,
     }
 
@@ -155,18 +158,24 @@ def _print_freezing(frozen: Freezing) -> None:
 
 def _print_comparison(comparison: Comparison) -> None:
     print(f"Compared with {comparison.against}.\n")
-    width = max(map(len, QUESTIONS.values()))
-    for name, question in QUESTIONS.items():
-        found = comparison.breaking(name)
-        print(f"{question:{width}}  {f'yes: {_counted(len(found))}' if found else 'no'}")
-    if not comparison.changes:
+    if comparison.compared:
+        _print_answers(comparison)
+    if comparison.compared and not comparison.changes:
         print("\nNothing changed for those who rely on it.")
     for title, changes in _by_severity(comparison.changes):
         print(f"\n{title}:")
         for change in changes:
             _print_change(change)
-    for name in comparison.unknown:
-        print(f"\nNot compared: {name} is not part of {comparison.against}.")
+    if names := ", ".join(comparison.unknown):
+        space = "\n" if comparison.compared else ""
+        print(f"{space}Not compared: {names}, not part of {comparison.against}.")
+
+
+def _print_answers(comparison: Comparison) -> None:
+    width = max(map(len, QUESTIONS.values()))
+    for name, question in QUESTIONS.items():
+        found = comparison.breaking(name)
+        print(f"{question:{width}}  {f'yes: {_counted(len(found))}' if found else 'no'}")
 
 
 def _by_severity(changes: list[Change]) -> list[tuple[str, list[Change]]]:

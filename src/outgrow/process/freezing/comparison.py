@@ -20,11 +20,13 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         against: What it was compared with, in words.
         changes: What changed, service by service.
+        compared: The services that were compared.
         unknown: The services that the older side does not know: there was nothing to compare.
     """
 
     against: str
     changes: list[Change]
+    compared: list[str]
     unknown: list[str]
 
     @property
@@ -67,5 +69,9 @@ def compare_services(
         for name, description in sorted(old.items())
         for change in compare(description, new.get(name))
     ]
-    unknown = sorted(set(new) - set(old))
-    return Comparison(against=against, changes=changes, unknown=unknown)
+    return Comparison(
+        against=against,
+        changes=changes,
+        compared=sorted(old),
+        unknown=sorted(set(new) - set(old)),
+    )
