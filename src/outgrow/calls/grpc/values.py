@@ -24,9 +24,8 @@ DEPTH_MAX = 100
 DURATION_SECONDS_MAX = 315_576_000_000
 """The longest ``google.protobuf.Duration``: 10,000 years."""
 
-SECONDS_MIN, SECONDS_MAX = -62_135_596_800, 253_402_300_799
-"""What a ``google.protobuf.Timestamp`` may hold: the years 1 to 9999."""
-
+# What a `google.protobuf.Timestamp` may hold: the years 1 to 9999.
+_FIRST, _LAST = -62_135_596_800, 253_402_300_799
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DECIMAL = re.compile(r"-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _UNSIGNED = 1 << 64
@@ -117,7 +116,7 @@ def stamp(value: Any) -> bytes:
         raise TypeError
     since = value - _EPOCH
     seconds = since.days * 86400 + since.seconds
-    if not SECONDS_MIN <= seconds <= SECONDS_MAX:
+    if not _FIRST <= seconds <= _LAST:
         raise OverflowError
     return _parts(seconds, since.microseconds * 1000)
 
@@ -189,7 +188,7 @@ def uuid_text(value: Any) -> bytes:
 def moment(message: Any) -> datetime:
     """The datetime of a ``Timestamp``; what is finer than a microsecond is cut off."""
     seconds, nanos = message.seconds, message.nanos
-    if not SECONDS_MIN <= seconds <= SECONDS_MAX or not 0 <= nanos < 1_000_000_000:
+    if not _FIRST <= seconds <= _LAST or not 0 <= nanos < 1_000_000_000:
         text = f"{seconds} s and {nanos} ns lie outside of the years 1 to 9999"
         raise Misfit([("", text)])
     return _EPOCH + timedelta(seconds=seconds, microseconds=nanos // 1000)

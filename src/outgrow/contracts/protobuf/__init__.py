@@ -6,6 +6,7 @@ Uses: of contracts the model, the shapes and the numbers.
 Offers: the layout of a package as plain data, its ``.proto`` as text, and the numbers read back.
 """
 
+from outgrow.contracts.protobuf.foreign import foreign_protos
 from outgrow.contracts.protobuf.layout import lay_out, package_key
 from outgrow.contracts.protobuf.names import camel, member_name, value_prefix
 from outgrow.contracts.protobuf.proto import (
@@ -27,6 +28,7 @@ __all__ = [
     "ProtoMethod",
     "ProtoService",
     "camel",
+    "foreign_protos",
     "lay_out",
     "member_name",
     "package_key",

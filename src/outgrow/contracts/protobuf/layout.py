@@ -285,7 +285,13 @@ class _Fields:
 
     def _one(self, helper: ProtoMessage, owner: str, name: str, shape: Shape) -> ProtoField:
         number = self._layout.number(helper, [name])[name]
-        return self._field(Field(name, shape), owner, number)
+        return self._own(name, shape, owner, number)
+
+    def _own(self, name: str, shape: Shape, owner: str, number: int) -> ProtoField:
+        """A field that only protobuf has: in JSON nothing is called like it."""
+        made = self._field(Field(name, shape), owner, number)
+        made.json_name = json_name(name)
+        return made
 
     def _single(self, made: ProtoField, owner: str, shape: Shape) -> None:
         match shape:
@@ -319,7 +325,7 @@ class _Fields:
         made.type, made.target = helper.name, helper
         numbers = self._layout.number(helper, [name for name, _ in parts])
         for name, shape in parts:
-            helper.fields.append(self._field(Field(name, shape), owner, numbers[name]))
+            helper.fields.append(self._own(name, shape, owner, numbers[name]))
 
     def _check_members(self, helper: ProtoMessage, names: list[str]) -> None:
         self._layout.check_names(helper.name, names)

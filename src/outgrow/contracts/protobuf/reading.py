@@ -14,6 +14,9 @@ from outgrow.contracts.descriptions import MessageNumbers, Numbers
 from outgrow.contracts.protobuf.names import value_prefix
 from outgrow.errors import Finding, InvalidContract
 
+RESERVED_MAX = 100_000
+"""The most numbers that one range may reserve."""
+
 _WORD = re.compile(
     r'\s+|//[^\n]*|/\*.*?\*/|("(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'|[\w.]+|[^\w\s])', re.DOTALL
 )
@@ -203,7 +206,3 @@ class _Reader:
         if not first <= last < first + RESERVED_MAX:
             self._fail(f"{first} to {last} reserves too many numbers, or none")
         known.reserved.update(range(first, last + 1))
-
-
-RESERVED_MAX = 100_000
-"""The most numbers that one range may reserve."""
