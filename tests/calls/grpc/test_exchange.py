@@ -41,6 +41,12 @@ def other(number: int = 1, *, is_frozen: bool = True) -> Revision:
     )
 
 
+NONSENSE = Revision(
+    description=msgspec.structs.replace(OURS, records={}, enums={}, fingerprint="no hex"),
+    is_frozen=True,
+)
+
+
 class Pretended(Revisions):
     """Says that this process has another revision than it has."""
 
@@ -128,6 +134,10 @@ async def test_only_so_many_revisions_are_remembered(frozen_wire):
         (b"\xff", grpc.StatusCode.INVALID_ARGUMENT),
         (b'{"contract": "x"}', grpc.StatusCode.INVALID_ARGUMENT),
         (b'{"contract": "x", "revision": ' + b"[" * 100_000, grpc.StatusCode.INVALID_ARGUMENT),
+        (
+            msgspec.json.encode({"contract": NAME, "revision": NONSENSE}),
+            grpc.StatusCode.INVALID_ARGUMENT,
+        ),
         (
             msgspec.json.encode({"contract": "another", "revision": other()}),
             grpc.StatusCode.NOT_FOUND,
