@@ -1,0 +1,1 @@
+"""Takes and gives the same record, written in three ways."""
