@@ -163,6 +163,41 @@ def test_what_cannot_be_read_is_no_note(code: Code) -> None:
     assert (finding.slug, finding.severity) == ("frozen-unreadable", "error")
 
 
+@pytest.mark.parametrize("written", range(1, len(FILES)))
+def test_freezing_that_was_cut_off_is_gone_on_with(code: Code, written: int) -> None:
+    freeze(code())
+    before = {name: (code().folder / name).read_bytes() for name in FILES}
+    program = code(NOTED)
+    freeze(program)
+    whole = {name: (program.folder / name).read_bytes() for name in FILES}
+    for name in FILES[written:]:
+        (program.folder / name).write_bytes(before[name])
+    (program.folder / ".orders.json.draft").write_bytes(b"{")
+
+    assert set(freeze(program).written) == {n for n in FILES[written:] if whole[n] != before[n]}
+    assert whole == {name: (program.folder / name).read_bytes() for name in FILES}
+
+
+def test_a_folder_where_a_file_should_be_is_told(code: Code) -> None:
+    program = code()
+    (program.folder / "orders.json" / "in the way").mkdir(parents=True)
+
+    with pytest.raises(DefinitionError) as caught:
+        freeze(program)
+
+    assert [finding.slug for finding in caught.value.findings] == ["frozen-unreadable"]
+
+
+def test_a_folder_that_cannot_be_made_is_told(code: Code) -> None:
+    program = code()
+    program.folder.write_text("a file")
+
+    with pytest.raises(DefinitionError, match="cannot be written") as caught:
+        freeze(program)
+
+    assert [finding.slug for finding in caught.value.findings] == ["frozen-unwritable"]
+
+
 CONFLICT = b"<<<<<<< HEAD\n1\n=======\n2\n>>>>>>> other\n"
 
 

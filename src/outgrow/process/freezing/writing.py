@@ -163,14 +163,29 @@ def _stale(folder: Path, contents: dict[str, bytes]) -> list[str]:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Replace the file: whoever reads it meets the old or the new one, whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """
+    Replace the file: whoever reads it meets the old or the new one, whole.
+
+    Raises:
+        DefinitionError: It cannot be written.
+    """
     draft = path.with_name(f".{path.name}.draft")
     try:
-        with draft.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with draft.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
+    except OSError as error:
+        finding = Finding(
+            place=shown(path),
+            message=f"the frozen contract cannot be written: {error.strerror}.",
+            remedy="Let this user write the folder, and freeze again: files that were written "
+            "stay, and the others follow.",
+            slug="frozen-unwritable",
+        )
+        raise DefinitionError([finding]) from error
