@@ -99,12 +99,10 @@ class Provider:
         return Implementation()
 
     def _run(self, method: Method) -> Any:
-        names = [parameter.name for parameter in method.parameters]
         side = self.revision.side
 
         async def run(_: Any, *arguments: Any) -> Any:
-            given = dict(zip(names, map(meaning, arguments), strict=True))
-            self.received.append((given, current().deadline - CLOCK.monotonic()))
+            self.received.append((named(method, arguments), current().deadline - CLOCK.monotonic()))
             if side.raises and method.problems:
                 raise self.revision.evaluate(side.raises)
             return self.gave(method)
@@ -186,14 +184,15 @@ async def _over_grpc(
     return [*_heard(process, method, arguments), *_got(process, method, got)]
 
 
+def named(method: Method, arguments: tuple[Any, ...]) -> Fields:
+    """What *arguments* say, by name."""
+    names = [parameter.name for parameter in method.parameters]
+    return Fields(zip(names, map(meaning, arguments), strict=True))
+
+
 def _heard(process: Provider, method: Method, arguments: dict[str, Any]) -> list[str]:
     """What the provider was given other than the consumer meant."""
-    meant = {
-        parameter.name: meaning(value)
-        for parameter, value in zip(
-            method.parameters, bind_arguments(method, (), arguments), strict=True
-        )
-    }
+    meant = named(method, bind_arguments(method, (), arguments))
     given, _ = process.received[-1]
     return [] if agree(meant, given) else [f"meant {meant}, and the provider was given {given}"]
 
@@ -210,8 +209,10 @@ def _got(process: Provider, method: Method, got: Any) -> list[str]:
 
 def _refused(process: Provider, problem: Problem) -> list[str]:
     raised = process.revision.evaluate(process.revision.side.raises)
-    gave, got = ({problem_type(type(p)): meaning(problem_fields(p))} for p in (raised, problem))
-    is_same = gave.keys() == got.keys() and agree(gave, got)
+    gave, got = (
+        {problem_type(type(p)): Fields(meaning(problem_fields(p)))} for p in (raised, problem)
+    )
+    is_same = agree(gave, got)
     return [] if is_same else [f"the provider refused with {gave}, and {got} came"]
 
 
@@ -314,29 +315,43 @@ class Member:
     value: Any
 
 
-def meaning(value: Any) -> Any:
+class Fields(dict[str, Any]):
+    """What has fields, which the other side need not know, other than the keys of a dictionary."""
+
+
+def meaning(value: Any) -> Any:  # noqa: PLR0911 - one kind, one answer
     """What *value* says, in a form that holds no class of a revision."""
     match value:
         case Enum():
             return Member(value.name, value.value)
+        case bytes():
+            return value
         case dict():
-            return {str(meaning(key)): meaning(item) for key, item in value.items()}
+            return {str(plain(key)): meaning(item) for key, item in value.items()}
         case list() | tuple():
             return [meaning(item) for item in value]
         case set() | frozenset():
             return sorted((meaning(item) for item in value), key=repr)
         case msgspec.Struct():
-            return {name: meaning(getattr(value, name)) for name in value.__struct_fields__}
+            names = value.__struct_fields__
+            return Fields({name: meaning(getattr(value, name)) for name in names})
     return plain(value)
 
 
-def agree(one: Any, other: Any) -> bool:
+def agree(one: Any, other: Any) -> bool:  # noqa: PLR0911 - one kind, one answer
     """Whether *one* and *other* mean the same, as far as both know it."""
     match one, other:
-        case dict(), dict():
+        case Fields(), Fields():
             return all(agree(one[name], other[name]) for name in one.keys() & other.keys())
+        case dict(), dict():
+            is_same = type(one) is type(other) and one.keys() == other.keys()
+            return is_same and all(agree(one[name], other[name]) for name in one)
         case list(), list():
             return len(one) == len(other) and all(map(agree, one, other))
         case Member(), Member():
             return one.name == other.name or one.value == other.value
+        case Member(), _:
+            return agree(one.value, other)
+        case _, Member():
+            return agree(one, other.value)
     return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)

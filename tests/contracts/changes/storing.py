@@ -14,7 +14,16 @@ from outgrow.contracts.codecs import encode
 from outgrow.contracts.upcasting import EventReader
 from outgrow.errors import ArgumentsRefused, EventUnreadable
 from tests.contracts.changes.revisions import Revision
-from tests.contracts.changes.running import CLOCK, Memory, Provider, agree, meaning, replies_of
+from tests.contracts.changes.running import (
+    CLOCK,
+    Fields,
+    Memory,
+    Provider,
+    agree,
+    meaning,
+    named,
+    replies_of,
+)
 
 
 async def stored_that_is_lost(old: Revision, new: Revision, *, repeats: bool) -> list[str]:
@@ -42,12 +51,12 @@ def _waiting(method: Method, new: Revision, arguments: dict[str, Any]) -> list[s
     wire = Converters(Messages(new.application, new.models, new.numbers)).of(newer)
     given = bind_arguments(method, (), arguments)
     body = encode_arguments(method, given)
-    meant = {p.name: meaning(v) for p, v in zip(method.parameters, given, strict=True)}
+    meant = named(method, given)
     try:
         found = wire.decode_request(wire.encode_request(*decode_arguments(newer, body)))
     except (EventUnreadable, ArgumentsRefused) as error:
         return [str(error)]
-    read = {p.name: meaning(v) for p, v in zip(newer.parameters, found, strict=True)}
+    read = named(newer, found)
     return [] if agree(meant, read) else [f"{meant} waited, and {read} would be delivered"]
 
 
@@ -60,8 +69,10 @@ def _remembered(old: Revision, new: Revision, name: str) -> list[str]:
     except EventUnreadable as error:
         return [str(error)]
     if raised:
-        outcome, got = problem_fields(outcome), problem_fields(got)
-    return [] if agree(meaning(outcome), meaning(got)) else [f"{outcome} was remembered as {got}"]
+        is_same = agree(*(Fields(meaning(problem_fields(one))) for one in (outcome, got)))
+    else:
+        is_same = agree(meaning(outcome), meaning(got))
+    return [] if is_same else [f"{outcome} was remembered as {got}"]
 
 
 async def _repeated(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from outgrow.contracts.comparing.edits import Reason
-from outgrow.contracts.comparing.limits import broken_limits
+from outgrow.contracts.comparing.limits import breaks_limits, broken_limits
 from outgrow.contracts.comparing.words import limits_in_words, spelled
 from outgrow.contracts.descriptions import (
     EnumDescription,
@@ -168,53 +168,77 @@ class Fit:
     def _collection(self, pair: Pair) -> Iterator[Reason]:
         match pair.writer, pair.reader:
             case ListType() as writer, ListType() as reader:
-                if "set" in reader.collection and "set" not in writer.collection:
-                    text = "{reader} refuse a double, which {writer} may write"
-                    yield Reason(text, is_certain=False)
+                yield from _doubles(writer.collection, reader.collection)
                 yield from _limits("list", writer.limits, reader.limits)
                 yield from self._pair(Pair(writer.item, reader.item, is_item=True))
             case TupleType(items=writer), TupleType(items=reader) if len(writer) == len(reader):
                 for items in zip(writer, reader, strict=True):
                     yield from self._pair(Pair(*items))
-            case TupleType(items=items), ListType(item=item, limits={}) if self._medium == "json":
+            case TupleType(items=items), ListType() as reader if self._is_array(reader):
+                yield from _doubles("list", reader.collection)
                 for one in items:
-                    yield from self._pair(Pair(one, item, is_item=True))
+                    yield from self._pair(Pair(one, reader.item, is_item=True))
             case MapType() as writer, MapType() as reader:
                 yield from _limits("dict", writer.limits, reader.limits)
-                yield from self._pair(Pair(writer.key, reader.key, is_item=True))
+                yield from self._key_pair(Pair(writer.key, reader.key, is_item=True))
                 yield from self._pair(Pair(writer.value, reader.value, is_item=True))
             case _:
                 yield _other(pair.writer, pair.reader)
+
+    def _is_array(self, reader: ListType) -> bool:
+        """Whether a list without limits is written as a tuple is."""
+        return self._medium == "json" and not reader.limits
+
+    def _key_pair(self, pair: Pair) -> Iterator[Reason]:
+        if self._medium == "json" and pair.reader == ScalarType(kind="str"):
+            return  # whatever it is, as a key of an object it is text
+        yield from self._pair(pair)
 
     def _single(self, pair: Pair) -> Iterator[Reason]:
         match pair.writer, pair.reader:
             case ScalarType() as writer, ScalarType() as reader if writer.kind == reader.kind:
                 yield from _limits(writer.kind, writer.limits, reader.limits)
-            case LiteralType(values=writer), LiteralType(values=reader) if type(writer[0]) is type(
-                reader[0]
+            case LiteralType() | EnumType(), LiteralType() | EnumType() if (
+                self._kind(pair.writer) == self._kind(pair.reader, self._reader) != ""
             ):
-                for value in writer:
-                    if value not in reader:
+                known = _values(pair.reader, self._reader)
+                for value in _values(pair.writer, self._writer):
+                    if value not in known:
                         text = f"{{reader}} refuse {value!r}, which {{writer}} may write"
                         yield Reason(text, "literal", is_certain=False)
-            case writer, ScalarType(limits={}) as reader:
-                kind = self._kind(writer)
-                if kind != reader.kind and (kind, reader.kind) not in _WIDER[self._medium]:
+            case LiteralType() | EnumType(), ScalarType(kind=kind, limits=limits) if (
+                self._kind(pair.writer) == kind
+            ):
+                if any(
+                    breaks_limits(kind, limits, one) for one in _values(pair.writer, self._writer)
+                ):
+                    yield _out_of(limits)
+            case writer, ScalarType() as reader if not reader.limits:
+                if (self._kind(writer), reader.kind) not in _WIDER[self._medium]:
                     yield _other(writer, reader)
             case _:
                 yield _other(pair.writer, pair.reader)
 
-    def _kind(self, writer: Type) -> str:
+    def _kind(self, one: Type, book: Book | None = None) -> str:
         """The kind of scalar that a single value is written as."""
-        match writer:
+        match one:
             case ScalarType(kind=kind):
                 return kind
-            case LiteralType(values=values):
-                return type(values[0]).__name__
-            case EnumType(name=name) if self._medium == "json":
-                values = list(self._writer.enums[name].values.values())
-                return type(values[0]).__name__
+            case EnumType() if self._medium == "wire":
+                return ""  # its numbers are no values of anything else
+            case LiteralType() | EnumType():
+                return type(_values(one, book or self._writer)[0]).__name__
         return ""
+
+
+def _values(one: Type, book: Book) -> list[str | int]:
+    """All that a literal or an enumeration may write."""
+    match one:
+        case LiteralType(values=values):
+            return values
+        case EnumType(name=name):
+            return list(book.enums[name].values.values())
+    return []
 
 
 def missing(field: FieldDescription, medium: Medium) -> tuple[Reason, ...]:
@@ -243,7 +267,7 @@ def enum_reasons(
         if other is None:
             text = f"{{reader}} refuse {name}, which {{writer}} may write"
             yield Reason(text, "literal", is_certain=False)
-        elif other != name and other in writer.values:
+        elif other != name and (other in writer.values or reader.values[other] != value):
             text = f"{{reader}} take {name} of {{writer}} for {other}"
             yield Reason(text, "literal", is_certain=False)
 
@@ -253,14 +277,23 @@ def _is_wrapped(pair: Pair, inner: list[Type]) -> bool:
     return pair.is_item or any(isinstance(one, ListType | MapType) for one in inner)
 
 
+def _doubles(writer: str, reader: str) -> Iterator[Reason]:
+    if "set" in reader and "set" not in writer:
+        yield Reason("{reader} refuse a double, which {writer} may write", is_certain=False)
+
+
 def _limits(
     kind: str, writer: Mapping[str, object], reader: Mapping[str, object]
 ) -> Iterator[Reason]:
     broken = broken_limits(kind, writer, reader)
     if broken:
-        said = limits_in_words({name: reader[name] for name in broken}).strip(" ()")
-        text = f"{{reader}} refuse what is not {said}, which {{writer}} may write"
-        yield Reason(text, "limit", is_certain=False)
+        yield _out_of({name: reader[name] for name in broken})
+
+
+def _out_of(limits: Mapping[str, object]) -> Reason:
+    said = limits_in_words(limits).strip(" ()")
+    text = f"{{reader}} refuse what is not {said}, which {{writer}} may write"
+    return Reason(text, "limit", is_certain=False)
 
 
 def _other(writer: Type, reader: Type) -> Reason:

@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+from outgrow.contracts.shapes import Limit, LimitBroken, Scalar, compile_check
+
 _FROM_TEXT: dict[str, type] = {
     "decimal": Decimal,
     "datetime": datetime,
@@ -52,3 +54,14 @@ def _value(kind: str, limit: Any) -> Any:
     if isinstance(limit, str) and kind in _FROM_TEXT:
         return msgspec.convert(limit, _FROM_TEXT[kind])
     return limit
+
+
+def breaks_limits(kind: str, limits: Mapping[str, Any], value: str | int) -> bool:
+    """Whether *value*, of the scalar *kind*, breaks one of *limits*."""
+    check = compile_check(Scalar(kind, tuple(Limit(*limit) for limit in limits.items())))
+    try:
+        if check is not None:
+            check(value)
+    except LimitBroken:
+        return True
+    return False
