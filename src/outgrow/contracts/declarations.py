@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Never, ParamSpec, TypeVar
 
 from outgrow.contracts.places import caller_place, place_of
 from outgrow.contracts.problems import Problem
@@ -27,6 +27,10 @@ __all__ = [
 P = ParamSpec("P")
 R = TypeVar("R")
 
+_WORDS = {
+    "query": ("http", "allow", "raises", "deadline"),
+    "command": ("http", "allow", "raises", "deadline", "repeat"),
+}
 VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _SEGMENT = re.compile(r"[A-Za-z0-9._~-]+|\{[a-z_][a-z0-9_]*\}")
 
@@ -87,6 +91,7 @@ def query(
     allow: str | None = None,
     raises: Sequence[type[Problem]] = (),
     deadline: str | None = None,
+    **unknown: Never,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """
     Declare a method that changes nothing and may be repeated at will.
@@ -98,6 +103,7 @@ def query(
         raises: The problems that are among its replies.
         deadline: The longest that it may take, such as ``"2s"``; 10 s if nothing is said.
     """
+    _refuse_words("query", unknown)
     return _declare(
         Declaration(
             kind="query",
@@ -117,6 +123,7 @@ def command(
     raises: Sequence[type[Problem]] = (),
     deadline: str | None = None,
     repeat: Literal["idempotent", "unsafe"] = "idempotent",
+    **unknown: Never,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """
     Declare a method that changes something.
@@ -132,6 +139,7 @@ def command(
         repeat: ``"unsafe"`` promises nothing about repeats: the method is never repeated by
             outgrow unless it certainly has not run.
     """
+    _refuse_words("command", unknown, repeat)
     return _declare(
         Declaration(
             kind="command",
@@ -142,6 +150,34 @@ def command(
             repeat=repeat,
         )
     )
+
+
+def _refuse_words(decorator: str, unknown: Mapping[str, Any], repeat: str = "idempotent") -> None:
+    """Refuse what a decorator was given and does not know."""
+    place = caller_place(2)
+    known = _WORDS[decorator]
+    findings = [
+        Finding(
+            place=place,
+            message=f"@{decorator}() was given {name}={value!r}, which it does not know.",
+            remedy="A query may always be repeated; leave it out."
+            if (decorator, name) == ("query", "repeat")
+            else f"It knows: {', '.join(known)}.",
+            slug="decorator-word",
+        )
+        for name, value in unknown.items()
+    ]
+    if repeat not in ("idempotent", "unsafe"):
+        findings.append(
+            Finding(
+                place=place,
+                message=f"@{decorator}() promises repeat={repeat!r}.",
+                remedy="A command is 'idempotent', so that a repeat under the same key has no "
+                "second effect, or 'unsafe'.",
+                slug="repeat-unknown",
+            )
+        )
+    InvalidContract.raise_if_any(findings)
 
 
 def _problems(raises: Any) -> tuple[type[Problem], ...]:

@@ -120,8 +120,9 @@ def _why_no_model(cls: Any, name: str) -> str | None:
             "cannot be carried. Name them as fields"
         )
     for field, info in cls.model_fields.items():
-        names = {info.alias, info.validation_alias, info.serialization_alias} - {None}
-        if len(names) > 1 or not all(isinstance(one, str) for one in names):
+        said = (info.alias, info.validation_alias, info.serialization_alias)
+        names = [one for one in said if one is not None]
+        if any(not isinstance(one, str) or one != names[0] for one in names):
             return f"field {field!r} of Pydantic model {name} has several aliases. Give it one"
         if getattr(info, "default_factory_takes_validated_data", False):
             return (

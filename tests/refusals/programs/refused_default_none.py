@@ -1,0 +1,8 @@
+# expected: the default None of parameter 'count' of hold is not of its type.
+from outgrow.contracts import Contract, command
+
+
+
+class Stock(Contract):
+    @command()
+    async def hold(self, count: int = None) -> None: ...
