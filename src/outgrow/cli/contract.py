@@ -106,7 +106,7 @@ def _compare(file: Path, against: str | None, state: Path | None) -> Comparison:
     if against is None:
         return compare_with_frozen(program)
     if against == "running":
-        folder = state or program.plan.folder / STATE_FOLDER
+        folder = state or file.parent / STATE_FOLDER
         what, place, old = f"what runs on {folder}", str(folder), running_contracts(folder)
     elif against.startswith("unix:"):
         path = Path(against.removeprefix("unix:"))
