@@ -52,6 +52,9 @@ What makes most of the verdicts:
   number. So the wire knows a field by its number, and JSON by its name.
 - A caller sends what has its default all the same; an HTTP client may leave it out, and commands
   that wait are stored without it.
+- A repeat is known by its key and its arguments. If a field is removed, or added to a record in a
+  command's request, a repeat that crosses the deployment is refused with `KeyReused`; the check
+  tells of it. It has no second effect.
 - A type that is *respelled* looks different and means the same; one that is *narrowed* takes less
   than before, one that is *widened* takes more.
 """

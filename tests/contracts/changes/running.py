@@ -127,8 +127,10 @@ class Provider:
         return address
 
 
-async def calls_that_fail(consumer: Revision, provider: Revision, *, repeats: bool) -> list[str]:
-    """What goes wrong if *consumer* calls *provider* over gRPC and HTTP."""
+async def calls_that_fail(
+    consumer: Revision, provider: Revision, *, repeats: bool, has_http: bool = True
+) -> list[str]:
+    """What goes wrong if *consumer* calls *provider* over gRPC, and over HTTP where it is bound."""
     async with AsyncExitStack() as stack:
         process = Provider(provider)
         address = await process.serve(stack)
@@ -144,7 +146,7 @@ async def calls_that_fail(consumer: Revision, provider: Revision, *, repeats: bo
             for _ in range(times):
                 wrong += await _over_grpc(consumer, process, transport, method, arguments)
             wrong += _effects(process, name)
-            if method.http is not None and not repeats:
+            if has_http and method.http is not None and not repeats:
                 process.received.clear()
                 wrong += await _over_http(consumer, process, method, arguments)
         return wrong

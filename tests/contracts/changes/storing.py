@@ -157,3 +157,23 @@ def _read(event: Event, reader: Revision) -> Any:
 
 def _is_upcast(event: Event, read: Event) -> bool:
     return event_schema(type(event)) != event_schema(type(read))
+
+
+def repeats_are_refused(old: Revision, new: Revision) -> bool:
+    """Whether a new provider takes the repeat of a command for another one."""
+    for call in old.side.calls:
+        name, arguments = old.call(call)
+        method, newer = old.methods[name], new.methods[name]
+        ends = [
+            Converters(Messages(one.application, one.models, one.numbers)).of(one.methods[name])
+            for one in (old, new)
+        ]
+        body = ends[0].encode_request(*bind_arguments(method, (), arguments))
+        seen = [end.decode_request(body) for end in ends]
+        first, again = (
+            encode_arguments(one, tuple(given))
+            for one, given in zip((method, newer), seen, strict=True)
+        )
+        if first != again:
+            return True
+    return False

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from outgrow.contracts.comparing import compare
+from outgrow.contracts.comparing import call_differences, compare
 from outgrow.contracts.comparing.change import Change
 from tests.contracts.changes.case import Case
 from tests.contracts.changes.cases import CASES
-from tests.contracts.changes.revisions import loaded
+from tests.contracts.changes.revisions import Revision, loaded
 from tests.contracts.changes.running import calls_that_fail
-from tests.contracts.changes.storing import events_unheard, stored_that_is_lost
+from tests.contracts.changes.storing import (
+    events_unheard,
+    repeats_are_refused,
+    stored_that_is_lost,
+)
 
 EACH = pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 
@@ -74,3 +78,42 @@ async def test_each_revision_understands_itself(case: Case) -> None:
             assert not await calls_that_fail(side, side, repeats=case.repeats)
             assert not events_unheard(side, side, is_older=True)
             assert not await stored_that_is_lost(side, side, repeats=case.repeats)
+
+
+@EACH
+async def test_processes_know_beforehand_what_they_would_misunderstand(case: Case) -> None:
+    with loaded(case, "tried") as (old, new):
+        for consumer, provider in ((old, new), (new, old)):
+            differences = differences_of(consumer, provider)
+            wrong = await calls_that_fail(consumer, provider, repeats=case.repeats, has_http=False)
+            silently = [line for line in wrong if not line.startswith("gRPC: ")]
+
+            assert wrong or not differences, "what would work is not refused"
+            assert differences or not silently, "nothing is taken for another thing"
+
+
+def differences_of(consumer: Revision, provider: Revision) -> list[str]:
+    known = provider.description.contracts
+    return [
+        line
+        for name, contract in consumer.description.contracts.items()
+        if name in known
+        for lines in call_differences(contract, known[name]).values()
+        for line in lines
+    ]
+
+
+KEPT = [
+    case
+    for case in CASES
+    if (case.consumers, case.stored) == ("safe", "safe") and case.old.calls and not case.repeats
+]
+
+
+@pytest.mark.parametrize("case", KEPT, ids=[case.name for case in KEPT])
+def test_it_is_told_if_repeats_would_be_refused(case: Case) -> None:
+    with loaded(case, "tried") as (old, new):
+        is_refused = repeats_are_refused(old, new)
+
+    told = [change for change in changes_of(case) if "KeyReused" in change.stored.what]
+    assert bool(told) == is_refused

@@ -44,6 +44,8 @@ class Misfits:
         edge: In requests of HTTP clients; in addition to *json*.
         kept: In what is stored; in addition to *json*.
         remark: What is not heard of a request, without breaking anything.
+        is_another: Whether equal arguments look different to a new provider, so that it takes the
+            repeat of a command that an old one has run for another command.
     """
 
     wire: tuple[Reason, ...] = ()
@@ -51,6 +53,7 @@ class Misfits:
     edge: tuple[Reason, ...] = ()
     kept: tuple[Reason, ...] = ()
     remark: str = ""
+    is_another: bool = False
 
 
 FITS = Misfits()
@@ -92,6 +95,12 @@ class Use:
     is_kept: bool = False
 
 
+_ANOTHER = Misfits(
+    remark="a repeat that comes after the deployment is refused with KeyReused: its arguments look "
+    "different to {reader}"
+)
+
+
 @dataclass(slots=True)
 class _Answer:
     """Collects one answer: what breaks, for whom, by what."""
@@ -127,6 +136,8 @@ def judge(edit: Edit, uses: Iterable[Use]) -> Change:
         if use.is_kept:
             reasons = (*edit.forward.json, *edit.forward.kept)
             stored.add(reasons, use.owner, "old versions", "new versions")
+            if edit.forward.is_another and use.role == "request":
+                stored.remark(_ANOTHER, "old callers", "new providers")
     return told(
         edit.slug,
         edit.place,

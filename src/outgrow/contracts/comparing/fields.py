@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -121,7 +121,7 @@ def _absent(field: FieldDescription) -> Misfits:
     return Misfits(wire=missing(field, "wire"), json=missing(field, "json"))
 
 
-_SUPERFLUOUS = Misfits(edge=(_UNKNOWN,), remark=_UNHEARD)
+_SUPERFLUOUS = Misfits(edge=(_UNKNOWN,), remark=_UNHEARD, is_another=True)
 
 
 def _removal(fields: Fields, field: FieldDescription) -> Edit:
@@ -132,7 +132,9 @@ def _addition(fields: Fields, field: FieldDescription) -> Edit:
     kind = "added-required" if field.is_required else "added-optional"
     how = "without a default" if field.is_required else "with a default"
     message = f"{field.name} is new, {how}."
-    return _edit(fields, kind, message, (_absent(field), _SUPERFLUOUS))
+    # Arguments are known again without parameters that have their default. Records are whole.
+    forward = replace(_absent(field), is_another=fields.kind != "parameter")
+    return _edit(fields, kind, message, (forward, _SUPERFLUOUS))
 
 
 def _rename(fields: Fields, before: FieldDescription, after: FieldDescription) -> Edit:
@@ -183,7 +185,8 @@ def _default(fields: Fields, old: FieldDescription, new: FieldDescription) -> Ed
         text = f"{{reader}} refuse what comes without {old.name!r}, which {{writer}} may leave out"
         message = f"{old.name} has a default now: {_shown(new)}."
         backward = Misfits(edge=(Reason(text, "field", is_certain=False),))
-        return _edit(fields, "default-added", message, (FITS, backward))
+        forward = Misfits(is_another=is_parameter)
+        return _edit(fields, "default-added", message, (forward, backward))
     if new.is_required:
         text = f"{{reader}} refuse what comes without {old.name!r}, which {{writer}} may leave out"
         reasons = (Reason(text, "field", is_certain=False),)

@@ -269,7 +269,7 @@ def enum_reasons(
             yield Reason(text, "literal", is_certain=False)
         elif other != name and (other in writer.values or reader.values[other] != value):
             text = f"{{reader}} take {name} of {{writer}} for {other}"
-            yield Reason(text, "literal", is_certain=False)
+            yield Reason(text, "literal")
 
 
 def _is_wrapped(pair: Pair, inner: list[Type]) -> bool:
