@@ -71,7 +71,7 @@ def range_check(shape: Shape) -> Check | None:
 
 def has_long_number(text: bytes | str) -> bool:
     """Whether 19 digits stand in a row in *text*."""
-    raw = text.encode() if isinstance(text, str) else bytes(text)
+    raw = text.encode() if isinstance(text, str) else text
     return _LONG in raw.translate(_DIGITS)
 
 

@@ -47,7 +47,12 @@ def strict_decoder(hint: Any) -> Decode:
 
     def decode_strictly(body: bytes | str) -> Any:
         value = decode(body)
-        _run(lambda: check(value, body))
+        try:
+            check(value, body)
+        except LimitBroken as error:
+            raise Misfit.of(error) from error
+        except RecursionError:
+            raise Misfit([("", _TOO_DEEP)]) from None
         return value
 
     return decode_strictly
@@ -121,12 +126,3 @@ def _guarded(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
             raise Misfit.of(error) from error
 
     return guarded
-
-
-def _run(check: Callable[[], None]) -> None:
-    try:
-        check()
-    except LimitBroken as error:
-        raise Misfit.of(error) from error
-    except RecursionError:
-        raise Misfit([("", _TOO_DEEP)]) from None

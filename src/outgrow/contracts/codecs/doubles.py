@@ -46,7 +46,9 @@ def refuse_duplicates(body: bytes | str) -> Any:
         text = body.encode() if isinstance(body, str) else body
         # Encoded again it has as many colons, unless a key was dropped with its own colon; or one
         # was written in a way that hides it.
-        if b"\\u003" not in text and text.count(b":") == _encode(value).count(b":"):
+        if text.count(b":") == _encode(value).count(b":") and not (
+            b"\\" in text and b"\\u003" in text
+        ):
             return value
         json.loads(body, object_pairs_hook=_pairs, parse_int=str, parse_float=str)
     except RecursionError:
