@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -16,6 +17,8 @@ from outgrow.process.options import Hosted, Options
 
 if TYPE_CHECKING:
     from outgrow.calls.grpc import Converters, Revisions
+
+logger = logging.getLogger("outgrow.process")
 
 
 class Apart:
@@ -125,6 +128,8 @@ class Apart:
         from outgrow.calls.grpc import GrpcServer  # noqa: PLC0415 - as above
 
         assert self._converters is not None, "the transport is opened first"
+        assert self._revisions is not None, "as the converters"
+        _warn_of_stale(hosted, self._revisions)
         server = GrpcServer(
             self._converters, hosted.reception.bind, hosted.clock, revisions=self._revisions
         )
@@ -135,3 +140,18 @@ class Apart:
             yield
         finally:
             await server.drain(min(self._grace_seconds, hosted.seconds_left()))
+
+
+def _warn_of_stale(hosted: Hosted, revisions: Revisions) -> None:
+    """Say which contracts were changed since they were frozen: somebody meant them to be."""
+    stale = [
+        f"{model.service}.{model.name}"
+        for model in hosted.known
+        if model.service in hosted.frozen.services and not revisions.of(model).is_frozen
+    ]
+    if stale:
+        logger.warning(
+            "not what is frozen: %s; processes of other revisions are refused. Run 'outgrow "
+            "contract freeze' where the code is committed",
+            ", ".join(stale),
+        )

@@ -136,3 +136,19 @@ async def test_fields_in_another_order_mean_the_same_once_their_numbers_are_comm
 
     assert len(entry.entry_id) == 36
     assert entry.note == ""
+
+
+@pytest.mark.parametrize("is_frozen", [True, False])
+async def test_a_process_warns_of_contracts_that_changed_since_they_were_frozen(
+    file: Path, directory: Directory, caplog: pytest.LogCaptureFixture, is_frozen: bool
+) -> None:
+    freeze(file.parent)
+    (file.parent / "bank" / "contract.py").write_text(NOTED)
+    if is_frozen:
+        freeze(file.parent)
+
+    async with process(file, directory, "a"):
+        told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+
+    expected = [] if is_frozen else ["not what is frozen: desk.Desk, bank.Bank"]
+    assert [message.partition(";")[0] for message in told] == expected
