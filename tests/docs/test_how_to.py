@@ -34,6 +34,7 @@ ATTEMPTS_MAX = 50
         "test-a-service",
         "operate-a-split-application",
         "change-a-contract",
+        "adopt-in-an-existing-code-base",
     ],
 )
 def test_a_page_does_what_it_shows(library: Terminal, page: str) -> None:
