@@ -31,7 +31,9 @@ from outgrow.contracts.descriptions.description import (
 )
 from outgrow.contracts.descriptions.fingerprints import FINGERPRINT_BYTES, fingerprint_of
 from outgrow.contracts.descriptions.names import (
+    PLAIN,
     camel,
+    member_name,
     reply_message,
     request_message,
     union_message,
@@ -41,6 +43,7 @@ from outgrow.contracts.descriptions.numbers import MessageNumbers, Numbers, Numb
 __all__ = [
     "FINGERPRINT_BYTES",
     "FORMAT",
+    "PLAIN",
     "ContractDescription",
     "EnumDescription",
     "EnumType",
@@ -66,6 +69,7 @@ __all__ = [
     "camel",
     "describe_service",
     "fingerprint_of",
+    "member_name",
     "reply_message",
     "request_message",
     "union_message",
