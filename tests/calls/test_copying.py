@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import msgspec
+import pydantic
 import pytest
+from annotated_types import Ge
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from outgrow.calls.copying import NotCarried, compile_copier
-from outgrow.contracts import ListOf, Record, RecordShape, Scalar
+from outgrow.contracts import ListOf, Misfit, Record, RecordShape, Scalar, read_shape
+from tests.contracts.strategies import KINDS, records, values
 
 
 class Leaf(Record):
@@ -58,3 +67,110 @@ def test_a_record_that_holds_itself_is_copied() -> None:
 def test_what_is_no_list_is_refused(value: object) -> None:
     with pytest.raises(NotCarried, match="is no list"):
         compile_copier(ListOf(Scalar("str")))(value)
+
+
+@dataclass(frozen=True)
+class LeafData:
+    name: str
+    pair: tuple[int, frozenset[str]] = (0, frozenset())
+
+
+@dataclass(frozen=True)
+class FolderData:
+    leaves: list[LeafData]
+    kind: Literal["folder"] = "folder"
+
+
+class Frozen(pydantic.BaseModel, frozen=True):
+    name: str
+    leaf: LeafData | None = None
+
+
+class Loose(pydantic.BaseModel):
+    count: Annotated[int, Ge(1)]
+    called: str = pydantic.Field("", alias="nodeName")
+    kind: Literal["loose"] = "loose"
+
+
+class Plain(msgspec.Struct):
+    name: str
+
+
+@pytest.mark.parametrize(
+    ("hint", "value"),
+    [
+        (LeafData, LeafData("a")),
+        (Frozen, Frozen(name="a", leaf=LeafData("b"))),
+        (tuple[LeafData, ...], (LeafData("a"),)),
+        (tuple[int, str], (1, "a")),
+        (frozenset[Leaf], frozenset({Leaf(name="a")})),
+        (tuple[int, ...] | None, None),
+    ],
+    ids=str,
+)
+def test_what_is_immutable_all_the_way_down_is_shared(hint: Any, value: Any) -> None:
+    copier = compile_copier(read_shape(hint))
+
+    assert copier is None or copier(value) is value
+
+
+@pytest.mark.parametrize(
+    ("hint", "value", "part"),
+    [
+        (set[int], {1}, lambda value: value),
+        (tuple[list[int], int], ([1], 2), lambda value: value[0]),
+        (tuple[list[int], ...], ([1],), lambda value: value[0]),
+        (dict[int, set[int]], {1: {2}}, lambda value: value[1]),
+        (FolderData, FolderData([LeafData("a")]), lambda value: value.leaves),
+        (Loose, Loose(count=1, nodeName="n"), lambda value: value),
+        (list[Loose], [Loose(count=1)], lambda value: value[0]),
+        (Plain, Plain("a"), lambda value: value),
+        (FolderData | Loose, Loose(count=2), lambda value: value),
+        (list[FolderData | Loose], [FolderData([])], lambda value: value[0].leaves),
+    ],
+    ids=str,
+)
+def test_what_can_be_changed_is_rebuilt(hint: Any, value: Any, part: Any) -> None:
+    copied = compile_copier(read_shape(hint))(value)
+
+    assert copied == value
+    assert type(copied) is type(value)
+    assert part(copied) is not part(value)
+
+
+def test_a_model_that_breaks_its_own_rules_by_now_is_refused() -> None:
+    value = Loose(count=1)
+    value.count = 0
+
+    with pytest.raises(Misfit, match=r"greater than or equal to 1 - at `\$.count`"):
+        compile_copier(RecordShape(Loose))(value)
+
+
+@pytest.mark.parametrize(
+    ("hint", "value"),
+    [
+        (tuple[int, ...], [1]),
+        (tuple[int, str], [1, "a"]),
+        (tuple[list[int], str], ([1],)),
+        (frozenset[int], {1}),
+        (set[int], frozenset({1})),
+        (set[int] | None, [1]),
+        (FolderData, Leaf(name="a")),
+        (FolderData | Loose, Leaf(name="a")),
+    ],
+    ids=str,
+)
+def test_what_is_another_thing_than_its_type_says_is_refused(hint: Any, value: Any) -> None:
+    with pytest.raises(NotCarried):
+        compile_copier(read_shape(hint))(value)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(data=st.data())
+@settings(deadline=None, max_examples=20, suppress_health_check=list(HealthCheck))
+def test_a_copy_equals_its_original(kind: str, data: st.DataObject) -> None:
+    cls = data.draw(records(kind))
+    value = data.draw(values(RecordShape(cls)))
+    copier = compile_copier(RecordShape(cls))
+
+    assert copier is None or copier(value) == value

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
         checked where data enters a process.
         """
 
-        def __init_subclass__(cls, *, tag: str | None = None) -> None: ...
+        def __init_subclass__(
+            cls, *, tag: str | None = None, tag_field: str | None = None
+        ) -> None: ...
 
         def replace(self, **changes: Any) -> Self:
             """A copy with some fields changed."""

@@ -124,5 +124,9 @@ def _guarded(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
             raise msgspec.DecodeError(f"it is no UTF-8: {error}") from None
         except LimitBroken as error:
             raise Misfit.of(error) from error
+        except TypeError as error:
+            if "unhashable" not in str(error):
+                raise
+            raise Misfit([("", f"no set can hold that: {error}")]) from error
 
     return guarded

@@ -26,6 +26,7 @@ from outgrow.contracts.shapes.shape import (
     Shape,
     TupleOf,
     UnknownShape,
+    parts_of,
 )
 
 _KEYS = {"str", "int", "uuid", "date"}
@@ -115,7 +116,11 @@ def _generic_shape(hint: Any, limits: tuple[Limit, ...]) -> Shape:  # noqa: PLR0
         return TupleOf(tuple(_part(arg, "an item of a tuple") for arg in args))
     if origin in COLLECTIONS:
         kind = COLLECTIONS[origin]
-        return ListOf(_part(args[0], f"an item of a {kind}"), limits, kind)
+        item = _part(args[0], f"an item of a {kind}")
+        if kind in ("set", "frozenset") and not _may_be_member(item):
+            message = f"{hint} has members that can change, so no set can hold them. Use a list"
+            raise UnknownShape(message)
+        return ListOf(item, limits, kind)
     if origin is dict:
         return MapOf(_part(args[1], "a value of a dictionary"), limits, _key(hint, args[0]))
     if origin is Literal:
@@ -129,6 +134,16 @@ def _generic_shape(hint: Any, limits: tuple[Limit, ...]) -> Shape:  # noqa: PLR0
     else:
         message = f"{hint} is no type that a contract can carry"
     raise UnknownShape(message)
+
+
+def _may_be_member(shape: Shape) -> bool:
+    """Whether a set can hold values of *shape*, as far as is known without its fields."""
+    match shape:
+        case ListOf(kind="list" | "set") | MapOf():
+            return False
+        case RecordShape():
+            return shape.cls.__hash__ is not None
+    return all(map(_may_be_member, parts_of(shape)))
 
 
 def _part(hint: Any, role: str) -> Shape:

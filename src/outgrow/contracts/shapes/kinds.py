@@ -92,6 +92,8 @@ def why_no_record(cls: type) -> str | None:
         return _why_no_dataclass(cls, name)
     if is_pydantic(cls):
         return _why_no_model(cls, name)
+    if is_struct(cls) and cls.__struct_config__.array_like:  # type: ignore[attr-defined]
+        return f"{name} is array_like, and a record is an object in JSON. Leave that out"
     return None
 
 
