@@ -34,6 +34,10 @@ THREE = (
     "Made(sku='a', place='y')",
     "Made(sku='b', place='x')",
 )
+CARD = 'class Card(Record, tag="card"):\n    number: str\n'
+PAID = CARD + 'class Cash(Record, tag="cash"):\n    cents: int\n'
+GIFT = 'class Gift(Record, tag="gift"):\n    code: str\n'
+PART = "class Part(Record):\n    size: int\n"
 SIZE = "class Size(enum.Enum):\n    S = 's'\n"
 
 CASES: list[Case] = [
@@ -97,6 +101,22 @@ CASES: list[Case] = [
         ),
         Says("field-added-required", "in an event", "sbb", "none", ""),
         Says("field-removed", "required, in an event", "bss", "consumers", ""),
+    ),
+    *both(
+        told("how: Card | Cash", "Made(how=Cash(cents=1))", types=PAID),
+        told("how: Card | Cash | Gift", "Made(how=Gift(code='a'))", types=PAID + GIFT),
+        Says("union-member-added", "in an event", "bss", "consumers", ""),
+        Says("union-member-removed", "in an event", "sbb", "none", ""),
+    ),
+    *both(
+        told("parts: list[Part]", "Made(parts=[Part(size=1)])", types=PART),
+        told(
+            "parts: list[Part]",
+            "Made(parts=[Part(size=1.5)])",
+            types=PART.replace("int", "float"),
+        ),
+        Says("field-type-widened", "int to float, in an event", "bss", "consumers", ""),
+        Says("field-type-narrowed", "float to int, in an event", "sbb", "none", ""),
     ),
     Says("event-key-changed", "", "bbs", "none", "").case(
         told(KEYED, *THREE, how='key="sku"'), told(KEYED, *THREE, how='key="place"')

@@ -165,7 +165,8 @@ def _edits_of_one(fields: Fields, old: FieldDescription, new: FieldDescription) 
         yield _json_name(fields, old, new)
     if old.type != new.type:
         where = f"{fields.owner}.{old.name}"
-        yield type_edit(fields.kind, fields.place, where, fields.books, (old.type, new.type))
+        types, is_wired = (old.type, new.type), bool(old.number and new.number)
+        yield type_edit(fields.kind, fields.place, where, fields.books, types, is_wired=is_wired)
     if (old.default, old.is_made) != (new.default, new.is_made):
         yield _default(fields, old, new)
 
@@ -218,14 +219,25 @@ def _json(value: Any) -> str:
 
 
 def type_edit(
-    kind: str, place: str, where: str, books: tuple[Book, Book], types: tuple[Type, Type]
+    kind: str,
+    place: str,
+    where: str,
+    books: tuple[Book, Book],
+    types: tuple[Type, Type],
+    *,
+    is_wired: bool = True,
 ) -> Edit:
-    """The change of the type of a field, or of a reply, from the first of *types* to the second."""
+    """
+    The change of the type of a field, or of a reply, from the first of *types* to the second.
+
+    Args:
+        where: The field or reply in words.
+        is_wired: Whether it is in messages of protobuf too, and not in JSON only.
+    """
     ways = []
     for ends, written in ((books, types), (books[::-1], types[::-1])):
-        wire, json = (Fit(*ends, medium).reasons(*written) for medium in ("wire", "json"))
-        is_json = kind in {"event-field", "problem-field"}
-        ways.append(Misfits(wire=() if is_json else wire, json=json))
+        wire = Fit(*ends, "wire").reasons(*written) if is_wired else ()
+        ways.append(Misfits(wire=wire, json=Fit(*ends, "json").reasons(*written)))
     slug, remedy = _kind_of_change(kind, *ways)
     if isinstance(types[1], NothingType):
         # Nothing is not read: only what is remembered of a reply is held against its type.
