@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from library.letters.contract import Letters
 from library.loans.contract.v1 import AlreadyLent, Desk, Loan, Loans
+from library.loans.contract.v2 import DeskV2, LoansV2
 from library.loans.contract.v2 import Loan as LoanV2
-from library.loans.contract.v2 import LoansV2
 from openapi_spec_validator import OpenAPIV31SpecValidator, validate
 
 from outgrow import using
@@ -69,6 +69,17 @@ async def test_a_key_means_one_method_of_one_version(world: World) -> None:
 
     assert await using(world.client(Loans), key="k").lend("Emma") == first
     assert await using(world.client(LoansV2), key="k").lend(["Ulysses"]) == second
+    assert await world.client(Desk).count() == 2
+
+
+async def test_one_class_may_keep_both_versions(world: World) -> None:
+    old, new = world.client(Desk), world.client(DeskV2)
+    first = await using(old, key="k").stamp("Emma")
+    second = await using(new, key="k").stamp("Emma")
+
+    assert first != second
+    assert await using(old, key="k").stamp("Emma") == first
+    assert await using(new, key="k").stamp("Emma") == second
     assert await world.client(Desk).count() == 2
 
 

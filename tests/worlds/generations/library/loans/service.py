@@ -22,7 +22,7 @@ async def lend_book(tx: Transaction, loan_id: str, book: str) -> None:
 
 
 @service
-class LoansService(v1.Loans, v1.Desk):
+class LoansService(v1.Loans, v1.Desk, v2.DeskV2):
     store: Store
     settings: DeskSettings
 
@@ -40,6 +40,13 @@ class LoansService(v1.Loans, v1.Desk):
     async def count(self) -> int:
         async with self.store.read() as snapshot:
             return await snapshot.fetch_one(int, "select count(*) from loans")
+
+    @transactional
+    async def stamp(self, tx: Transaction, text: str) -> str:
+        insert = "insert into loans (loan_id, book) values (:loan_id, :book)"
+        stamp = f"{text} {new_id()}"
+        await tx.execute(insert, loan_id=new_id(), book=stamp)
+        return stamp
 
     async def days(self) -> int:
         return self.settings.days

@@ -36,3 +36,6 @@ class Desk(Contract):
 
     @query()
     async def days(self) -> int: ...
+
+    @command()
+    async def stamp(self, text: str) -> str: ...

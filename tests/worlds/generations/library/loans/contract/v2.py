@@ -14,6 +14,13 @@ class Returned(Event, key="book"):
     book: str
 
 
+class DeskV2(Contract, version=2):
+    """What is kept of the desk."""
+
+    @command()
+    async def stamp(self, text: str) -> str: ...
+
+
 class LoansV2(Contract, version=2):
     """Lends books."""
 
