@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from outgrow.contracts.comparing.change import Change, Verdict, told
@@ -138,7 +138,7 @@ def judge(edit: Edit, uses: Iterable[Use]) -> Change:
             stored.add(reasons, use.owner, "old versions", "new versions")
             if edit.forward.is_another and use.role == "request":
                 stored.remark(_ANOTHER, "old callers", "new providers")
-    return told(
+    change = told(
         edit.slug,
         edit.place,
         edit.message,
@@ -147,6 +147,19 @@ def judge(edit: Edit, uses: Iterable[Use]) -> Change:
         stored=stored.verdict() if any(use.is_kept for use in uses) else None,
         remedy=edit.remedy,
     )
+    return replace(change, remedy=_in_order(change, uses)) if change.remedy else change
+
+
+def _in_order(change: Change, uses: list[Use]) -> str:
+    """The safe way: the order, if there is one, and else what the edit says."""
+    if change.order == "provider first":
+        return "Deploy the provider before the first new consumer."
+    if change.order == "consumers first":
+        http = ", HTTP clients too," if any(use.has_http for use in uses) else ""
+        return f"Deploy all consumers{http} before the provider. If you cannot: {change.remedy}"
+    if change.stored.answer == "breaks" and any(use.role == "event" for use in uses):
+        return "Raise the schema of the event, and write an upcaster that makes the new of the old."
+    return change.remedy
 
 
 def _judge_calls(edit: Edit, use: Use, answer: _Answer, ages: tuple[str, str]) -> None:

@@ -132,15 +132,16 @@ def _schema(name: str, old: EventDescription, new: EventDescription) -> Change:
     if is_older:
         unread = f"{name}: new versions know it up to schema {new.schema} only"
     breaks = unread if missing or is_older else ""
+    deaf = f"{name}: old handlers know it up to schema {old.schema} only"
     return told(
         "event-schema-lowered" if is_older else "event-schema-raised",
         new.place,
-        f"{name} had schema {old.schema} and has {new.schema}, "
-        f"{'which has no upcaster' if missing else 'with its upcasters'}.",
-        consumers=""
-        if is_older
-        else f"{name}: old handlers know it up to schema {old.schema} only",
+        f"{name} had schema {old.schema} and has {new.schema}"
+        + ("." if is_older else f", {'which has no upcaster' if missing else 'with upcasters'}."),
+        consumers="" if is_older else deaf,
         providers=breaks,
         stored=breaks,
-        remedy="Deploy those who listen before the provider, with an upcaster for each older one.",
+        remedy="Raise the schema again, with an upcaster that makes the old form of the newer one."
+        if is_older
+        else "Deploy those who listen before the provider, with an upcaster for each older schema.",
     )

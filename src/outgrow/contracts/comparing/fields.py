@@ -19,8 +19,8 @@ _UNHEARD = "{reader} do not look at what {writer} give there"
 _REMEDIES = {
     "added-required": "Give it a default, or add it as optional first and require it when all "
     "consumers give it.",
-    "added-optional": "Deploy the provider before the first client gives it.",
-    "default-added": "Deploy the provider before the first client leaves it out.",
+    "added-optional": "Let no client give it until the provider is deployed everywhere.",
+    "default-added": "Let no client leave it out until the provider is deployed everywhere.",
     "removed": "Give it a default first, and remove it when nobody needs it any more.",
     "renamed": "Add the new one beside the old, with a default; let consumers move; then remove "
     "the old one.",
@@ -249,11 +249,17 @@ def type_edit(
     return Edit(
         slug=slug,
         place=place,
-        message=f"{where} was {spelled(types[0])} and is {spelled(types[1])}.",
+        message=_changed(where, *map(spelled, types)),
         forward=ways[0],
         backward=ways[1],
         remedy=_REMEDIES[remedy],
     )
+
+
+def _changed(where: str, before: str, after: str) -> str:
+    if before == after:
+        return f"{where} is still {before}, told apart by other tags."
+    return f"{where} was {before} and is {after}."
 
 
 def _kind_of_change(kind: str, forward: Misfits, backward: Misfits) -> tuple[str, str]:

@@ -41,6 +41,13 @@ REPEATS: dict[tuple[str, str], tuple[str, str, str | None]] = {
 }
 """What breaks for consumers, for providers and in what is stored, by the old and new promise."""
 
+_HTTP_REMEDIES = {
+    "added": "Deploy the provider before the first client that uses it.",
+    "removed": "Remove it when no client uses it any more.",
+    "changed": "Bind another method to the new path, and remove the old one when no client uses it "
+    "any more.",
+}
+
 
 def promise_changes(name: str, old: MethodDescription, new: MethodDescription) -> Iterator[Change]:
     """What changed in the promises of the method *name*."""
@@ -96,7 +103,9 @@ def _deadline(name: str, old: MethodDescription, new: MethodDescription) -> Chan
         f"{name} might take {_duration(before)} and may take {_duration(after)}.",
         consumers=text.format("new", _duration(after)) if is_shorter else "",
         providers="" if is_shorter else text.format("old", _duration(before)),
-        remedy="Make the method fast enough first, and see in its measures that it is.",
+        remedy="Make the method fast enough first, and see in its measures that it is."
+        if is_shorter
+        else "Deploy the provider before the first who counts on the longer time.",
     )
 
 
@@ -122,8 +131,7 @@ def _http(name: str, old: MethodDescription, new: MethodDescription) -> Change:
         f"{name} was bound to {old.http or 'nothing'} and is bound to {new.http or 'nothing'}.",
         consumers=missing.format("new", old.http) if old.http else "",
         providers=missing.format("old", new.http) if new.http else "",
-        remedy="Bind another method to the new path, and remove the old one when no client uses "
-        "it any more.",
+        remedy=_HTTP_REMEDIES[kind],
     )
 
 

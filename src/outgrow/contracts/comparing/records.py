@@ -13,6 +13,7 @@ _REMEDY = (
     "Let all readers take a value before anybody writes it, and let nobody write it before a "
     "reader refuses it."
 )
+_NUMBER_REMEDY = "Take the number from the committed .proto again."
 
 
 def type_edits(old: Book, new: Book) -> Iterator[tuple[str, Edit]]:
@@ -68,7 +69,7 @@ def _edit(
         message=f"{name}.{message}",
         forward=_misfits(*old, new[0]),
         backward=_misfits(*new, old[0]),
-        remedy=_REMEDY,
+        remedy=_NUMBER_REMEDY if kind == "number-changed" else _REMEDY,
     )
 
 
