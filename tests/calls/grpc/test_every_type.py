@@ -101,8 +101,9 @@ def test_a_value_comes_back_and_is_to_google_what_it_is_to_us(kind, data):
 
 
 @pytest.mark.long
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("kind", strategies.KINDS)
-@settings(max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_many_values_come_back_and_are_to_google_what_they_are_to_us(kind, data):
     check(*data.draw(cases(kind)))

@@ -189,17 +189,19 @@ class Decoding:
         if field.label == "map" and isinstance(shape, MapOf):
             key, value = self._key(shape), self._single(field, shape.value, "e.value")
             return [f"    {target} = {{{key}: {value} for e in {found}}}"]
+        return [f"    {target} = {self._one(field, shape, 'message', absent)}"]
+
+    def _one(self, field: ProtoField, shape: Shape, source: str, absent: str) -> str:
+        """An expression for a single value of the message *source*, or what stands for it."""
+        found, given = f"{source}.{field.name}", f"{source}.HasField({field.name!r})"
         value = self._single(field, shape, found)
-        if value != found or isinstance(field.target, ProtoMessage):
-            return [f"    {target} = {value} if {given} else {absent}"]
+        if value != found:
+            return f"{value} if {given} else {absent}"
         # What is not empty was given; only an empty value needs the second look.
-        return [
-            f"    {target} = {found}",
-            f"    if not {target} and not {given}: {target} = {absent}",
-        ]
+        return f"{found} or ({found} if {given} else {absent})"
 
     def _list(self, field: ProtoField, shape: ListOf, found: str) -> str:
-        item = self._single(field, shape.item, "x")
+        item = self._flat(field) or self._single(field, shape.item, "x")
         if shape.kind in ("set", "frozenset"):
             items = found if item == "x" else f"[{item} for x in {found}]"
             return f"distinct({shape.kind}, {items})"
@@ -207,6 +209,25 @@ class Decoding:
         if shape.kind == "tuple":
             return f"tuple({found if item == 'x' else items})"
         return items
+
+    def _flat(self, field: ProtoField) -> str | None:
+        """A record of single values as one expression, which saves a call for each item."""
+        message = field.target
+        if not isinstance(message, ProtoMessage) or message.role != "record":
+            return None
+        shape: Any = message.shape
+        if is_pydantic(shape.cls) or any(
+            made.label in ("repeated", "map") or isinstance(made.target, ProtoMessage)
+            for made in message.fields
+        ):
+            return None
+        values = []
+        for made, own in zip(message.fields, fields_of(shape.record), strict=True):
+            is_optional = isinstance(made.shape, Maybe)
+            inner = made.shape.item if isinstance(made.shape, Maybe) else made.shape
+            absent = "None" if is_optional else self._default(own)
+            values.append(f"{made.name}={self._one(made, inner, 'x', absent)}")
+        return f"{self._source.name(message, 'cls', shape.cls)}({', '.join(values)})"
 
     def _key(self, shape: MapOf) -> str:
         if isinstance(shape.key, Choice):

@@ -30,6 +30,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DECIMAL = re.compile(r"-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _UNSIGNED = 1 << 64
 _DOUBLE = Struct("<d").pack
+_LAST_BYTE = [bytes((n,)) for n in range(128)]
+_MORE = [bytes((n | 128,)) for n in range(128)]
 
 
 def refuse() -> NoReturn:
@@ -74,8 +76,10 @@ def number(tag: bytes, value: Any) -> bytes:
     """A whole number of 64 bits after its *tag*."""
     if type(value) is not int:
         raise TypeError
-    if 127 < value < 16384:
-        return tag + bytes((value & 127 | 128, value >> 7))
+    if 0 <= value < 16384:
+        return tag + _MORE[value & 127] + _LAST_BYTE[value >> 7]
+    if 0 <= value < 2097152:
+        return tag + _MORE[value & 127] + _MORE[value >> 7 & 127] + _LAST_BYTE[value >> 14]
     if not -_UNSIGNED >> 1 <= value < _UNSIGNED >> 1:
         raise OverflowError
     return tag + varint(value)
@@ -85,7 +89,7 @@ def long(tag: bytes, content: bytes) -> bytes:
     """*content*, however long, after its *tag* and length."""
     length = len(content)
     if length < 16384:
-        return tag + bytes((length & 127 | 128, length >> 7)) + content
+        return tag + _MORE[length & 127] + _LAST_BYTE[length >> 7] + content
     return tag + varint(length) + content
 
 
@@ -112,9 +116,7 @@ def double(value: object) -> bytes:
 
 def stamp(value: Any) -> bytes:
     """The content of a ``Timestamp``: an aware datetime."""
-    if value.utcoffset() is None:
-        raise TypeError
-    since = value - _EPOCH
+    since = value - _EPOCH  # nothing without a zone has a distance from it
     seconds = since.days * 86400 + since.seconds
     if not _FIRST <= seconds <= _LAST:
         raise OverflowError
@@ -148,6 +150,10 @@ def _parts(seconds: int, nanos: int) -> bytes:
         )
     else:
         content = b"\x08" + varint(seconds) if seconds else b""
+    if 2_097_152 <= nanos < 268_435_456:  # four bytes: from 2 to 268 ms
+        return content + bytes(
+            (16, nanos & 127 | 128, nanos >> 7 & 127 | 128, nanos >> 14 & 127 | 128, nanos >> 21)
+        )
     return content + b"\x10" + varint(nanos) if nanos else content
 
 
@@ -188,10 +194,10 @@ def uuid_text(value: Any) -> bytes:
 def moment(message: Any) -> datetime:
     """The datetime of a ``Timestamp``; what is finer than a microsecond is cut off."""
     seconds, nanos = message.seconds, message.nanos
-    if not _FIRST <= seconds <= _LAST or not 0 <= nanos < 1_000_000_000:
+    if not (0 <= nanos < 1_000_000_000 and _FIRST <= seconds <= _LAST):
         text = f"{seconds} s and {nanos} ns lie outside of the years 1 to 9999"
         raise Misfit([("", text)])
-    return _EPOCH + timedelta(seconds=seconds, microseconds=nanos // 1000)
+    return _EPOCH + timedelta(0, seconds, nanos // 1000)
 
 
 def duration(message: Any) -> timedelta:
