@@ -92,13 +92,16 @@ class _Looking:
         """Add what is imported by a call, and what is reached through a package above it."""
         known = frozenset(graph.modules)
         served = {source.name for source in self._sources.of_services()}
+        words = [b"from .", *(root.encode() for root in roots)]
         for root in roots:
             for module, file in modules_of(root):
-                text = file.read_bytes() if module in known else b""
-                tree = self._sources.tree(file) if any(word in text for word in CALLS) else None
-                found = set(dynamic_imports(tree, module, known)) if tree is not None else set()
-                is_read = module in served and module in known
-                if is_read and (tree := self._sources.tree(file)) is not None:
+                if module not in known:
+                    continue
+                found: set[tuple[str, int]] = set()
+                if self._sources.has_word(file, CALLS) and (tree := self._sources.tree(file)):
+                    found |= set(dynamic_imports(tree, module, known))
+                is_near = module in served and self._sources.has_word(file, words)
+                if is_near and (tree := self._sources.tree(file)):
                     found |= set(used_modules(tree, module, known))
                 for name, line in sorted(found):
                     if name not in graph.find_modules_directly_imported_by(module):

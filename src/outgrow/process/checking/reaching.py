@@ -47,8 +47,12 @@ def used_modules(
 ) -> Iterator[tuple[str, int]]:
     """Modules that *module* reaches through another: ``import a`` and then ``a.b.c.thing``."""
     bound = bound_names(tree, _package_of(module))
-    for other in _rebound(tree):
+    roots = {name.partition(".")[0] for name in known}
+    bound = {name: full for name, full in bound.items() if full.partition(".")[0] in roots}
+    for other in _rebound(tree) if bound else ():
         bound.pop(other, None)
+    if not bound:
+        return
     inner: set[ast.expr] = set()
     for node in ast.walk(tree):  # What is outside comes before what is inside of it.
         if not isinstance(node, ast.Attribute):

@@ -13,6 +13,7 @@ from outgrow.contracts import place_at
 from outgrow.errors import Finding
 from outgrow.process.checking.sources import Source, Sources, dotted, text_of
 
+_CALLS = (b".execute", b".fetch")
 _UNKNOWN = "outgrow_unknown"
 _CREATE = re.compile(
     r"\bcreate\s+(?:or\s+replace\s+)?(?:(?:temp|temporary|unlogged|virtual)\s+)*(?:table|view)\s+"
@@ -66,7 +67,8 @@ def table_findings(sources: Sources, migrations: Mapping[str, Path | None]) -> I
         for table in tables:
             makers.setdefault(table, []).append(name)
     texts = [sql for each in written.values() for sql in each]
-    texts += [sql for source in sources.of_services() for sql in _texts(source)]
+    asking = [source for source in sources.of_services() if source.has_word(_CALLS)]
+    texts += [sql for source in asking for sql in _texts(source)]
     unread = []
     for sql in texts:
         others = {table for table in makers if sql.service not in makers[table]}

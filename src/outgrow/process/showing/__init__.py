@@ -16,7 +16,7 @@ from outgrow.process.showing.catalogue import (
     read_catalogue,
 )
 from outgrow.process.showing.markdown import as_markdown
-from outgrow.process.showing.words import PROMISES, words_of_use
+from outgrow.process.showing.promises import PROMISES, words_of_use
 
 __all__ = [
     "PROMISES",

@@ -12,7 +12,7 @@ from outgrow.process.showing.catalogue import (
     ShownService,
     ShownUse,
 )
-from outgrow.process.showing.words import PROMISES, words_of_use
+from outgrow.process.showing.promises import PROMISES, words_of_use
 
 
 def as_markdown(services: Iterable[ShownService]) -> str:
