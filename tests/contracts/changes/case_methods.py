@@ -56,7 +56,7 @@ METHODS = [
         "contract-removed contract-added",
         "version 2 instead of version 1",
         "bb-",
-        "consumers",
+        "none",
         "safe",
         why.GONE,
     ).case(
@@ -177,9 +177,7 @@ PROBLEMS = [
         refusing(GONE + SOLD, "Sold(sku='a')", "command({})", "Gone, Sold"),
         refusing(GONE, "", "command({})"),
     ),
-    Says(
-        "problem-added problem-removed", "another name", "bb-", "consumers", "safe", why.PROBLEMS
-    ).case(
+    Says("problem-added problem-removed", "another name", "bb-", "none", "safe", why.PROBLEMS).case(
         refusing(GONE, "Gone(sku='a')", "query({})"),
         refusing(SOLD, "Sold(sku='a')", "query({})", "Sold"),
     ),
