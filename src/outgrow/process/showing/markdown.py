@@ -84,8 +84,9 @@ def _event(event: ShownEvent) -> Iterator[str]:
     yield ""
 
 
-def _uses(word: str, uses: list[ShownUse]) -> Iterator[str]:
-    yield f"- {word}: {', '.join(f'`{use.by}` ({words_of_use(use)})' for use in uses) or 'no service'}"
+def _uses(title: str, uses: list[ShownUse]) -> Iterator[str]:
+    told = ", ".join(f"`{use.by}` ({words_of_use(use)})" for use in uses)
+    yield f"- {title}: {told or 'no service'}"
 
 
 def _fields(fields: list[ShownField]) -> str:
