@@ -229,7 +229,8 @@ def _aliases_taken(event: type[Event]) -> Iterator[Finding]:
 def _events_of(package: str) -> Iterator[type[Event]]:
     """All events in the loaded modules of the service *package*, public or not."""
     inside = f"{package}."
-    modules = [m for name, m in sys.modules.items() if f"{name}.".startswith(inside)]
+    loaded = list(sys.modules.items())  # Another thread may import meanwhile.
+    modules = [module for name, module in loaded if f"{name}.".startswith(inside)]
     seen: set[Any] = set()
     for thing in [thing for module in modules for thing in list(vars(module).values())]:
         if isinstance(thing, type) and issubclass(thing, Event) and thing not in seen:

@@ -64,7 +64,7 @@ class EventReader:
             EventUnreadable: It is of a newer schema, an upcaster failed, or it does not fit.
         """
         if schema == self._schema:
-            return self._made(body, "New fields of an event need a default.")
+            return self._made(body, lambda: "New fields of an event need a default.")
         if schema > self._schema:
             raise EventUnreadable(
                 f"it was written with schema {schema} by a newer version of its service, and this "
@@ -74,8 +74,13 @@ class EventReader:
         values: Any = self._decode_object(body)
         for older in range(schema, self._schema):
             values = self._upcast(older, values)
-        told = f"The last upcaster, {_told(self._upcasters[self._schema - 1])}, made it."
-        return self._made(_encode(values, told), told)
+        try:
+            text = msgspec.json.encode(values)
+        except (TypeError, ValueError, RecursionError, OverflowError) as error:
+            raise EventUnreadable(
+                f"it cannot be made JSON again: {error}. {self._made_by()}"
+            ) from None
+        return self._made(text, self._made_by)
 
     def _decode_object(self, body: str) -> dict[str, Any]:
         try:
@@ -105,21 +110,17 @@ class EventReader:
             )
         return found
 
-    def _made(self, body: str | bytes, hint: str) -> Event:
+    def _made_by(self) -> str:
+        return f"The last upcaster, {_told(self._upcasters[self._schema - 1])}, made it."
+
+    def _made(self, body: str | bytes, hint: Callable[[], str]) -> Event:
         try:
             return self._decode(body)  # type: ignore[no-any-return]
         except Exception as error:  # noqa: BLE001 - validators of the user's classes raise anything
             raise EventUnreadable(
                 f"it does not fit {event_type(self._event)} with schema {self._schema}: {error}. "
-                f"{hint}"
+                f"{hint()}"
             ) from None
-
-
-def _encode(values: dict[str, Any], told: str) -> bytes:
-    try:
-        return msgspec.json.encode(values)
-    except (TypeError, ValueError, RecursionError, OverflowError) as error:
-        raise EventUnreadable(f"it cannot be made JSON again: {error}. {told}") from None
 
 
 def _told(upcaster: Upcaster) -> str:
