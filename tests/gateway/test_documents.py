@@ -193,10 +193,21 @@ def test_an_event_has_a_channel_a_message_and_who_sends_and_hears_it(asyncapi: A
     assert message["x-schema"] == 1
     assert message["payload"]["allOf"][1]["properties"]["type"] == {"const": "museum.Opened"}
     assert {name: found["action"] for name, found in asyncapi["operations"].items()} == {
+        "museum.send.Moved": "send",
         "museum.send.Opened": "send",
         "audit.note.receive.museum.Opened": "receive",
         "mail.tell.receive.museum.Opened": "receive",
     }
+
+
+def test_an_event_tells_its_past(asyncapi: Any) -> None:
+    message = asyncapi["components"]["messages"]["museum.Moved"]
+
+    assert message["x-key"] is None
+    assert message["x-schema"] == 2
+    assert message["x-aliases"] == ["museum.Carried"]
+    assert message["x-upcasts"] == [1]
+    assert message["description"] == "Nobody need know."
 
 
 def test_asyncapi_speaks_draft_7(asyncapi: Any) -> None:

@@ -163,6 +163,11 @@ async def test_what_it_made_is_what_the_codec_makes(visit: Driver, keeper: Keepe
             "guide.languages",
             "Value error, nobody speaks Latin",
         ),
+        (
+            {"guide": {"guideName": "Sir Cy"}},
+            "guide.guideName",
+            "Value error, a guide has no title",
+        ),
         ({"guide": {"guide_name": "cy"}}, "guide.guide_name", 'did you mean "guideName"?'),
         ({"guide": {"guideName": "c" * 21}}, "guide.guideName", "is not at most 20 long"),
         ({"renamed": {"first_room": 1}}, "renamed.firstRoom", "is missing"),

@@ -4,14 +4,14 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum, IntEnum
-from typing import Annotated, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 from uuid import UUID
 
 import msgspec
 from annotated_types import Ge, Le, MaxLen, MinLen
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from outgrow.contracts import Contract, Event, Problem, Record, command, query
+from outgrow.contracts import Contract, Event, Problem, Record, command, query, upcast
 
 T = TypeVar("T")
 
@@ -69,6 +69,13 @@ class Guide(BaseModel):
     guide_name: str = Field(alias="guideName", max_length=20)
     languages: list[str] = []
     since: date | None = None
+
+    @field_validator("guide_name")
+    @classmethod
+    def no_title(cls, guide_name: str) -> str:
+        if guide_name.startswith("Sir "):
+            raise ValueError("a guide has no title")
+        return guide_name
 
     @field_validator("languages")
     @classmethod
@@ -156,6 +163,22 @@ class Opened(Event, key="floor"):
     page: Page[Statue]
     pair: tuple[int, str] = (1, "x")
     painting: Painting = Painting(title="x")
+
+
+class Moved(Event, key=None, schema=2, aliases=["Carried"]):
+    """
+    A work hangs elsewhere.
+
+    Nobody need know.
+    """
+
+    title: str
+    room: int
+
+
+@upcast(Moved, schema=1)
+def _(old: dict[str, Any]) -> dict[str, Any]:
+    return {**old, "room": 0}
 
 
 class Museum(Contract):

@@ -100,8 +100,6 @@ def _channel(application: str, name: str) -> Json:
 def _message(event: EventModel, schemas: Schemas) -> Json:
     body = schemas.of_event(event.event, event.type, event.fields, event.doc)
     summary, _, description = event.doc.partition("\n")
-    number: int = getattr(event, "schema", 1)
-    names = [event.type, *getattr(event, "aliases", ())]
     message: Json = {
         "name": event.type,
         "title": event.event.__name__,
@@ -113,15 +111,17 @@ def _message(event: EventModel, schemas: Schemas) -> Json:
                 {"properties": {"type": {"const": event.type}, "body": {"$ref": body}}},
             ],
         },
-        "x-key": event.event.__outgrow_key__,  # type: ignore[attr-defined]
-        "x-schema": number,
+        "x-key": event.key,
+        "x-schema": event.schema,
     }
     if summary.strip():
         message["summary"] = summary.strip()
     if description.strip():
         message["description"] = description.strip()
-    if names[1:]:
-        message["x-aliases"] = names[1:]
+    if event.aliases:
+        message["x-aliases"] = list(event.aliases)
+    if event.upcasts:
+        message["x-upcasts"] = list(event.upcasts)
     return message
 
 

@@ -7,6 +7,7 @@ This is the slow path: it runs only after the compiled decoding has refused a re
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -180,7 +181,7 @@ class Diagnosis:
             strict_decoder(shape.record)(msgspec.json.encode(value))
         except Misfit as misfit:
             for inner, problem in misfit.findings:
-                yield place + inner, problem
+                yield place + _in_json(inner, shape), problem
         except msgspec.ValidationError as error:
             text, _, inner = str(error).partition(" - at `$")
             yield place + inner.rstrip("`"), text
@@ -206,6 +207,15 @@ class Diagnosis:
                 check(value)
             except LimitBroken as broken:
                 yield place, broken.problem
+
+
+def _in_json(place: str, shape: RecordShape) -> str:
+    """A *place* below a record, which calls its fields as Python does, by their names in JSON."""
+    name = re.match(r"\.(\w+)", place)
+    fields = {field.name: field.encoded for field in fields_of(shape.record)}
+    if name is None or name[1] not in fields:
+        return place
+    return f".{fields[name[1]]}{place[name.end() :]}"
 
 
 def _is_huge(value: Any) -> bool:
