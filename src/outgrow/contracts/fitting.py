@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from datetime import datetime
 from typing import Any
 
 from outgrow.contracts.codecs import Misfit, range_check
 from outgrow.contracts.shapes import (
     SCALARS,
+    Check,
     Choice,
     Field,
     LimitBroken,
@@ -34,15 +36,23 @@ def why_unfit_default(field: Field) -> str | None:
         return None
     if not _fits(field.default, field.shape):
         return "is not of its type"
+    if field.default is None:
+        return None
     try:
-        for check in (compile_check(field.shape), range_check(field.shape)):
-            if check is not None:
-                check(field.default)
+        for check in _checks(field.shape):
+            check(field.default)
     except LimitBroken as broken:
         return f"breaks a limit of its type: {broken}"
     except Misfit as misfit:
         return f"cannot be carried: {misfit}"
     return None
+
+
+@functools.lru_cache(maxsize=1024)
+def _checks(shape: Shape) -> list[Check]:
+    """The checks of *shape*; compiled once, since many fields have the same."""
+    found = (compile_check(shape), range_check(shape))
+    return [check for check in found if check is not None]
 
 
 def _fits(value: Any, shape: Shape) -> bool:  # noqa: PLR0911 - one for each shape
