@@ -180,8 +180,7 @@ class Decoding:
 
     def _field(self, field: ProtoField, target: str, absent: str) -> list[str]:
         """Lines that read *field* of ``message`` into the variable *target*."""
-        found, given = f"message.{field.name}", f"message.HasField({field.name!r})"
-        shape = field.shape
+        found, shape = f"message.{field.name}", field.shape
         if isinstance(shape, Maybe):
             shape, absent = shape.item, "None"
         if field.label == "repeated" and isinstance(shape, ListOf):
