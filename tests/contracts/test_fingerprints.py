@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from outgrow.contracts import read_contract
-from outgrow.contracts.descriptions import Numbers, describe_service
 from outgrow.contracts.descriptions import MessageNumbers, Numbers, describe_service
 
 SOURCE = '''
