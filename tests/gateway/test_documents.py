@@ -230,3 +230,14 @@ def test_an_application_without_events_has_a_valid_document() -> None:
     jsonschema.Draft7Validator(ASYNCAPI).validate(
         asyncapi_document("town", [read_contract(Bakery)])
     )
+
+
+def test_the_documents_of_the_shop_are_valid() -> None:
+    frozen = Path(__file__).parents[2] / "examples" / "shop" / "contracts"
+    openapi = json.loads((frozen / "openapi.json").read_text())
+    asyncapi = json.loads((frozen / "asyncapi.json").read_text())
+
+    assert openapi["paths"]
+    assert asyncapi["channels"]
+    validate(openapi, cls=OpenAPIV31SpecValidator)
+    jsonschema.Draft7Validator(ASYNCAPI).validate(asyncapi)
