@@ -1,0 +1,126 @@
+"""A program of others: its client is generated from the frozen `.proto` files of the shop."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import grpc
+import grpc.aio
+import msgspec
+import pytest
+from grpc_tools import protoc
+
+from outgrow.calls.grpc import Converters, GrpcServer, GrpcTransport, Messages, Revisions
+from outgrow.context import ALL_PERMISSIONS, Caller
+from outgrow.process import Options, start_application
+from outgrow.topology import read_topology
+from tests.calls.grpc.google import INCLUDES, place
+
+SHOP = Path(__file__).parents[3] / "examples/shop"
+
+
+@pytest.fixture(scope="module")
+def generated(tmp_path_factory):
+    """The folder that holds what grpcio-tools generated."""
+    folder = tmp_path_factory.mktemp("client")
+    protos = sorted((SHOP / "contracts").glob("*.proto"))
+    place(folder, {f"shop_client/{path.name}": path.read_text() for path in protos})
+    files = [str(path) for path in folder.rglob("*.proto")]
+    out = [f"--{kind}_out={folder}" for kind in ("python", "grpc_python")]
+    assert protoc.main(["protoc", f"-I{folder}", f"-I{INCLUDES}", *out, *files]) == 0
+    # As a program of others would: Google's two files come from the generated folder too.
+    import google
+
+    before = list(google.__path__)
+    google.__path__.append(str(folder / "google"))
+    sys.path.insert(0, str(folder))
+    yield folder
+    sys.path.remove(str(folder))
+    google.__path__[:] = before
+
+
+@pytest.fixture
+async def channel(tmp_path, generated, monkeypatch):
+    """A channel to the running shop, which lets strangers do everything."""
+    monkeypatch.syspath_prepend(str(SHOP))
+    address = f"unix:{tmp_path}/calls.sock"
+
+    @asynccontextmanager
+    async def served(hosted):
+        numbers, contracts = hosted.frozen.numbers, hosted.frozen.contracts
+        converters = Converters(Messages(hosted.application, hosted.models, numbers))
+        revisions = Revisions(numbers, contracts)
+        server = GrpcServer(
+            converters,
+            hosted.reception.bind,
+            hosted.clock,
+            stranger=Caller(permissions=ALL_PERMISSIONS),
+            revisions=revisions,
+        )
+        for model in hosted.models:
+            server.admit(model)
+        await server.start(address)
+        transport = GrpcTransport(address, converters, hosted.clock, revisions=revisions)
+        try:
+            yield transport
+        finally:
+            await transport.close()
+            await server.drain(0)
+
+    options = Options(transport=served, state=tmp_path / "state")
+    async with (
+        start_application(read_topology(SHOP / "outgrow.toml"), options),
+        grpc.aio.insecure_channel(address) as channel,
+    ):
+        yield channel
+
+
+async def test_a_generated_client_gets_typed_replies(channel):
+    from shop_client import stock_pb2, stock_pb2_grpc, users_pb2, users_pb2_grpc
+
+    users = users_pb2_grpc.UsersStub(channel)
+    stock = stock_pb2_grpc.StockStub(channel)
+
+    user = (await users.Register(users_pb2.RegisterRequest(name="Ada"))).value
+    totals = (await users.GetTotals(users_pb2.GetTotalsRequest())).value
+    delivery = stock_pb2.Delivery(item_id="piano", price_cents=900_000, quantity=1)
+    await stock.Receive(stock_pb2.ReceiveRequest(deliveries=[delivery]))
+
+    assert user.name == "Ada"
+    assert user.user_id
+    assert totals.registered == 1
+    assert totals.HasField("renamed")
+    assert totals.renamed == 0
+
+
+async def test_a_generated_client_meets_a_problem(channel):
+    from shop_client import users_pb2, users_pb2_grpc
+
+    users = users_pb2_grpc.UsersStub(channel)
+
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await users.Rename(users_pb2.RenameRequest(user_id="nobody", name="Eve"))
+
+    assert caught.value.code() is grpc.StatusCode.NOT_FOUND
+    assert caught.value.details() == "Nobody is registered as 'nobody'."
+    trailer = dict(caught.value.trailing_metadata())["outgrow-problem-bin"]
+    kind, _, fields = trailer.partition(b"\n")
+    assert kind == b"users.UnknownUser"
+    assert msgspec.json.decode(fields)["user_id"] == "nobody"
+
+
+async def test_a_generated_client_is_told_what_is_missing_and_what_breaks_a_limit(channel):
+    from shop_client import users_pb2, users_pb2_grpc
+
+    users = users_pb2_grpc.UsersStub(channel)
+
+    for request, place_told in (
+        (users_pb2.RenameRequest(user_id="x"), "name: is missing"),
+        (users_pb2.RenameRequest(user_id="x", name=""), "name: '' is not at least 1 long"),
+    ):
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await users.Rename(request)
+        assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+        assert place_told in caught.value.details()
