@@ -103,7 +103,7 @@ def check_program(file: Path) -> Checked:
         services=len(plan.services),
         contracts=len(models),
         methods=sum(len(model.methods) for model in models),
-        events=sum(len(model.events) for model in models),
+        events=len({event.type for model in models for event in model.events}),
         handlers=sum(len(service.handlers) for service in services),
         topologies=len(plan.topologies),
         modules=modules,
