@@ -178,9 +178,9 @@ def event_apart() -> None:
     host, append = Delivery.host, Outbox.append
     tasks: set[asyncio.Task[None]] = set()
 
-    def host_and_tell(self: Any, store: Store, outbox: Any, call: Any) -> Any:
+    def host_and_tell(self: Any, store: Store, outbox: Any, *rest: Any) -> Any:
         outbox.store, outbox.late = store, []
-        return host(self, store, outbox, call)
+        return host(self, store, outbox, *rest)
 
     async def append_late(self: Any, _tx: Any, entries: list[Any]) -> None:
         self.late += entries
