@@ -102,8 +102,8 @@ def _table(cases: list[Case]) -> list[str]:
 
 
 def _row(case: Case) -> str:
-    kind = " and ".join(f"`{slug}`" for slug in dict.fromkeys(case.slugs))
-    kind = "none" if case.slugs == ("unchanged",) else kind
+    kind = " and ".join(f"`{label}`" for label in dict.fromkeys(case.labels))
+    kind = "none" if case.labels == ("unchanged",) else kind
     answers = [_answer(a) for a in (case.consumers, case.providers, case.stored)]
     cells = [
         f"{kind}: {case.title}" if case.title else kind,
@@ -124,10 +124,10 @@ def _order(case: Case) -> str:
 
 
 def _repeats(cases: list[Case]) -> list[str]:
-    by_slug = {case.slugs[0]: case for case in cases}
+    by_label = {case.labels[0]: case for case in cases}
     rows = []
     for old, name in LEVELS.items():
-        cells = [_step(by_slug.get(f"repeat-{old}-to-{new}")) for new in LEVELS]
+        cells = [_step(by_label.get(f"repeat-{old}-to-{new}")) for new in LEVELS]
         rows.append(f"| {name} | {' | '.join(cells)} |")
     return rows
 

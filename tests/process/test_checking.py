@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -184,8 +183,7 @@ def test_a_handler_of_a_service_that_records_nothing_is_found(check) -> None:
     assert "handler-without-source: mill.hear listens to 'lonely', which records" in found[0]
 
 
-def test_the_shop_is_right_and_looked_at_in_less_than_a_second() -> None:
-    began = time.perf_counter()
+def test_the_shop_is_right() -> None:
     ended = subprocess.run(
         [sys.executable, "-m", "outgrow", "check"],
         cwd=Path(__file__).parents[2] / "examples" / "shop",
@@ -197,5 +195,3 @@ def test_the_shop_is_right_and_looked_at_in_less_than_a_second() -> None:
 
     assert ended.stdout.startswith("ok: 5 services, 5 contracts,")
     assert ended.returncode == 0
-    # Twice what is promised, for a machine that has other things to do.
-    assert time.perf_counter() - began < 2

@@ -33,7 +33,7 @@ class Case:
     One kind of change.
 
     Attributes:
-        slugs: What the comparison must find; the first is the kind of change.
+        labels: What the comparison must find; the first is the kind of change.
         title: The change in words.
         consumers: The verdict on old consumers with a new provider; the next two likewise.
         order: The safe order of deployment.
@@ -43,7 +43,7 @@ class Case:
         repeats: Whether callers repeat their calls, as they may.
     """
 
-    slugs: tuple[str, ...]
+    labels: tuple[str, ...]
     title: str
     old: Side
     new: Side
@@ -57,7 +57,7 @@ class Case:
 
     @property
     def name(self) -> str:
-        return f"{self.slugs[0]}: {self.title}" if self.title else self.slugs[0]
+        return f"{self.labels[0]}: {self.title}" if self.title else self.labels[0]
 
     @property
     def agrees(self) -> bool:
@@ -79,7 +79,7 @@ ANSWERS = {"s": "safe", "b": "breaks", "-": "unaffected"}
 class Says:
     """The verdicts on one direction of a change, in short: ``"bs-"`` for the three questions."""
 
-    slug: str
+    label: str
     title: str
     verdicts: str
     order: str
@@ -89,7 +89,7 @@ class Says:
     def case(self, old: Side, new: Side) -> Case:
         first, second, third = (ANSWERS[letter] for letter in self.verdicts)
         return Case(
-            slugs=tuple(self.slug.split()),
+            labels=tuple(self.label.split()),
             title=self.title,
             old=old,
             new=new,

@@ -31,4 +31,4 @@ def test_every_case_has_a_name_of_its_own() -> None:
 
 
 def test_there_are_enough_kinds_of_change() -> None:
-    assert len({case.slugs[0] for case in CASES}) >= 60
+    assert len({case.labels[0] for case in CASES}) >= 60

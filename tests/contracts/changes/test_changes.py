@@ -27,11 +27,11 @@ def changes_of(case: Case) -> list[Change]:
 @EACH
 def test_a_change_is_judged(case: Case) -> None:
     changes = changes_of(case)
-    if case.slugs == ("unchanged",):
+    if case.labels == ("unchanged",):
         assert not changes
         return
 
-    assert sorted(change.slug for change in changes) == sorted(case.slugs)
+    assert sorted(change.label for change in changes) == sorted(case.labels)
     verdicts = {q: worst(changes, q) for q in ("consumers", "providers", "stored")}
     assert verdicts == {q: getattr(case, q) for q in verdicts}, changes
     if len(changes) == 1:

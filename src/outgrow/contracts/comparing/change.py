@@ -29,7 +29,7 @@ class Change:
     One change of what a service promises.
 
     Attributes:
-        slug: The kind of change, such as ``field-removed``.
+        label: The kind of change, such as ``field-removed``.
         place: ``file:line`` in the new description, or in the old one of what is gone.
         message: What changed.
         consumers: Whether running consumers of the old contract break with a new provider: callers,
@@ -41,7 +41,7 @@ class Change:
         order: In which order the two sides may be deployed.
     """
 
-    slug: str
+    label: str
     place: str
     message: str
     consumers: Verdict
@@ -78,7 +78,7 @@ def order_of(consumers: Verdict, providers: Verdict, stored: Verdict) -> Order:
 
 
 def told(
-    slug: str,
+    label: str,
     place: str,
     message: str,
     *,
@@ -98,7 +98,7 @@ def told(
     answers = _verdict(consumers), _verdict(providers), _verdict(stored)
     is_bad = any(verdict.answer == "breaks" for verdict in answers)
     return Change(
-        slug=slug,
+        label=label,
         place=place,
         message=message,
         consumers=answers[0],

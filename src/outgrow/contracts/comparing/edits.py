@@ -70,7 +70,7 @@ class Edit:
         remedy: The safe way to do it.
     """
 
-    slug: str
+    label: str
     place: str
     message: str
     forward: Misfits = FITS
@@ -139,7 +139,7 @@ def judge(edit: Edit, uses: Iterable[Use]) -> Change:
             if edit.forward.is_another and use.role == "request":
                 stored.remark(_ANOTHER, "old callers", "new providers")
     change = told(
-        edit.slug,
+        edit.label,
         edit.place,
         edit.message,
         consumers=consumers.verdict(),

@@ -107,7 +107,7 @@ def _edit(
 ) -> Edit:
     """An edit whose *ways* are those from old writers to new readers, and back."""
     return Edit(
-        slug=f"{fields.kind}-{kind}",
+        label=f"{fields.kind}-{kind}",
         place=fields.place,
         message=f"{fields.owner}.{message}",
         forward=ways[0],
@@ -238,16 +238,16 @@ def type_edit(
     for ends, written in ((books, types), (books[::-1], types[::-1])):
         wire = Fit(*ends, "wire").reasons(*written) if is_wired else ()
         ways.append(Misfits(wire=wire, json=Fit(*ends, "json").reasons(*written)))
-    slug, remedy = _kind_of_change(kind, *ways)
+    label, remedy = _kind_of_change(kind, *ways)
     if isinstance(types[1], NothingType):
         # Nothing is not read: only what is remembered of a reply is held against its type.
         text = "{reader} take no remembered reply, and {writer} wrote one"
         ways[0] = Misfits(kept=(Reason(text),))
-        slug = "reply-removed"
+        label = "reply-removed"
     elif isinstance(types[0], NothingType):
-        slug = "reply-added"
+        label = "reply-added"
     return Edit(
-        slug=slug,
+        label=label,
         place=place,
         message=_changed(where, *map(spelled, types)),
         forward=ways[0],

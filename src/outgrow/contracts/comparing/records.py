@@ -64,7 +64,7 @@ def _edit(
 ) -> Edit:
     """An edit of the members whose names stand beside the descriptions."""
     return Edit(
-        slug=f"enum-value-{kind}",
+        label=f"enum-value-{kind}",
         place=new[0].place,
         message=f"{name}.{message}",
         forward=_misfits(*old, new[0]),
