@@ -39,6 +39,14 @@ from outgrow.gateway.schemas import tag_of_struct
 
 Findings = Iterator[tuple[str, str]]
 
+OWN_RULES_BYTES_MAX = 256 * 1024
+"""
+How much JSON is made into records again to ask for their own rules.
+
+A record in a record is made once for each, so that deep ones would take long; beyond, what the
+compiled decoding found first is all that is told of such rules.
+"""
+
 
 def shown(value: Any) -> str:
     """*value* as it looks in JSON, cut to a readable length."""
@@ -66,6 +74,7 @@ class Diagnosis:
         self._is_text = is_text
         # Limits are compiled, which takes longer than the comparison, and a list may be long.
         self._checks: dict[Shape, Check | None] = {}
+        self._bytes_left = OWN_RULES_BYTES_MAX
 
     def fields(
         self, value: Any, fields: tuple[Field, ...], known: frozenset[str], place: str
@@ -177,8 +186,12 @@ class Diagnosis:
 
     def _own_rules(self, value: Any, shape: RecordShape, place: str) -> Findings:
         """What the record itself says when it is made: validators, and ``__post_init__``."""
+        if self._bytes_left <= 0:
+            return
+        body = msgspec.json.encode(value)
+        self._bytes_left -= len(body)
         try:
-            strict_decoder(shape.record)(msgspec.json.encode(value))
+            strict_decoder(shape.record)(body)
         except Misfit as misfit:
             for inner, problem in misfit.findings:
                 yield place + _in_json(inner, shape), problem
