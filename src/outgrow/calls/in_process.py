@@ -57,13 +57,13 @@ def _copying(
     async def invoke_with_copies(context: Context, *arguments: Any) -> Any:
         try:
             given = [copy(argument) for copy, argument in zip(copies, arguments, strict=True)]
-        except (NotCarried, Misfit, AttributeError) as error:
+        except (NotCarried, Misfit, AttributeError, RecursionError) as error:
             findings = _findings(method, copies, arguments)
             raise ArgumentsRefused(method.full_name, findings) from error
         value = await invoke(context, *given)
         try:
             return copy_reply(value)
-        except (NotCarried, ValueError, AttributeError) as error:
+        except (NotCarried, ValueError, AttributeError, RecursionError) as error:
             raise failure_of(method.full_name, error) from error
 
     return invoke_with_copies
@@ -79,6 +79,8 @@ def _findings(
             copy(argument)
         except Misfit as misfit:
             findings += [(parameter.name + place, why) for place, why in misfit.findings]
+        except RecursionError:
+            findings.append((parameter.name, "it is nested too deeply"))
         except (NotCarried, AttributeError) as error:
             findings.append((parameter.name, str(error)))
     return findings

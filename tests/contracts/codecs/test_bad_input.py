@@ -21,6 +21,7 @@ from outgrow.contracts import (
     convert,
     decoder,
     encode,
+    encode_ordered,
     encoder,
     foreign_decoder,
     refuse_duplicates,
@@ -228,3 +229,20 @@ def test_all_that_a_model_finds_is_told_at_once() -> None:
         "['pairs'][0].left",
         "['pairs'][0].right",
     ]
+
+
+def test_what_is_nested_too_deeply_is_not_written() -> None:
+    node = Node()
+    for _ in range(DEEP):
+        node = Node(below=[node])
+    model = NodeModel.model_construct(n=0, below=[], called="")
+    for _ in range(DEEP):
+        model = NodeModel.model_construct(n=0, below=[model], called="")
+
+    for value, hint in ((node, Node), (model, NodeModel)):
+        with pytest.raises(Misfit, match="nested too deeply"):
+            encoder(hint)(value)
+        with pytest.raises(Misfit, match="nested too deeply"):
+            encode(value)
+        with pytest.raises(Misfit, match="nested too deeply"):
+            encode_ordered({"value": value}, "sorted")

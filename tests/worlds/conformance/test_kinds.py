@@ -207,3 +207,13 @@ async def test_a_model_that_was_changed_since_is_refused(world: World) -> None:
 
     with pytest.raises(ArgumentsRefused, match="count"):
         await world.client(Kinds).spoil_model([part], node, page)
+
+
+async def test_what_is_nested_too_deeply_is_refused(world: World, kind: Kind) -> None:
+    make = getattr(kind.Node, "model_construct", kind.Node)
+    node = make(name="top", below=[], beside=None)
+    for _ in range(10_000):
+        node = make(name="", below=[node], beside=None)
+
+    with pytest.raises(ArgumentsRefused, match=r"nested too deep|\d deep; make it flatter"):
+        await kind.call(world.client(Kinds), "spoil")([], node, kind.Page[int](items=[], total=0))

@@ -9,13 +9,12 @@ import msgspec
 
 from outgrow.contracts.codecs.arriving import arriving_check
 from outgrow.contracts.codecs.doubles import compile_doubles, refuse_duplicates
-from outgrow.contracts.codecs.misfits import Misfit
+from outgrow.contracts.codecs.misfits import TOO_DEEP, Misfit
 from outgrow.contracts.codecs.plans import Plan, is_native, plan_of
 from outgrow.contracts.codecs.remembering import remembered
 from outgrow.contracts.shapes import LimitBroken, Shape, read_shape
 
 Decode = Callable[[bytes | str], Any]
-_TOO_DEEP = "it is nested too deeply"
 
 
 @remembered
@@ -52,7 +51,7 @@ def strict_decoder(hint: Any) -> Decode:
         except LimitBroken as error:
             raise Misfit.of(error) from error
         except RecursionError:
-            raise Misfit([("", _TOO_DEEP)]) from None
+            raise Misfit([("", TOO_DEEP)]) from None
         return value
 
     return decode_strictly
@@ -119,7 +118,7 @@ def _guarded(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
         try:
             return read(body)
         except RecursionError:
-            raise Misfit([("", _TOO_DEEP)]) from None
+            raise Misfit([("", TOO_DEEP)]) from None
         except UnicodeDecodeError as error:
             raise msgspec.DecodeError(f"it is no UTF-8: {error}") from None
         except LimitBroken as error:

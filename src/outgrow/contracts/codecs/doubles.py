@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from outgrow.contracts.codecs.misfits import Misfit
+from outgrow.contracts.codecs.misfits import TOO_DEEP, Misfit
 from outgrow.contracts.shapes import (
     ListOf,
     MapOf,
@@ -52,7 +52,7 @@ def refuse_duplicates(body: bytes | str) -> Any:
             return value
         json.loads(body, object_pairs_hook=_pairs, parse_int=str, parse_float=str)
     except RecursionError:
-        raise Misfit([("", "it is nested too deeply")]) from None
+        raise Misfit([("", TOO_DEEP)]) from None
     except UnicodeDecodeError as error:
         raise msgspec.DecodeError(f"it is no UTF-8: {error}") from None
     return value

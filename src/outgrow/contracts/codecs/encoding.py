@@ -8,6 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from outgrow.contracts.codecs.finite import check_finite
+from outgrow.contracts.codecs.misfits import TOO_DEEP, Misfit
 from outgrow.contracts.codecs.ordering import lowering, needs_order, order_all
 from outgrow.contracts.codecs.plain import as_plain
 from outgrow.contracts.codecs.remembering import remembered
@@ -37,7 +38,10 @@ def encode(value: Any) -> bytes:
         NotFinite: A number in it is infinite or none.
         TypeError, ValueError: It holds what is no data, or half of a surrogate pair.
     """
-    body = _encoder.encode(value)
+    try:
+        body = _encoder.encode(value)
+    except RecursionError:
+        raise Misfit([("", TOO_DEEP)]) from None
     check_finite("", value, body)
     return body
 
@@ -52,9 +56,12 @@ def encode_ordered(value: Any, order: Order = "deterministic") -> bytes:
     """
     write = _DETERMINISTIC if order == "deterministic" else _SORTED
     try:
-        body = write(value)
-    except TypeError:
-        body = write(order_all(value))
+        try:
+            body = write(value)
+        except TypeError:
+            body = write(order_all(value))
+    except RecursionError:
+        raise Misfit([("", TOO_DEEP)]) from None
     check_finite("", value, body)
     return body
 
@@ -88,11 +95,13 @@ def encoder(hint: Any, order: Order | None = None, what: str = "") -> Callable[[
             body = write(value if lower is None else lower(value))
         except (AttributeError, KeyError):
             raise TypeError(f"{what or 'it'} is no {hint}") from None
+        except RecursionError:
+            raise Misfit([("", f"{what or 'it'}: {TOO_DEEP}")]) from None
         if may_be_lost:
             check_finite(what, value, body)
         return body
 
-    return write if lower is None and not may_be_lost else encode_typed
+    return encode_typed
 
 
 def _holds_numbers(shape: Shape, seen: set[Any]) -> bool:

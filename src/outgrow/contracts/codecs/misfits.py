@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+TOO_DEEP = "it is nested too deeply"
+
 
 class Misfit(msgspec.ValidationError):
     """

@@ -44,6 +44,15 @@ class LimitBroken(ValueError):
         super().__init__(f"{place}: {self.problem}" if place else self.problem)
 
 
+class NestedTooDeeply(LimitBroken):
+    """A record holds itself so often that its limits cannot be looked at."""
+
+    def __init__(self) -> None:
+        self.place = ""
+        self.problem = "it is nested too deeply"
+        ValueError.__init__(self, self.problem)
+
+
 def compile_check(shape: Shape) -> Check | None:
     """
     A check of the limits in *shape*, or None if it has none.
@@ -51,7 +60,9 @@ def compile_check(shape: Shape) -> Check | None:
     Records that check themselves when they are made are passed over; others, such as dataclasses
     and what a generic record is bound to, are looked into.
     """
-    return _Compiler().compile(shape)
+    compiler = _Compiler()
+    check = compiler.compile(shape)
+    return compiler.guarded(check)
 
 
 def compile_record_check(cls: Any) -> Check | None:
@@ -73,6 +84,20 @@ class _Compiler:
 
     def __init__(self) -> None:
         self._records: dict[object, Check | None] = {}
+        self._is_recursive = False
+
+    def guarded(self, check: Check | None) -> Check | None:
+        """*check*, which refuses what is nested too deeply if that may be."""
+        if check is None or not self._is_recursive:
+            return check
+
+        def guarded(value: Any) -> None:
+            try:
+                check(value)
+            except RecursionError:
+                raise NestedTooDeeply from None
+
+        return guarded
 
     def compile(self, shape: Shape) -> Check | None:  # noqa: PLR0911 - one shape, one answer
         match shape:
@@ -111,6 +136,7 @@ class _Compiler:
 
     def _record(self, shape: RecordShape) -> Check | None:
         if shape.record in self._records:
+            self._is_recursive = True
             return self._later(shape.record)
         self._records[shape.record] = None
         self._records[shape.record] = self.fields(fields_of(shape.record))
