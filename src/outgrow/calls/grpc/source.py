@@ -41,6 +41,8 @@ _KNOWN = (
     *("double", "duration", "long", "moment", "number", "refuse", "span", "stamp", "time_text"),
     *("too_deep", "uuid", "uuid_text"),
 )
+# Of a double there are two: zero may be below zero.
+_EMPTY = {"bool": "False", "bytes": "b''", "int64": "0", "string": "''"}
 _READ = {
     "datetime": "moment",
     "timedelta": "duration",
@@ -197,7 +199,8 @@ class Decoding:
         if value != found:
             return f"{value} if {given} else {absent}"
         # What is not empty was given; only an empty value needs the second look.
-        return f"{found} or ({found} if {given} else {absent})"
+        empty = _EMPTY.get(field.type, found)
+        return f"{found} or ({empty} if {given} else {absent})"
 
     def _list(self, field: ProtoField, shape: ListOf, found: str) -> str:
         item = self._flat(field) or self._single(field, shape.item, "x")
