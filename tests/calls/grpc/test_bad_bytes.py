@@ -269,3 +269,21 @@ def test_random_bytes_are_refused_or_read(body):
             conversion.decode_request(body)
         except ArgumentsRefused as error:
             assert error.findings  # noqa: PT017 - it need not be raised
+
+
+@pytest.mark.parametrize("by", ["children", "by_name"])
+@pytest.mark.parametrize("leaf", [{}, {"seen_at": datetime(2024, 1, 1, tzinfo=UTC)}])
+def test_what_is_written_is_never_too_deep_to_be_read(by, leaf):
+    thing = simple()
+    node, refusals = e.Node(name="leaf", **leaf), 0
+    for _ in range(110):
+        node = e.Node(name="n", **{by: [node] if by == "children" else {"a": node}})
+        try:
+            body = PUT.encode_request("x", thing.replace(node=node))
+        except ArgumentsRefused as error:
+            refusals += 1
+            assert "lies more than 100 deep" in str(error)  # noqa: PT017 - the first are written
+        else:
+            assert PUT.decode_request(body)[1].node == node
+
+    assert 0 < refusals < 70
