@@ -10,9 +10,12 @@ from typing import Any
 import msgspec
 
 from outgrow.contracts import (
+    Check,
+    LimitBroken,
     Method,
     NotFinite,
     Parameter,
+    compile_check,
     contracts_of,
     convert,
     encode_ordered,
@@ -83,10 +86,20 @@ def decode_arguments(method: Method, body: bytes) -> tuple[Any, ...]:
     """
     named = msgspec.json.decode(body)
     try:
-        return tuple(_argument(parameter, named) for parameter in method.parameters)
-    except (msgspec.DecodeError, KeyError) as error:
+        arguments = tuple(_argument(parameter, named) for parameter in method.parameters)
+        for n, check in _checks(method):
+            check(arguments[n])
+    except (msgspec.DecodeError, LimitBroken, KeyError) as error:
         message = f"{method.full_name}: a recorded command does not fit its method: {error!r}"
         raise EventUnreadable(message) from error
+    return arguments
+
+
+@functools.lru_cache(maxsize=4_096)
+def _checks(method: Method) -> tuple[tuple[int, Check], ...]:
+    """The checks of the parameters' limits, which may be others than when a command was sent."""
+    found = [(n, compile_check(p.shape)) for n, p in enumerate(method.parameters)]
+    return tuple((n, check) for n, check in found if check is not None)
 
 
 def _argument(parameter: Parameter, named: dict[str, Any]) -> Any:
