@@ -46,6 +46,9 @@ def told(done: Done) -> Any:
 def test_freezing_says_what_was_written_and_what_was_not(shop: Path) -> None:
     (shop / "contracts" / "openapi.json").unlink()
     (shop / "contracts" / "stock.proto").write_text("package tried.stock.v1;\n")
+    (shop / "contracts" / "stock.json").write_text(
+        '{"application": "tried", "service": "stock", "contracts": {}}'
+    )
 
     done = outgrow(shop, "freeze")
 
@@ -54,9 +57,10 @@ def test_freezing_says_what_was_written_and_what_was_not(shop: Path) -> None:
         "unchanged  contracts/orders.proto",
         "unchanged  contracts/orders.json",
         "unchanged  contracts/asyncapi.json",
+        "left       contracts/stock.json: no service of the application has it",
         "left       contracts/stock.proto: no service of the application has it",
     ]
-    assert told(outgrow(shop, "freeze", "--json"))["left"] == ["stock.proto"]
+    assert told(outgrow(shop, "freeze", "--json"))["left"] == ["stock.json", "stock.proto"]
 
 
 def test_code_that_is_as_it_was_frozen_breaks_nobody(shop: Path) -> None:
@@ -196,6 +200,19 @@ def test_a_wrong_program_has_its_own_status(shop: Path, command: str) -> None:
 
     assert done.returncode == 2
     assert "orders.py:1" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["freeze", "check"])
+def test_a_lost_file_switches_no_check_off(shop: Path, command: str) -> None:
+    (shop / "contracts" / "orders.json").unlink()
+    (shop / "orders.py").write_text(UNPRICED)
+
+    done = outgrow(shop, command)
+
+    assert done.returncode == 2
+    assert "contracts/orders.proto: orders.json, which stands beside it" in done.stderr
+    assert "git checkout HEAD -- contracts/orders.json" in done.stderr
+    assert not (shop / "contracts" / "orders.json").exists()
 
 
 def test_a_merge_conflict_in_what_is_frozen_is_told(shop: Path) -> None:

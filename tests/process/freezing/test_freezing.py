@@ -16,6 +16,11 @@ from outgrow.process.freezing import (
 )
 from tests.process.freezing.conftest import NOTED, ORDERS, UNPRICED, Code
 
+SECOND = ORDERS + (
+    "\nclass OrdersV2(Contract, version=2):\n"
+    "    @query()\n    async def count(self) -> int: ...\n"
+    "@service\nclass Second(OrdersV2):\n    async def count(self) -> int: ...\n"
+)
 FILES = ["orders.proto", "orders.json", "openapi.json", "asyncapi.json"]
 
 
@@ -122,14 +127,8 @@ def test_the_files_of_a_service_that_is_gone_are_told_and_kept(code: Code) -> No
 
 
 def test_each_version_has_a_file_of_its_own(code: Code) -> None:
-    second = ORDERS + (
-        "\nclass OrdersV2(Contract, version=2):\n"
-        "    @query()\n    async def count(self) -> int: ...\n"
-        "@service\nclass Second(OrdersV2):\n    async def count(self) -> int: ...\n"
-    )
-
-    assert freeze(code(second)).written == ["orders.proto", "orders_v2.proto", *FILES[1:]]
-    assert sorted(read_frozen(code(second).plan.folder).numbers) == ["orders.v1", "orders.v2"]
+    assert freeze(code(SECOND)).written == ["orders.proto", "orders_v2.proto", *FILES[1:]]
+    assert sorted(read_frozen(code(SECOND).plan.folder).numbers) == ["orders.v1", "orders.v2"]
 
 
 @pytest.mark.parametrize("name", ["openapi", "asyncapi"])
@@ -219,7 +218,10 @@ def test_all_files_that_cannot_be_read_are_told_at_once(code: Code) -> None:
     with pytest.raises(DefinitionError) as caught:
         read_frozen(program.plan.folder)
 
-    found = {finding.place.rpartition("/")[2]: finding for finding in caught.value.findings}
+    alone = [f.place[-7:] for f in caught.value.findings if f.slug == "frozen-incomplete"]
+    assert sorted(alone) == ["/a.json", "/b.json", "/c.json", "/g.json", "d.proto", "e.proto"]
+    others = [f for f in caught.value.findings if f.slug != "frozen-incomplete"]
+    found = {finding.place.rpartition("/")[2]: finding for finding in others}
     lines = len((folder / "orders.proto").read_text().splitlines())
     assert set(found) - {"f.proto:3"} == {
         "a.json", "b.json", "c.json:2", f"d.proto:{lines + 1}", "e.proto", "g.json", "h.json",
@@ -237,3 +239,55 @@ async def test_a_process_does_not_start_on_numbers_that_nobody_can_read(code: Co
     with pytest.raises(DefinitionError, match="merge conflict"):
         async with start_application(program.plan, Options()):
             pass
+
+
+@pytest.mark.parametrize(("lost", "kept"), [("json", "proto"), ("proto", "json")])
+async def test_half_of_what_is_frozen_is_refused_by_everything(
+    code: Code, lost: str, kept: str
+) -> None:
+    freeze(code())
+    program = code(UNPRICED)
+    (program.folder / f"orders.{lost}").unlink()
+    before = {path.name: path.read_bytes() for path in program.folder.iterdir()}
+
+    async def start() -> None:
+        async with start_application(program.plan, Options(hosted=["orders"])):
+            pass
+
+    for attempt in (freeze, compare_with_frozen, unfrozen_files):
+        with pytest.raises(DefinitionError) as caught:
+            attempt(program)
+    with pytest.raises(DefinitionError) as caught:
+        await start()
+
+    (finding,) = caught.value.findings
+    assert finding == frozen_findings(program)[0]
+    assert (finding.slug, finding.severity) == ("frozen-incomplete", "error")
+    assert finding.place.endswith(f"contracts/orders.{kept}")
+    assert finding.message.startswith(f"orders.{lost}, ")
+    assert f"contracts/orders.{lost}. " in finding.remedy
+    assert before == {path.name: path.read_bytes() for path in program.folder.iterdir()}
+
+
+def test_a_version_whose_numbers_are_gone_is_told(code: Code) -> None:
+    freeze(code(SECOND))
+    program = code(SECOND)
+    (program.folder / "orders_v2.proto").unlink()
+
+    with pytest.raises(DefinitionError, match="orders_v2.proto, which stands beside") as caught:
+        compare_with_frozen(program)
+
+    assert [f.place.rpartition("/")[2] for f in caught.value.findings] == ["orders.json"]
+
+
+@pytest.mark.parametrize("lost", ["proto", "json"])
+def test_a_lost_file_is_told_beside_a_conflict_in_the_other(code: Code, lost: str) -> None:
+    program = code()
+    freeze(program)
+    (program.folder / f"orders.{lost}").unlink()
+    (kept,) = program.folder.glob("orders.*")
+    kept.write_bytes(CONFLICT)
+
+    slugs = [finding.slug for finding in frozen_findings(program)]
+
+    assert slugs == ["frozen-conflict", "frozen-incomplete"]

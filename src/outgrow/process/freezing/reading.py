@@ -26,6 +26,7 @@ CONTRACTS_FOLDER = "contracts"
 
 _CONFLICT = re.compile(rb"^(<{7}|={7}|>{7})( |$)", re.MULTILINE)
 _PACKAGE = re.compile(rb"^package [\w.]*?(\w+\.v\d+);", re.MULTILINE)
+_VERSION = re.compile(r"_v\d+$")
 _REMEDY = "Nobody edits it by hand. Take it as it was committed: git checkout HEAD -- contracts."
 
 
@@ -74,14 +75,23 @@ def read_frozen(folder: Path) -> Frozen:
     folder /= CONTRACTS_FOLDER
     findings: list[Finding] = []
     frozen = Frozen()
-    for path in sorted(folder.glob("*.proto")):
+    protos = sorted(folder.glob("*.proto"))
+    descriptions = [
+        path for path in sorted(folder.glob("*.json")) if path.stem not in ("openapi", "asyncapi")
+    ]
+    for path in protos:
         content = _content(path, findings)
+        needed = _json_names(path, content)
         if content is not None:
             _read_numbers(path, content, frozen, findings)
-    for path in sorted(folder.glob("*.json")):
-        content = None if path.stem in ("openapi", "asyncapi") else _content(path, findings)
-        if content is not None:
-            _read_description(path, content, frozen, findings)
+        if not any((folder / name).is_file() for name in needed):
+            findings.append(_alone(path, needed[0]))
+    for path in descriptions:
+        content = _content(path, findings)
+        service = None if content is None else _read_description(path, content, findings)
+        if service is not None:
+            frozen.services[service.service] = service
+        findings += [_alone(path, name) for name in _missing_protos(path, service)]
     DefinitionError.raise_if_any(findings)
     return frozen
 
@@ -148,18 +158,55 @@ def _read_numbers(path: Path, content: bytes, frozen: Frozen, findings: list[Fin
         frozen.numbers[package[1].decode()] = numbers
 
 
-def _read_description(path: Path, content: bytes, frozen: Frozen, findings: list[Finding]) -> None:
+def _read_description(
+    path: Path, content: bytes, findings: list[Finding]
+) -> ServiceDescription | None:
     try:
         version = msgspec.json.decode(content, type=_Header).format
-        if version != FORMAT:
-            text = f"it has format {version}, and this version of outgrow reads {FORMAT}"
-            findings.append(_wrong(shown(path), text))
-            return
-        service = msgspec.json.decode(content, type=ServiceDescription)
+        if version == FORMAT:
+            return msgspec.json.decode(content, type=ServiceDescription)
+        text = f"it has format {version}, and this version of outgrow reads {FORMAT}"
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        findings.append(_wrong(shown(path), f"{error}".rstrip(".")))
-    else:
-        frozen.services[service.service] = service
+        text = f"{error}".rstrip(".")
+    findings.append(_wrong(shown(path), text))
+    return None
+
+
+def proto_name(service: str, version: int) -> str:
+    """The file that the numbers of one version of *service* are in."""
+    return f"{service}.proto" if version == 1 else f"{service}_v{version}.proto"
+
+
+def _json_names(path: Path, content: bytes | None) -> list[str]:
+    """The files one of which must stand beside a ``.proto``; its name alone leaves two open."""
+    package = None if content is None else _PACKAGE.search(content)
+    if package is not None:
+        return [f"{package[1].decode().rpartition('.')[0]}.json"]
+    return [f"{_VERSION.sub('', path.stem)}.json", f"{path.stem}.json"]
+
+
+def _missing_protos(path: Path, service: ServiceDescription | None) -> list[str]:
+    """The files with the numbers of what *path* describes, if they are not there."""
+    if not path.is_file():
+        return []
+    if service is None:
+        beside = [path.with_suffix(".proto"), *path.parent.glob(f"{path.stem}_v*.proto")]
+        return [] if any(one.is_file() for one in beside) else [f"{path.stem}.proto"]
+    versions = sorted({contract.version for contract in service.contracts.values()})
+    names = [proto_name(service.service, version) for version in versions]
+    return [name for name in names if not (path.parent / name).is_file()]
+
+
+def _alone(path: Path, missing: str) -> Finding:
+    lost = "what was promised" if missing.endswith(".json") else "the numbers of its fields"
+    other = path.with_name(missing)
+    return Finding(
+        place=shown(path),
+        message=f"{missing}, which stands beside it and says {lost}, is not there.",
+        remedy=f"Restore it: git checkout HEAD -- {shown(other)}. If it was never committed, "
+        f"delete {path.name} too, and freeze anew: outgrow contract freeze.",
+        slug="frozen-incomplete",
+    )
 
 
 def _wrong(place: str, text: str) -> Finding:

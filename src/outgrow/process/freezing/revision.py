@@ -107,7 +107,7 @@ def tell_revision(file: str, tree: str, answer: str) -> None:
     """
     try:
         plan = read_topology(Path(file))
-        services = load_services(plan)
+        services, frozen = load_services(plan), read_frozen(plan.folder)
     except DefinitionError as error:
         sys.exit(str(error))
     for service in services:
@@ -115,7 +115,7 @@ def tell_revision(file: str, tree: str, answer: str) -> None:
         if not path.resolve().is_relative_to(Path(tree).resolve()):
             sys.exit(f"service {service.name!r} is imported from {path}, not from the revision.")
     models = [model for service in services for model in service.contracts]
-    described = describe_services(plan.application, models, read_frozen(plan.folder))
+    described = describe_services(plan.application, models, frozen)
     Path(answer).write_bytes(msgspec.json.encode(described))
 
 

@@ -15,7 +15,7 @@ from outgrow.contracts.protobuf import package_key, write_proto
 from outgrow.errors import DefinitionError, Finding
 from outgrow.process.freezing.comparison import Comparison, compare_with_frozen
 from outgrow.process.freezing.program import Program
-from outgrow.process.freezing.reading import Frozen, read_frozen, shown
+from outgrow.process.freezing.reading import Frozen, proto_name, read_frozen, shown
 
 
 class Freezing(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,18 +126,13 @@ def _protos(application: str, models: Sequence[ContractModel], frozen: Frozen) -
     contents: dict[str, bytes] = {}
     findings: list[Finding] = []
     for key, own in sorted(packages.items()):
-        name = _proto_name(own[0])
+        name = proto_name(own[0].service, own[0].version)
         if name in contents or own[0].service in ("openapi", "asyncapi"):
             findings.append(_shared(own[0], name))
         numbers = frozen.numbers.get(key) or Numbers()
         contents[name] = write_proto(application, own, numbers).encode()
     DefinitionError.raise_if_any(findings)
     return contents
-
-
-def _proto_name(model: ContractModel) -> str:
-    suffix = "" if model.version == 1 else f"_v{model.version}"
-    return f"{model.service}{suffix}.proto"
 
 
 def _shared(model: ContractModel, name: str) -> Finding:
