@@ -8,8 +8,9 @@ import grpc.aio
 import msgspec
 import pytest
 
+from outgrow.calls import Patience, Retrying
 from outgrow.calls.grpc import GrpcTransport, Revisions
-from outgrow.calls.grpc.exchange import METHOD, SERVICE, Agreement
+from outgrow.calls.grpc.exchange import EXCHANGES_MAX, METHOD, SERVICE, Agreement
 from outgrow.calls.grpc.revisions import JUDGED_MAX, Admission, Revision
 from outgrow.contracts.descriptions import (
     FieldDescription,
@@ -39,6 +40,12 @@ def other(number: int = 1, *, is_frozen: bool = True) -> Revision:
     return Revision(
         description=msgspec.structs.replace(changed, fingerprint=fingerprint), is_frozen=is_frozen
     )
+
+
+def claiming(revision: Revision, fingerprint: str) -> Revision:
+    """The revision under a fingerprint that is not its own."""
+    description = msgspec.structs.replace(revision.description, fingerprint=fingerprint)
+    return Revision(description=description, is_frozen=True)
 
 
 NONSENSE = Revision(
@@ -127,6 +134,80 @@ async def test_only_so_many_revisions_are_remembered(frozen_wire):
     assert caught.value.differences == [], "it was forgotten, and is asked for again"
 
 
+def test_a_judgement_is_not_kept_for_another_revision() -> None:
+    admission = Admission(MODEL, FROZEN.of(MODEL))
+    claimed = other(2).fingerprint
+
+    with pytest.raises(ValueError, match="has fingerprint"):
+        admission.judge(claiming(other(1), claimed.hex()))
+
+    for fingerprint in (claimed, other(1).fingerprint):
+        with pytest.raises(ContractDiffers):
+            admission.check(MODEL.methods["echo"], fingerprint)
+
+
+def test_a_description_keeps_its_fingerprint_on_the_wire() -> None:
+    read = msgspec.json.decode(msgspec.json.encode(other()), type=Revision)
+
+    assert fingerprint_of(read.description) == other().fingerprint
+
+
+def echoing(wire, revision, stack):
+    """What calls the other side as a process of *revision*, again if it is not there."""
+    transport = connect(wire, revision)
+    stack.push_async_callback(transport.close)
+    invoke = Retrying(transport, wire.clock, Patience()).bind(MODEL.methods["echo"])
+    return transport, lambda text: invoke(wire.context(), text)
+
+
+async def test_a_hundred_first_calls_ask_once_and_once_more_after_a_restart(frozen_wire, stack):
+    transport, echo = echoing(frozen_wire, other(), stack)
+    texts = [str(number) for number in range(100)]
+
+    first = await asyncio.gather(*map(echo, texts))
+    (agreement,) = transport._agreements.values()
+    rounds = [agreement.rounds]
+    await frozen_wire.server.drain(0)
+    waiting = asyncio.gather(*map(echo, texts))
+    await frozen_wire.start(frozen_wire.address, revisions=FROZEN)
+    second = await waiting
+    rounds.append(agreement.rounds)
+
+    assert (first, second) == (texts, texts)
+    assert rounds == [1, 2]
+    assert len(frozen_wire.received) == 200, "what was refused did not run"
+
+
+async def test_more_revisions_than_are_remembered_all_come_to_an_end(frozen_wire, stack):
+    echoes = [echoing(frozen_wire, other(n), stack) for n in range(JUDGED_MAX + 4)]
+
+    for _ in range(2):
+        assert [await echo("a") for _, echo in echoes] == ["a"] * len(echoes)
+    calls = [echo("a") for _, echo in echoes for _ in range(5)]
+    ends = await asyncio.gather(*calls, return_exceptions=True)
+
+    assert {"a" if end == "a" else type(end) for end in ends} <= {"a", ContractDiffers}
+    assert len(frozen_wire.received) == 2 * len(echoes) + ends.count("a")
+
+
+async def test_a_callee_that_forgets_at_once_is_asked_only_so_often(ask):
+    asked, sent = [], []
+
+    async def understand(body, call):
+        asked.append(body)
+        return msgspec.json.encode({"differences": {}, "unfrozen": []})
+
+    async def send():
+        sent.append(1)
+        raise REFUSAL
+
+    with pytest.raises(ContractDiffers) as caught:
+        await ask(understand, send=send)
+
+    assert caught.value is REFUSAL
+    assert (len(asked), len(sent)) == (EXCHANGES_MAX, EXCHANGES_MAX)
+
+
 @pytest.mark.parametrize(
     ("body", "code"),
     [
@@ -136,6 +217,12 @@ async def test_only_so_many_revisions_are_remembered(frozen_wire):
         (b'{"contract": "x", "revision": ' + b"[" * 100_000, grpc.StatusCode.INVALID_ARGUMENT),
         (
             msgspec.json.encode({"contract": NAME, "revision": NONSENSE}),
+            grpc.StatusCode.INVALID_ARGUMENT,
+        ),
+        (
+            msgspec.json.encode(
+                {"contract": NAME, "revision": claiming(other(1), other(2).fingerprint.hex())}
+            ),
             grpc.StatusCode.INVALID_ARGUMENT,
         ),
         (
@@ -157,7 +244,7 @@ async def test_a_question_that_makes_no_sense_is_refused(frozen_wire, stack, bod
 async def ask(stack):
     """Make a call that was refused, to a process that answers the question so."""
 
-    async def make(handle, seconds=5.0):
+    async def make(handle, seconds=5.0, send=never):
         server = grpc.aio.server()
         handlers = {METHOD: grpc.unary_unary_rpc_method_handler(handle)}
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
@@ -166,7 +253,7 @@ async def ask(stack):
         stack.push_async_callback(server.stop, 0)
         channel = await stack.enter_async_context(grpc.aio.insecure_channel(f"127.0.0.1:{port}"))
         agreement = Agreement(channel, NAME, other())
-        await agreement.repeat(MODEL.methods["echo"], REFUSAL, 0, lambda: seconds, never)
+        await agreement.repeat(MODEL.methods["echo"], REFUSAL, 0, lambda: seconds, send)
 
     return make
 

@@ -251,7 +251,7 @@ async def test_half_of_what_is_frozen_is_refused_by_everything(
     before = {path.name: path.read_bytes() for path in program.folder.iterdir()}
 
     async def start() -> None:
-        async with start_application(program.plan, Options(hosted=["orders"])):
+        async with start_application(program.plan, Options(hosted=frozenset({"orders"}))):
             pass
 
     for attempt in (freeze, compare_with_frozen, unfrozen_files):

@@ -125,12 +125,21 @@ class Admission:
         raise refusal if judgement is None else differs(method, refusal, judgement)
 
     def judge(self, caller: Revision) -> Judgement:
-        """Hold the caller's revision beside our own, and remember what comes of it."""
+        """
+        Hold the caller's revision beside our own, and remember what comes of it.
+
+        Raises:
+            ValueError: The description has another fingerprint than it says. What is judged lets in
+                the calls that carry the fingerprint, so it must be that of what was judged.
+        """
+        fingerprint, said = fingerprint_of(caller.description), caller.description.fingerprint
+        if said != fingerprint.hex():
+            raise ValueError(f"the description has fingerprint {fingerprint.hex()}, not {said!r}")
         judgement = _judge(caller, self._revision)
-        self._judged.pop(caller.fingerprint, None)
+        self._judged.pop(fingerprint, None)
         while len(self._judged) >= JUDGED_MAX:
             del self._judged[next(iter(self._judged))]
-        self._judged[caller.fingerprint] = judgement
+        self._judged[fingerprint] = judgement
         return judgement
 
 
