@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import enum
 import functools
 import hashlib
 from collections.abc import Callable
+from datetime import date, time, timedelta
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
@@ -24,29 +27,50 @@ from outgrow.contracts import (
 )
 from outgrow.errors import ArgumentsRefused, EventUnreadable
 
+_EXACT = frozenset({bool, int, str, bytes, type(None), UUID, date, time, timedelta})
+"""Types whose values, if they are equal, are the same."""
+
 
 def encode_arguments(method: Method, arguments: tuple[Any, ...]) -> bytes:
     """
-    The arguments by name as canonical JSON: keys sorted, and what equals its default left out.
+    The arguments by name as canonical JSON: keys sorted, and what is its default left out.
 
-    A caller that does not know a new parameter encodes as one that gives its default.
+    What only equals its default (``-0.0`` and ``0.0``) is kept. A caller that does not know a new
+    parameter encodes as one that gives its default.
 
     Raises:
         ArgumentsRefused: One holds what JSON has not: a float that is infinite or no number, half
             of a surrogate pair, or a thing that is no data.
     """
+    lowers = _lowers(method)
     named = {
         parameter.name: argument
         for parameter, argument in zip(method.parameters, arguments, strict=True)
-        if parameter.default is msgspec.NODEFAULT or argument != parameter.default
+        if argument is not parameter.default and not _says_default(parameter, argument, lowers)
     }
-    lowers = _lowers(method)
     try:
         for name in lowers.keys() & named.keys():
             named[name] = lowers[name](named[name])
         return encode_ordered(named, "sorted")
     except (TypeError, ValueError, OverflowError, AttributeError):
         raise ArgumentsRefused(method.full_name, _findings(named, lowers)) from None
+
+
+def _says_default(
+    parameter: Parameter, argument: Any, lowers: dict[str, Callable[[Any], Any]]
+) -> bool:
+    """Whether *argument* would be read as the default if it were left out, digit for digit."""
+    default, kind = parameter.default, type(argument)
+    if default is msgspec.NODEFAULT or argument != default:
+        return False
+    if kind is type(default) and (kind in _EXACT or isinstance(argument, enum.Enum)):
+        return True
+    lower = lowers.get(parameter.name, _same)
+    try:
+        texts = [encode_ordered(lower(value), "sorted") for value in (argument, default)]
+    except (TypeError, ValueError, OverflowError, AttributeError):
+        return False  # It is kept, and refused where it is encoded.
+    return texts[0] == texts[1]
 
 
 @functools.lru_cache(maxsize=4_096)
