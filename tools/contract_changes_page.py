@@ -29,8 +29,8 @@ What `outgrow contract check` says of each kind of change. It answers three ques
 Every row is a test. Both revisions are executed: where a row says *breaks*, the old consumer was
 run against the new provider (or the new consumer against the old provider, or the new version on
 what the old one had stored) and failed, or one of them understood another thing than the other had
-said. Where it says *safe*, it was run, and all that both know got through. Calls go over real
-gRPC, and over HTTP where the method is bound.
+said. Where it says *safe*, it was run, all that both know got through, and what only the reader
+knows had its default. Calls go over real gRPC, and over HTTP where the method is bound.
 
 The **order** is the one in which both sides can be deployed without a break. *Two steps*: there is
 none; what to do instead is said by the check. *Consumers first* counts HTTP clients among the
@@ -50,6 +50,9 @@ What makes most of the verdicts:
   since there they are misspelt ones.
 - A removed or renamed field leaves its number reserved in the `.proto`, and a new one gets a new
   number. So the wire knows a field by its number, and JSON by its name.
+- Where a number stands for fields of two names, as when two branches each froze a new field, or a
+  name for two numbers, the calls of that method are refused before the first one: nobody can know
+  what is meant.
 - A caller sends what has its default all the same; an HTTP client may leave it out, and commands
   that wait are stored without it.
 - A repeat is known by its key and its arguments. If a field is removed, or added to a record in a

@@ -155,7 +155,7 @@ RECORDS = [
         line(LINE, LINE_CALL), line(LINE.replace("sku", "code"), "put(line=Line(code='a'))")
     ),
     Says(
-        "field-renamed", "keeping its number, between services", "ss-", "any", "breaks", why.NAMES
+        "field-renamed", "keeping its number, by hand, in the .proto", "bb-", "none", "breaks"
     ).case(
         line(LINE, LINE_CALL, is_query=True),
         Side(
@@ -188,6 +188,50 @@ RECORDS = [
             source=line(MORE, "", is_query=True).source,
             calls=(MORE_CALL,),
             numbers={"Line": {"sku": 2, "count": 1}},
+        ),
+    ),
+    Says(
+        "field-renamed",
+        "another field has its number, optional, in the .proto",
+        "bb-",
+        "none",
+        "breaks",
+    ).case(
+        line(
+            LINE + "    note: str = ''\n", "put(line=Line(sku='a', note='call me'))", is_query=True
+        ),
+        Side(
+            source=line(LINE + "    coupon: str = ''\n", "", is_query=True).source,
+            calls=("put(line=Line(sku='a', coupon='half'))",),
+            numbers={"Line": {"sku": 1, "coupon": 2}},
+        ),
+    ),
+    Says(
+        "parameter-renamed parameter-type-changed",
+        "two branches gave one number to fields of different types",
+        "bb-",
+        "none",
+        "breaks",
+    ).case(
+        taking("text: str, note: str = ''", "put(text='a', note='b')", is_query=True),
+        Side(
+            source=taking("text: str, coupon: bytes = b''", "", is_query=True).source,
+            calls=("put(text='a', coupon=b'c')",),
+            numbers={"PutRequest": {"text": 1, "coupon": 2}},
+        ),
+    ),
+    Says(
+        "parameter-number-changed parameter-number-changed",
+        "two branches added the same two in another order",
+        "bb-",
+        "none",
+        "breaks",
+    ).case(
+        taking("note: str = '', coupon: str = ''", "put(note='a', coupon='b')", is_query=True),
+        Side(
+            source=taking("coupon: str = '', note: str = ''", "", is_query=True).source,
+            calls=("put(note='a', coupon='b')",),
+            numbers={"PutRequest": {"coupon": 1, "note": 2}},
         ),
     ),
     Says("field-json-name-changed", "between services", "ss-", "any", "breaks", why.NAMES).case(

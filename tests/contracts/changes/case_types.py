@@ -194,6 +194,18 @@ UNIONS = [
         take("Card | Cash", "Cash(cents=1)", TWO),
         take("Card | Cash", "Cash(cents=1)", TWO.replace('"cash"', '"coins"')),
     ),
+    Says(
+        "union-changed", "two branches gave one number to two members", "bb-", "none", "breaks"
+    ).case(
+        take("Card | Cash", "Cash(cents=1)", TWO),
+        Side(
+            source=take(
+                "Card | Coins", "", TWO.replace("Cash", "Coins").replace("cash", "coins")
+            ).source,
+            calls=("put(value=Coins(cents=1))",),
+            numbers={"PutRequest.ValueOneOf": {"card": 1, "coins": 2}},
+        ),
+    ),
     Says("union-changed", "the tag's own name, over HTTP", "bb-", "none", "safe", why.VALUES).case(
         take("Card | Cash", "Cash(cents=1)", TWO, HTTP),
         take("Card | Cash", "Cash(cents=1)", TWO.replace("tag=", 'tag_field="kind", tag='), HTTP),

@@ -7,6 +7,7 @@ consumer meant and the consumer gets what the provider gave, as far as both know
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from enum import Enum
@@ -24,6 +25,7 @@ from outgrow.contracts import (
     STATUSES,
     Field,
     ListOf,
+    MapOf,
     Maybe,
     Method,
     Nothing,
@@ -189,7 +191,8 @@ async def _over_grpc(
 def named(method: Method, arguments: tuple[Any, ...]) -> Fields:
     """What *arguments* say, by name."""
     names = [parameter.name for parameter in method.parameters]
-    return Fields(zip(names, map(meaning, arguments), strict=True))
+    fields = [parameter.field for parameter in method.parameters]
+    return Fields(zip(names, map(meaning, arguments), strict=True), unheard=unheard(fields))
 
 
 def _heard(process: Provider, method: Method, arguments: dict[str, Any]) -> list[str]:
@@ -318,7 +321,35 @@ class Member:
 
 
 class Fields(dict[str, Any]):
-    """What has fields, which the other side need not know, other than the keys of a dictionary."""
+    """
+    What has fields, which the other side need not know, other than the keys of a dictionary.
+
+    Attributes:
+        unheard: What a reader has to take for fields that the writer does not know, by name; one
+            that is not here cannot be read at all. None if nothing is known of it.
+        tag: What tells it from the other members of its union, if it has one.
+    """
+
+    def __init__(
+        self, *fields: Any, unheard: dict[str, Any] | None = None, tag: Any = None
+    ) -> None:
+        super().__init__(*fields)
+        self.unheard = unheard
+        self.tag = tag
+
+
+_EMPTY: dict[type, Any] = {ListOf: [], MapOf: {}, Maybe: None}
+
+
+def unheard(fields: Iterable[Field]) -> dict[str, Any]:
+    """What *fields* are to a reader whose writer does not know them: their defaults, or nothing."""
+    found = {}
+    for field in fields:
+        if not field.is_required:
+            found[field.name] = meaning(field.factory() if field.factory else field.default)
+        elif type(field.shape) in _EMPTY:
+            found[field.name] = _EMPTY[type(field.shape)]
+    return found
 
 
 def meaning(value: Any) -> Any:  # noqa: PLR0911 - one kind, one answer
@@ -336,15 +367,20 @@ def meaning(value: Any) -> Any:  # noqa: PLR0911 - one kind, one answer
             return sorted((meaning(item) for item in value), key=repr)
         case msgspec.Struct():
             names = value.__struct_fields__
-            return Fields({name: meaning(getattr(value, name)) for name in names})
+            said = {name: meaning(getattr(value, name)) for name in names}
+            tag = value.__struct_config__.tag
+            return Fields(said, unheard=unheard(fields_of(type(value))), tag=tag)
     return plain(value)
 
 
 def agree(one: Any, other: Any) -> bool:  # noqa: PLR0911 - one kind, one answer
-    """Whether *one* and *other* mean the same, as far as both know it."""
+    """Whether *one* that was written and *other* that was read mean the same."""
     match one, other:
         case Fields(), Fields():
-            return all(agree(one[name], other[name]) for name in one.keys() & other.keys())
+            return one.tag == other.tag and all(
+                agree(one[name], said) if name in one else _is_unheard(other, name)
+                for name, said in other.items()
+            )
         case dict(), dict():
             is_same = type(one) is type(other) and one.keys() == other.keys()
             return is_same and all(agree(one[name], other[name]) for name in one)
@@ -357,3 +393,8 @@ def agree(one: Any, other: Any) -> bool:  # noqa: PLR0911 - one kind, one answer
         case _, Member():
             return agree(one, other.value)
     return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
+
+
+def _is_unheard(read: Fields, name: str) -> bool:
+    """Whether the field *name*, which its writer does not know, was read as nobody's word."""
+    return read.unheard is None or (name in read.unheard and read[name] == read.unheard[name])

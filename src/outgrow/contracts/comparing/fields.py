@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from outgrow.contracts.comparing.edits import FITS, Edit, Misfits, Reason
-from outgrow.contracts.comparing.fitting import Book, Fit, missing
+from outgrow.contracts.comparing.fitting import Book, Fit, another_name, missing
 from outgrow.contracts.comparing.words import spelled
 from outgrow.contracts.descriptions import FieldDescription, NothingType, Type
 
@@ -77,6 +77,8 @@ def field_edits(fields: Fields) -> Iterator[Edit]:
         gone.remove(before)
         added.remove(after)
         yield _rename(fields, before, after)
+        if before.type != after.type:
+            yield _type_edit(fields, before, after)
     yield from (_removal(fields, field) for field in gone)
     yield from (_addition(fields, field) for field in added)
     for name in [name for name in old if name in new]:
@@ -87,19 +89,16 @@ def _renamed(
     fields: Fields, gone: list[FieldDescription], added: list[FieldDescription]
 ) -> list[tuple[FieldDescription, FieldDescription]]:
     """Which of the fields that are gone came back under another name, as far as that is plain."""
-    found = [
-        (before, after)
-        for before in gone
-        for after in added
-        if _is_same(before, after) or (before.name, after.name) in fields.in_path
-    ]
+    found: list[tuple[FieldDescription, FieldDescription]] = []
+    both = [(before, after) for before in gone for after in added]
+    by_number = [pair for pair in both if pair[0].number == pair[1].number != 0]
+    in_path = [pair for pair in both if (pair[0].name, pair[1].name) in fields.in_path]
+    for before, after in (*by_number, *in_path):
+        if all(before is not one and after is not other for one, other in found):
+            found.append((before, after))
     if not found and len(gone) == len(added) == 1 and gone[0].type == added[0].type:
         return [(gone[0], added[0])]
     return found
-
-
-def _is_same(before: FieldDescription, after: FieldDescription) -> bool:
-    return before.type == after.type and before.number == after.number != 0
 
 
 def _edit(
@@ -141,14 +140,14 @@ def _rename(fields: Fields, before: FieldDescription, after: FieldDescription) -
     keeps_number = before.number == after.number != 0
     keeps_json = before.json_name == after.json_name or (before.name, after.name) in fields.in_path
     ways = []
-    for read in (after, before):
+    for written, read in ((before, after), (after, before)):
         absent = _absent(read)
         ways.append(
             Misfits(
-                wire=() if keeps_number else absent.wire,
+                wire=(another_name(written, read),) if keeps_number else absent.wire,
                 json=() if keeps_json else absent.json,
                 edge=() if keeps_json else _SUPERFLUOUS.edge,
-                remark="" if keeps_number and keeps_json else _UNHEARD,
+                remark=_UNHEARD,
             )
         )
     message = f"{before.name} is now called {after.name}."
@@ -164,11 +163,15 @@ def _edits_of_one(fields: Fields, old: FieldDescription, new: FieldDescription) 
     if old.json_name != new.json_name:
         yield _json_name(fields, old, new)
     if old.type != new.type:
-        where = f"{fields.owner}.{old.name}"
-        types, is_wired = (old.type, new.type), bool(old.number and new.number)
-        yield type_edit(fields.kind, fields.place, where, fields.books, types, is_wired=is_wired)
+        yield _type_edit(fields, old, new)
     if (old.default, old.is_made) != (new.default, new.is_made):
         yield _default(fields, old, new)
+
+
+def _type_edit(fields: Fields, old: FieldDescription, new: FieldDescription) -> Edit:
+    where = f"{fields.owner}.{new.name}"
+    types, is_wired = (old.type, new.type), bool(old.number and new.number)
+    return type_edit(fields.kind, fields.place, where, fields.books, types, is_wired=is_wired)
 
 
 def _json_name(fields: Fields, old: FieldDescription, new: FieldDescription) -> Edit:

@@ -96,9 +96,12 @@ class Fit:
     ) -> Iterator[Reason]:
         """Why a message of the fields *writer* cannot be read as one of the fields *reader*."""
         written = {self._key(field): field for field in writer}
+        numbers = {field.name: field.number for field in writer}
         for field in reader:
             other = written.get(self._key(field))
-            if other is None:
+            if self._medium == "wire" and (moved := _moved(field, other, numbers)):
+                yield moved
+            elif other is None:
                 yield from missing(field, self._medium)
             else:
                 for reason in self._pair(Pair(other.type, field.type)):
@@ -159,7 +162,10 @@ class Fit:
         by_number = {number: tag for tag, number in reader.numbers.items()}
         for tag, name in writer.members.items():
             other = by_number.get(writer.numbers[tag]) if self._medium == "wire" else tag
-            if other not in reader.members:
+            if other is not None and other != tag:
+                text = f"{{reader}} know the number of {name} as {reader.members[other]}"
+                yield Reason(f"{text} (tags {tag!r} and {other!r})", "union")
+            elif other not in reader.members:
                 text = f"{{reader}} refuse {name}, which {{writer}} may write (tag {tag!r})"
                 yield Reason(text, "union", is_certain=False)
             else:
@@ -239,6 +245,23 @@ def _values(one: Type, book: Book) -> list[str | int]:
         case EnumType(name=name):
             return list(book.enums[name].values.values())
     return []
+
+
+def _moved(
+    field: FieldDescription, other: FieldDescription | None, numbers: Mapping[str, int]
+) -> Reason | None:
+    """Why *field* of a reader is not what its writer has at its number; *numbers* are its own."""
+    number = numbers.get(field.name, field.number)
+    if number and field.number and number != field.number:
+        text = f"{{reader}} know {field.name!r} by number {field.number}, {{writer}} by {number}"
+        return Reason(text, "field")
+    return another_name(other, field) if other and other.name != field.name else None
+
+
+def another_name(writer: FieldDescription, reader: FieldDescription) -> Reason:
+    """That two fields have one number: nobody can know whether they mean the same."""
+    text = f"{{writer}} write {writer.name!r} under number {writer.number}, by which {{reader}}"
+    return Reason(f"{text} know {reader.name!r}", "field")
 
 
 def missing(field: FieldDescription, medium: Medium) -> tuple[Reason, ...]:
