@@ -125,6 +125,8 @@ def test_what_is_no_value_is_refused_in_words(hint: Any, body: bytes, message: s
         (Literal["a", "b"], b'"c"', "Invalid enum value 'c'"),
         (dict[int, int], b'{"9223372036854775808":1}', "64 bits"),
         (dict[int, int], b'{"01":1}', "Expected `int`"),
+        (dict[int, str], b'{"0":"a","-0":"b"}', "two keys of this object mean the same"),
+        (list[dict[int, int]], b'[{},{"-0":1,"0":1}]', r"mean the same - at `\$\[1\]`"),
         (dict[UUID, int], b'{"%s":1,"%s":2}' % (b"a" * 32, b"A" * 32), "Invalid|mean the same"),
         (set[int], b"[1,2,1]", "some are equal"),
         (frozenset[Decimal], b'["1.0","1.00"]', "some are equal"),

@@ -121,7 +121,7 @@ def _can_lose(shape: Shape, seen: set[Any]) -> bool:
     match shape:
         case ListOf(kind="set" | "frozenset"):
             return True
-        case MapOf(key=key) if key not in (Scalar("str"), Scalar("int")):
+        case MapOf(key=key) if key != Scalar("str"):
             return True
         case RecordShape(record=record):
             if record in seen:
