@@ -121,6 +121,12 @@ def _why_no_model(cls: Any, name: str) -> str | None:
             f'Pydantic model {name} keeps unknown fields (extra="allow"), which have no type and '
             "cannot be carried. Name them as fields"
         )
+    if cls.model_config.get("use_enum_values"):
+        return (
+            f"Pydantic model {name} holds the values of its enums instead of them "
+            "(use_enum_values), so its fields are not what their types say. Leave that out; JSON "
+            "has the values anyway"
+        )
     for field, info in cls.model_fields.items():
         said = (info.alias, info.validation_alias, info.serialization_alias)
         names = [one for one in said if one is not None]
