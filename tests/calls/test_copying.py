@@ -174,3 +174,42 @@ def test_a_copy_equals_its_original(kind: str, data: st.DataObject) -> None:
     copier = compile_copier(RecordShape(cls))
 
     assert copier is None or copier(value) == value
+
+
+class WiderFolder(Folder):
+    more: int = 0
+
+
+@dataclass(frozen=True)
+class WiderFolderData(FolderData):
+    more: int = 0
+
+
+class Basket(pydantic.BaseModel):
+    size: int = 0
+
+
+class WiderBasket(Basket):
+    more: int = 0
+
+
+@pytest.mark.parametrize(
+    ("record", "value"),
+    [
+        (Folder, WiderFolder()),
+        (FolderData, WiderFolderData(leaves=[])),
+        (Basket, WiderBasket()),
+    ],
+)
+def test_a_subclass_is_refused_as_a_wire_refuses_it(record: type, value: object) -> None:
+    copier = compile_copier(ListOf(read_shape(record)))
+
+    with pytest.raises(NotCarried, match=f"a {type(value).__name__} has .* a {record.__name__}$"):
+        copier([value])
+    with pytest.raises(NotCarried, match=f"a int is no {record.__name__}"):
+        copier([1])
+
+
+def test_a_record_that_was_made_without_its_fields_is_told() -> None:
+    with pytest.raises(NotCarried, match="a Basket is not whole: .*size"):
+        compile_copier(read_shape(Basket))(object.__new__(Basket))

@@ -46,7 +46,8 @@ def compile_copier(shape: Shape) -> Copier | None:
     """
     What copies a value of *shape*, or None if values can be shared.
 
-    A copier raises `NotCarried` for what is no collection where its type says so, and
+    A copier raises `NotCarried` for what is no collection where its type says so, for a record of
+    another class than it says, a subclass too, as wires do, and
     `msgspec.ValidationError` for a record that its own class refuses by now.
     """
     return _Compiler().compile(shape) or _compile_guard(shape)
@@ -111,25 +112,40 @@ class _Compiler:
     def _field_copier(self, shape: RecordShape) -> Copier:
         fields = [(field.name, self.compile(field.shape)) for field in fields_of(shape.record)]
         copiers = [(name, copier) for name, copier in fields if copier is not None]
-        if is_struct(shape.cls):
+        cls: Any = shape.cls
+        if is_struct(cls):
 
             def copy(value: Any) -> Any:
+                if type(value) is not cls:
+                    raise _other_class(value, shape)
                 changes = {name: copier(getattr(value, name)) for name, copier in copiers}
                 return msgspec.structs.replace(value, **changes)
 
             return copy
-        make, names = maker(shape.cls), [name for name, _ in fields]
+        make, names = maker(cls), [name for name, _ in fields]
 
         def make_again(value: Any) -> Any:
+            if type(value) is not cls:
+                raise _other_class(value, shape)
             try:
                 own = {name: getattr(value, name) for name in names}
-            except AttributeError:
-                raise NotCarried(f"a {type(value).__qualname__} is no {shape.name}") from None
+            except AttributeError as error:
+                raise NotCarried(f"a {shape.name} is not whole: {error}") from None
             for name, copier in copiers:
                 own[name] = copier(own[name])
             return make(own)
 
         return make_again
+
+
+def _other_class(value: Any, shape: RecordShape) -> NotCarried:
+    own = type(value).__qualname__
+    if not isinstance(value, shape.cls):
+        return NotCarried(f"a {own} is no {shape.name}")
+    return NotCarried(
+        f"a {own} has fields that {shape.name} has not, or means something else: give exactly a "
+        f"{shape.name}"
+    )
 
 
 def _reaches_mutable(shape: Shape, seen: set[Any]) -> bool:
