@@ -53,6 +53,8 @@ What makes most of the verdicts:
 - Where a number stands for fields of two names, as when two branches each froze a new field, or a
   name for two numbers, the calls of that method are refused before the first one: nobody can know
   what is meant.
+- A protobuf message does not tell None or an empty list from what its writer does not know. So the
+  readers of a new field take it for None or empty there, whatever its default is.
 - A caller sends what has its default all the same; an HTTP client may leave it out, and commands
   that wait are stored without it.
 - A repeat is known by its key and its arguments. If a field is removed, or added to a record in a

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.contracts.changes import reasons as why
-from tests.contracts.changes.case import Says, Side, both, giving, taking
+from tests.contracts.changes.case import Case, Says, Side, both, giving, taking
 
 HTTP = '"POST /things"'
 LINE = "class Line(Record):\n    sku: str\n"
@@ -25,6 +25,32 @@ def both_ways(types: str, value: str) -> Side:
     source = f"{types}\nclass Shop(Contract):\n    @query()\n"
     source += "    async def put(self, line: Line) -> Line: ...\n"
     return Side(source=source, calls=(f"put(line={value})",), reply=value)
+
+
+def empty_default(hint: str, value: str, title: str) -> list[Case]:
+    """A parameter and a field of a reply that are read as nothing where they are not known."""
+    spares = f"{LINE}    spare: {hint}\n"
+    return [
+        *both(
+            taking("text: str", "put(text='a')"),
+            taking(f"text: str, spare: {hint}", f"put(text='a', spare={value})"),
+            Says("parameter-added-optional", title, "bss", "consumers", "safe", why.DEFAULTS),
+            Says("parameter-removed", title, "sbs", "provider", "safe", why.DEFAULTS),
+        ),
+        *both(
+            reply(LINE, "Line(sku='a')"),
+            reply(spares, f"Line(sku='a', spare={value})"),
+            Says(
+                "field-added-optional",
+                f"{title}, in a reply",
+                "sb-",
+                "provider",
+                "safe",
+                why.DEFAULTS,
+            ),
+            Says("field-removed", f"{title}, in a reply", "bs-", "consumers", "safe", why.DEFAULTS),
+        ),
+    ]
 
 
 PARAMETERS = [
@@ -59,6 +85,76 @@ PARAMETERS = [
         taking("text: str, words: list[str]", "put(text='a', words=['b'])", is_query=True),
         Says("parameter-added-required", "a list, between services", "ss-", "provider", "safe"),
         Says("parameter-removed", "a list, between services", "ss-", "consumers", "safe"),
+    ),
+    *both(
+        taking("text: str", "put(text='a')"),
+        taking("text: str, spare: int | None = None", "put(text='a', spare=6)"),
+        Says("parameter-added-optional", "None by default", "sss", "provider", "safe"),
+        Says("parameter-removed", "None by default", "sss", "consumers", "safe"),
+    ),
+    *both(
+        taking("text: str", "put(text='a')"),
+        taking("text: str, spare: tuple[str, ...] = ()", "put(text='a', spare=('b',))"),
+        Says(
+            "parameter-added-optional", "a list that is empty by default", "sss", "provider", "safe"
+        ),
+        Says("parameter-removed", "a list that is empty by default", "sss", "consumers", "safe"),
+    ),
+    *empty_default("int | None = 5", "6", "may be None, but not by default"),
+    *empty_default("int | None = 0", "6", "may be None, and is 0 by default"),
+    *empty_default("tuple[int, ...] = (1, 2)", "(3,)", "a list that is not empty by default"),
+    *both(
+        taking("text: str", "put(text='a')"),
+        taking("text: str, words: Annotated[list[int], MinLen(1)]", "put(text='a', words=[1])"),
+        Says(
+            "parameter-added-required", "a list of one at least", "bsb", "none", "safe", why.LIMITS
+        ),
+        Says("parameter-removed", "a list of one at least", "sbs", "provider", "safe", why.LIMITS),
+    ),
+    *both(
+        reply(LINE, "Line(sku='a')"),
+        reply(
+            LINE + "    by: Annotated[dict[str, int], MinLen(1)]\n", "Line(sku='a', by={'a': 1})"
+        ),
+        Says(
+            "field-added-required",
+            "a dict of one at least, in a reply",
+            "sb-",
+            "provider",
+            "safe",
+            why.LIMITS,
+        ),
+        Says(
+            "field-removed",
+            "a dict of one at least, in a reply",
+            "bs-",
+            "consumers",
+            "safe",
+            why.LIMITS,
+        ),
+    ),
+    *both(
+        reply(LINE, "Line(sku='a')"),
+        reply(
+            LINE + "    by: list[int] = field(default_factory=lambda: [1])\n",
+            "Line(sku='a', by=[2])",
+        ),
+        Says(
+            "field-added-optional",
+            "a list that something fills by default, in a reply",
+            "sb-",
+            "provider",
+            "safe",
+            why.DEFAULTS,
+        ),
+        Says(
+            "field-removed",
+            "a list that something fills by default, in a reply",
+            "bs-",
+            "consumers",
+            "safe",
+            why.DEFAULTS,
+        ),
     ),
     Says("parameter-renamed", "between services", "bb-", "none", "safe", why.REQUIRED).case(
         taking("text: str", "put(text='a')", is_query=True),

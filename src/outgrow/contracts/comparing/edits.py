@@ -24,7 +24,7 @@ class Reason:
     """
 
     text: str
-    kind: Literal["type", "limit", "none", "literal", "union", "field"] = "type"
+    kind: Literal["type", "limit", "none", "literal", "union", "field", "empty"] = "type"
     is_certain: bool = True
 
     def said(self, writer: str, reader: str) -> str:

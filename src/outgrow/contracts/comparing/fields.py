@@ -21,6 +21,8 @@ _REMEDIES = {
     "consumers give it.",
     "added-optional": "Let no client give it until the provider is deployed everywhere.",
     "default-added": "Let no client leave it out until the provider is deployed everywhere.",
+    "empty": "Let its default be None or empty and its length have no lower limit, or make it a "
+    "required field of a new method.",
     "removed": "Give it a default first, and remove it when nobody needs it any more.",
     "renamed": "Add the new one beside the old, with a default; let consumers move; then remove "
     "the old one.",
@@ -117,14 +119,21 @@ def _edit(
 
 def _absent(field: FieldDescription) -> Misfits:
     """What comes of it if readers look for *field* and writers do not know it."""
-    return Misfits(wire=missing(field, "wire"), json=missing(field, "json"))
+    wire = missing(field, "wire") if field.number else ()
+    return Misfits(wire=wire, json=missing(field, "json"))
 
 
 _SUPERFLUOUS = Misfits(edge=(_UNKNOWN,), remark=_UNHEARD, is_another=True)
 
 
 def _removal(fields: Fields, field: FieldDescription) -> Edit:
-    return _edit(fields, "removed", f"{field.name} is gone.", (_SUPERFLUOUS, _absent(field)))
+    absent = _absent(field)
+    message = f"{field.name} is gone."
+    return _edit(fields, "removed", message, (_SUPERFLUOUS, absent), _remedy(absent, "removed"))
+
+
+def _remedy(absent: Misfits, kind: str) -> str:
+    return "empty" if any(reason.kind == "empty" for reason in absent.wire) else kind
 
 
 def _addition(fields: Fields, field: FieldDescription) -> Edit:
@@ -133,7 +142,7 @@ def _addition(fields: Fields, field: FieldDescription) -> Edit:
     message = f"{field.name} is new, {how}."
     # Arguments are known again without parameters that have their default. Records are whole.
     forward = replace(_absent(field), is_another=fields.kind != "parameter")
-    return _edit(fields, kind, message, (forward, _SUPERFLUOUS))
+    return _edit(fields, kind, message, (forward, _SUPERFLUOUS), _remedy(forward, kind))
 
 
 def _rename(fields: Fields, before: FieldDescription, after: FieldDescription) -> Edit:

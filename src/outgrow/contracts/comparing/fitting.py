@@ -12,6 +12,8 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from msgspec import UNSET
+
 from outgrow.contracts.comparing.edits import Reason
 from outgrow.contracts.comparing.limits import breaks_limits, broken_limits
 from outgrow.contracts.comparing.words import limits_in_words, spelled
@@ -266,10 +268,26 @@ def another_name(writer: FieldDescription, reader: FieldDescription) -> Reason:
 
 def missing(field: FieldDescription, medium: Medium) -> tuple[Reason, ...]:
     """What comes of it if a reader looks for *field* and its writer does not write it."""
-    is_empty = isinstance(field.type, ListType | MapType | OptionalType)
-    if not field.is_required or (medium == "wire" and is_empty):
-        return ()  # a message does not tell an empty list or None from nothing
+    if medium == "wire" and isinstance(field.type, ListType | MapType | OptionalType):
+        return tuple(_taken_for_empty(field))
+    if not field.is_required:
+        return ()
     return (Reason(f"{{reader}} refuse what comes without {field.name!r}", "field"),)
+
+
+def _taken_for_empty(field: FieldDescription) -> Iterator[Reason]:
+    """What comes of it that a message does not tell an empty list or None from nothing."""
+    is_optional = isinstance(field.type, OptionalType)
+    limits = field.type.limits if isinstance(field.type, ListType | MapType) else {}
+    has_default = field.default not in ((UNSET, None) if is_optional else (UNSET, [], {}))
+    text = f"{{reader}} take {field.name!r} for {'None' if is_optional else 'empty'} where "
+    text += "{writer} do not know it"
+    if limits.get("min_length", 0) > 0:
+        yield Reason(
+            f"{text}, and refuse what is not {limits_in_words(limits).strip(' ()')}", "empty"
+        )
+    elif field.is_made or has_default:
+        yield Reason(f"{text}, and not for its default", "empty")
 
 
 def enum_reasons(
