@@ -164,6 +164,7 @@ async def test_rows_are_dataclasses_and_models_too(store: Store) -> None:
         (time, time(23, 59, 59, 999999)),
         (timedelta, timedelta(days=-3, microseconds=1)),
         (Decimal, Decimal("-0.10")),
+        (Decimal, Decimal("9" * 1_001)),
         (UUID, UUID(int=2**128 - 1)),
         (list[Line], [Line(sku="a", count=1)]),
         (tuple[int, str], (1, "a")),

@@ -229,7 +229,8 @@ def _reader_of(kind: Any) -> _Reader:
             raise
         make = functools.partial(msgspec.convert, type=kind)
         return _Reader(is_record=False, loads=(), load=None, check=None, make=make)
-    check = range_check(shape) if _may_be_out_of_range(shape, set()) else None
+    is_ranged = _may_be_out_of_range(shape, set())
+    check = range_check(shape, has_length=False) if is_ranged else None
     if not isinstance(shape, RecordShape):
         load = _load(shape)
         return _Reader(is_record=False, loads=(), load=load, check=check, make=converter(kind))

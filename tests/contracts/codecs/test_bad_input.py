@@ -106,6 +106,12 @@ def test_what_is_no_value_is_refused_in_words(hint: Any, body: bytes, message: s
         foreign_decoder(hint)(body)
 
 
+def test_the_longest_decimal_is_read() -> None:
+    text = "1." + "0" * 998
+
+    assert str(foreign_decoder(Decimal)(f'"{text}"')) == text
+
+
 @pytest.mark.parametrize(
     ("hint", "body", "message"),
     [
@@ -118,6 +124,8 @@ def test_what_is_no_value_is_refused_in_words(hint: Any, body: bytes, message: s
         (timedelta, b"5", "Expected"),
         (Decimal, b'"NaN"', "no finite number"),
         (Decimal, b'"-Infinity"', "no finite number"),
+        (Decimal, b'"1.%s"' % (b"0" * 999), "has 1001 characters; a decimal has at most 1000"),
+        (list[Decimal], b'["%s"]' % (b"9" * 1_001), r"has 1001 characters.* - at `\$\[0\]`"),
         (Decimal, b'"x"', "Invalid"),
         (UUID, b'"x"', "Invalid"),
         (bytes, b'"\\u00e9"', "base64"),

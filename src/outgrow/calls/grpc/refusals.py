@@ -34,7 +34,7 @@ from outgrow.contracts import (
     fields_of,
     is_pydantic,
 )
-from outgrow.contracts.codecs import Misfit
+from outgrow.contracts.codecs import DECIMAL_CHARACTERS_MAX, Misfit
 
 FINDINGS_MAX = 10
 
@@ -365,8 +365,8 @@ def _decimal_text(value: Decimal) -> str | None:
     if not value.is_finite():
         return f"{value} is no finite number"
     length = len(str(value))
-    if length > values.DECIMAL_CHARACTERS_MAX:
-        return f"has {length} characters; a decimal has at most {values.DECIMAL_CHARACTERS_MAX}"
+    if length > DECIMAL_CHARACTERS_MAX:
+        return f"has {length} characters; a decimal has at most {DECIMAL_CHARACTERS_MAX}"
     return None
 
 

@@ -13,10 +13,7 @@ from uuid import UUID
 
 import msgspec
 
-from outgrow.contracts.codecs import Misfit
-
-DECIMAL_CHARACTERS_MAX = 1000
-"""The longest text of a decimal number, in both directions."""
+from outgrow.contracts.codecs import DECIMAL_CHARACTERS_MAX, Misfit
 
 DEPTH_MAX = 100
 """How deep protobuf lets messages lie in each other."""

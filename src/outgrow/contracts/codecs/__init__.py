@@ -7,7 +7,7 @@ Offers: decoders and encoders for records of every kind, and the strict ones for
 outside.
 """
 
-from outgrow.contracts.codecs.arriving import range_check
+from outgrow.contracts.codecs.arriving import DECIMAL_CHARACTERS_MAX, range_check
 from outgrow.contracts.codecs.decoding import (
     convert,
     converter,
@@ -24,6 +24,7 @@ from outgrow.contracts.codecs.ordering import lowering
 from outgrow.contracts.codecs.plans import is_native
 
 __all__ = [
+    "DECIMAL_CHARACTERS_MAX",
     "Misfit",
     "NotFinite",
     "check_finite",

@@ -27,6 +27,9 @@ from outgrow.contracts.shapes import (
     parts_of,
 )
 
+DECIMAL_CHARACTERS_MAX = 1_000
+"""The longest text of a decimal number, as JSON and over gRPC, in both directions."""
+
 ArrivingCheck = Callable[[Any, bytes | str], None]
 
 _LOWEST, _HIGHEST = -(2**63), 2**63 - 1
@@ -41,14 +44,14 @@ def arriving_check(shape: Shape) -> ArrivingCheck | None:
     """
     The check of values of *shape*, given with the text that they came from; None if there is none.
 
-    A text that holds no 19 digits in a row holds no number over 64 bits, so that its whole numbers
-    are not looked at one by one.
+    A text that holds no 19 digits in a row holds no number over 64 bits and no decimal that is too
+    long, so that its whole numbers are not looked at one by one.
     """
     limits = compile_check(shape)
     others, all_kinds = (
         # JSON has no other floats than finite ones.
         _Compiler(skip).compile(shape)
-        for skip in (("float", "int"), ("float",))
+        for skip in (("float", "int", "length"), ("float",))
     )
     if all_kinds is None and limits is None:
         return None
@@ -64,9 +67,14 @@ def arriving_check(shape: Shape) -> ArrivingCheck | None:
 
 
 @remembered
-def range_check(shape: Shape) -> Check | None:
-    """The check of values of *shape* whose text is not at hand; without limits."""
-    return _Compiler(()).compile(shape)
+def range_check(shape: Shape, *, has_length: bool = True) -> Check | None:
+    """
+    The check of values of *shape* whose text is not at hand; without limits.
+
+    Args:
+        has_length: Whether decimals may be too long; they stay in the database otherwise.
+    """
+    return _Compiler(() if has_length else ("length",)).compile(shape)
 
 
 def has_long_number(text: bytes | str) -> bool:
@@ -111,6 +119,14 @@ def _decimal(value: Decimal) -> None:
         raise Misfit([("", f"{value} is no finite number")])
 
 
+def _decimal_text(value: Decimal) -> None:
+    _decimal(value)
+    length = len(str(value))
+    if length > DECIMAL_CHARACTERS_MAX:
+        problem = f"has {length} characters; a decimal has at most {DECIMAL_CHARACTERS_MAX}"
+        raise Misfit([("", problem)])
+
+
 _CHECKS: dict[str, Check] = {
     "int": _int,
     "float": _float,
@@ -122,7 +138,12 @@ _CHECKS: dict[str, Check] = {
 
 
 class _Compiler:
-    """Compiles one check; knows the records on the way, which may hold themselves."""
+    """
+    Compiles one check; knows the records on the way, which may hold themselves.
+
+    Args:
+        skip: The kinds that are not looked at, and ``length`` if that of decimals is not.
+    """
 
     def __init__(self, skip: tuple[str, ...]) -> None:
         self._skip = skip
@@ -133,7 +154,8 @@ class _Compiler:
             return None
         match shape:
             case Scalar(kind=kind):
-                return _CHECKS[kind]
+                has_length = kind == "decimal" and "length" not in self._skip
+                return _decimal_text if has_length else _CHECKS[kind]
             case Maybe(item=item):
                 inner = self.compile(item)
                 return inner and (lambda value: None if value is None else inner(value))
