@@ -118,6 +118,16 @@ PROMISES = [
     ),
 ]
 
+
+def move(path: str, parameters: str = "source: str, target: str") -> Side:
+    names = [one.split(":")[0].strip() for one in parameters.split(",")]
+    return Side(
+        source=f'class Shop(Contract):\n    @command("POST /move/{path}")\n'
+        f"    async def move(self, {parameters}) -> None: ...\n",
+        calls=(f"move({names[0]}='a', {names[1]}='b')",),
+    )
+
+
 HTTP = [
     *both(
         one("query()"),
@@ -128,6 +138,30 @@ HTTP = [
     Says("http-changed", "the path", "bb-", "none", "safe", why.HTTP).case(
         one('query("GET /things/{text}")'), one('query("GET /items/{text}")')
     ),
+    Says("http-parameter-moved", "two swapped", "bb-", "none", "safe", why.HTTP).case(
+        move("{source}/{target}"), move("{target}/{source}")
+    ),
+    *both(
+        move("{source}"),
+        move("{target}"),
+        Says(
+            "http-parameter-moved",
+            "another into the path, one out",
+            "bb-",
+            "none",
+            "safe",
+            why.HTTP,
+        ),
+        Says("http-parameter-moved", "the same, back", "bb-", "none", "safe", why.HTTP),
+    ),
+    Says(
+        "http-parameter-moved parameter-renamed",
+        "one swapped, the other renamed",
+        "bbb",
+        "none",
+        "safe",
+        why.HTTP,
+    ).case(move("{source}/{target}"), move("{goal}/{source}", "source: str, goal: str")),
     Says("http-changed", "the verb", "bb-", "none", "safe", why.HTTP).case(
         one('command("POST /things")'), one('command("PUT /things")')
     ),

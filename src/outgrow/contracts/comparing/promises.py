@@ -119,6 +119,8 @@ def _http(name: str, old: MethodDescription, new: MethodDescription) -> Change:
     if not old.http or not new.http:
         kind = "removed" if old.http else "added"
     elif _form(old.http) == _form(new.http):
+        if moved := _moved_in_path(old, new):
+            return _moved(name, old, new, moved)
         return told(
             "http-parameter-renamed",
             new.place,
@@ -135,6 +137,27 @@ def _http(name: str, old: MethodDescription, new: MethodDescription) -> Change:
     )
 
 
+def _moved(
+    name: str, old: MethodDescription, new: MethodDescription, moved: list[tuple[str, str]]
+) -> Change:
+    text = (
+        f"{name}: {{}} providers take {{}} of {{}} HTTP clients, by its place in the path, for {{}}"
+    )
+    both = [
+        (text.format("new", before, "old", after), text.format("old", after, "new", before))
+        for before, after in moved
+    ]
+    return told(
+        "http-parameter-moved",
+        new.place,
+        f"{name} was bound to {old.http} and is bound to {new.http}: the same requests say another "
+        "thing.",
+        consumers="; ".join(consumer for consumer, _ in both),
+        providers="; ".join(provider for _, provider in both),
+        remedy="Leave each parameter at its place, or bind a new method to a new path.",
+    )
+
+
 def _form(binding: str) -> str:
     return re.sub(r"\{\w+\}", "{}", binding)
 
@@ -146,6 +169,21 @@ def path_parameters(binding: str) -> list[str]:
 
 def renamed_in_path(old: MethodDescription, new: MethodDescription) -> set[tuple[str, str]]:
     """The parameters that stand at the same place of the same path, by old and new name."""
+    return set(_in_path(old, new)) - set(_moved_in_path(old, new))
+
+
+def _moved_in_path(old: MethodDescription, new: MethodDescription) -> list[tuple[str, str]]:
+    """Where one that stays gave its place to another, or took it: that is no new name."""
+    befores = {parameter.name for parameter in old.parameters}
+    afters = {parameter.name for parameter in new.parameters}
+    return [
+        (before, after)
+        for before, after in _in_path(old, new)
+        if before != after and (before in afters or after in befores)
+    ]
+
+
+def _in_path(old: MethodDescription, new: MethodDescription) -> list[tuple[str, str]]:
     if _form(old.http) != _form(new.http):
-        return set()
-    return set(zip(path_parameters(old.http), path_parameters(new.http), strict=True))
+        return []
+    return list(zip(path_parameters(old.http), path_parameters(new.http), strict=True))
