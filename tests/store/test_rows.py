@@ -175,7 +175,7 @@ async def test_rows_are_dataclasses_and_models_too(store: Store) -> None:
         (Line | None, None),
         (Any, "as it is"),
     ],
-    ids=str,
+    ids=lambda value: str(value)[:40],
 )
 async def test_a_single_value_of_any_type_comes_back(store: Store, kind: Any, value: Any) -> None:
     found = await ask(store, kind, "select :v", v=value)
