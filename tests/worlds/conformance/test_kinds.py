@@ -101,6 +101,16 @@ async def test_a_value_of_every_type_comes_back_equal(world: World, kind: Kind) 
     assert type(echoed.level) is Level
 
 
+async def test_a_subclass_is_refused_in_every_world(world: World, kind: Kind) -> None:
+    class Wider(kind.Node):  # type: ignore[misc]
+        more: int = 0
+
+    value = kind.everything(node=kind.Node(name="top", below=[Wider(name="low")]))
+
+    with pytest.raises(ArgumentsRefused, match="Wider"):
+        await kind.call(world.client(Kinds), "echo")(value)
+
+
 async def test_what_is_empty_or_absent_stays_so(world: World, kind: Kind) -> None:
     value = kind.everything(
         parts=[], nested=[], some=(), tags=set(), levels=frozenset(), by_name={}, by_day={},
