@@ -131,6 +131,8 @@ COLLECTIONS = [
 
 SIZE = "class Size(enum.Enum):\n    S = 's'\n"
 SIZES = SIZE + "    L = 'l'\n"
+SIZES_EXCHANGED = "class Size(enum.Enum):\n    S = 'l'\n    L = 's'\n"
+CRATE = "class Crate(Record):\n    by: dict[Size, int]\n"
 
 ENUMS = [
     *both(
@@ -155,6 +157,84 @@ ENUMS = [
     Says("enum-value-changed", "its JSON, over HTTP", "bb-", "none", "safe", why.VALUES).case(
         take("Size", "Size.S", SIZE, HTTP),
         take("Size", "Size.S", SIZE.replace("'s'", "'small'"), HTTP),
+    ),
+    Says("enum-value-changed", "of a dictionary's key", "bb-", "none", "safe", why.VALUES).case(
+        take("dict[Size, int]", "{Size.S: 1}", SIZE),
+        take("dict[Size, int]", "{Size.S: 1}", SIZE.replace("'s'", "'small'")),
+    ),
+    Says(
+        "enum-value-changed enum-value-changed",
+        "two of a dictionary's key, exchanged",
+        "bb-",
+        "none",
+        "safe",
+        why.VALUES,
+    ).case(
+        take("Crate", "Crate(by={Size.S: 1})", SIZES + CRATE),
+        take("Crate", "Crate(by={Size.S: 1})", SIZES_EXCHANGED + CRATE),
+    ),
+    Says("enum-value-renamed", "of a dictionary's key", "ss-", "any", "safe").case(
+        take("dict[Size, int]", "{Size.S: 1}", SIZE),
+        take("dict[Size, int]", "{Size.SMALL: 1}", SIZE.replace("S =", "SMALL =")),
+    ),
+    Says("enum-value-changed", "of a key and beside it", "bb-", "none", "safe", why.VALUES).case(
+        take("dict[Size, Size]", "{Size.S: Size.S}", SIZE),
+        take("dict[Size, Size]", "{Size.S: Size.S}", SIZE.replace("'s'", "'small'")),
+    ),
+    *both(
+        take("dict[Size, int]", "{Size.S: 1}", SIZE),
+        take("dict[Size, int]", "{Size.L: 1}", SIZES),
+        Says("enum-value-added", "of a dictionary's key", "sb-", "provider", "safe", why.CLOSED),
+        Says("enum-value-removed", "of a dictionary's key", "bs-", "consumers", "safe", why.CLOSED),
+    ),
+    *both(
+        take("dict[Literal['a', 'b'], int]", "{'b': 1}"),
+        take("dict[str, int]", "{'c': 1}"),
+        Says(
+            "parameter-type-widened", "a literal key to str", "sb-", "provider", "safe", why.CLOSED
+        ),
+        Says(
+            "parameter-type-narrowed",
+            "a str key to a literal",
+            "bs-",
+            "consumers",
+            "safe",
+            why.CLOSED,
+        ),
+    ),
+    *both(
+        take("dict[Size, int]", "{Size.S: 1}", SIZE),
+        take("dict[str, int]", "{'c': 1}"),
+        Says(
+            "parameter-type-widened",
+            "an enumeration's key to str",
+            "sb-",
+            "provider",
+            "safe",
+            why.CLOSED,
+        ),
+        Says(
+            "parameter-type-narrowed",
+            "a str key to an enumeration",
+            "bs-",
+            "consumers",
+            "safe",
+            why.CLOSED,
+        ),
+    ),
+    Says(
+        "enum-value-number-changed enum-value-number-changed",
+        "by hand, of a dictionary's key",
+        "ss-",
+        "any",
+        "safe",
+    ).case(
+        take("dict[Size, int]", "{Size.L: 1}", SIZES),
+        Side(
+            source=take("dict[Size, int]", "", SIZES).source,
+            calls=("put(value={Size.L: 1})",),
+            numbers={"Size": {"S": 2, "L": 1}},
+        ),
     ),
     Says(
         "enum-value-number-changed enum-value-number-changed",

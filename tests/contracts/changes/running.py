@@ -314,10 +314,16 @@ def plain(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Member:
-    """A member of an enumeration, which is known by its name or by its value."""
+    """
+    A member of an enumeration, which is known by its name or by its value.
+
+    Attributes:
+        known: The names of all members of its enumeration.
+    """
 
     name: str
     value: Any
+    known: frozenset[str]
 
 
 class Fields(dict[str, Any]):
@@ -356,11 +362,11 @@ def meaning(value: Any) -> Any:  # noqa: PLR0911 - one kind, one answer
     """What *value* says, in a form that holds no class of a revision."""
     match value:
         case Enum():
-            return Member(value.name, value.value)
+            return Member(value.name, value.value, frozenset(type(value).__members__))
         case bytes():
             return value
         case dict():
-            return {str(plain(key)): meaning(item) for key, item in value.items()}
+            return {str(plain(key)): [_key(key), meaning(item)] for key, item in value.items()}
         case list() | tuple():
             return [meaning(item) for item in value]
         case set() | frozenset():
@@ -371,6 +377,10 @@ def meaning(value: Any) -> Any:  # noqa: PLR0911 - one kind, one answer
             tag = value.__struct_config__.tag
             return Fields(said, unheard=unheard(fields_of(type(value))), tag=tag)
     return plain(value)
+
+
+def _key(key: Any) -> Any:
+    return meaning(key) if isinstance(key, Enum) else str(plain(key))
 
 
 def agree(one: Any, other: Any) -> bool:  # noqa: PLR0911 - one kind, one answer
@@ -387,7 +397,8 @@ def agree(one: Any, other: Any) -> bool:  # noqa: PLR0911 - one kind, one answer
         case list(), list():
             return len(one) == len(other) and all(map(agree, one, other))
         case Member(), Member():
-            return one.name == other.name or one.value == other.value
+            is_renamed = one.value == other.value and one.name not in other.known
+            return one.name == other.name or is_renamed
         case Member(), _:
             return agree(one.value, other)
         case _, Member():

@@ -87,12 +87,14 @@ class Use:
         owner: The method or event.
         has_http: Whether it goes over HTTP too.
         is_kept: Whether it is stored.
+        is_key: Whether it is the key of a dictionary, which protobuf carries by value as JSON does.
     """
 
     role: Role
     owner: str
     has_http: bool = False
     is_kept: bool = False
+    is_key: bool = False
 
 
 _ANOTHER = Misfits(
@@ -183,7 +185,7 @@ def _carried(misfits: Misfits, use: Use, age: str) -> Iterator[tuple[tuple[Reaso
         case "problem":
             yield misfits.json, f"{age} callers"
         case _:
-            yield misfits.wire, f"{age} callers"
+            yield misfits.json if use.is_key else misfits.wire, f"{age} callers"
     if use.has_http:
         edge = misfits.edge if use.role == "request" else ()
         yield (*misfits.json, *edge), f"{age} HTTP clients"

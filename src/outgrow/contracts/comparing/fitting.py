@@ -198,9 +198,12 @@ class Fit:
         return self._medium == "json" and not reader.limits
 
     def _key_pair(self, pair: Pair) -> Iterator[Reason]:
-        if self._medium == "json" and pair.reader == ScalarType(kind="str"):
-            return  # whatever it is, as a key of an object it is text
-        yield from self._pair(pair)
+        if self._medium == "wire":
+            # Keys of protobuf's maps are no enumerations: they are carried by value, as in JSON.
+            by_value = Fit(self._writer, self._reader, "json", is_deep=self._is_deep)
+            yield from by_value.reasons(pair.writer, pair.reader)
+        elif pair.reader != ScalarType(kind="str"):  # whatever it is, in JSON a key is text
+            yield from self._pair(pair)
 
     def _single(self, pair: Pair) -> Iterator[Reason]:
         match pair.writer, pair.reader:

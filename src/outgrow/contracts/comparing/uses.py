@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from outgrow.contracts.comparing.edits import Role, Use
 from outgrow.contracts.comparing.fitting import Book
@@ -20,29 +21,34 @@ from outgrow.contracts.descriptions import (
 )
 
 
-def names_in(types: Iterable[Type], book: Book) -> set[str]:
-    """The names of all records and enumerations that *types* speak of, through all records."""
-    found: set[str] = set()
-    waiting = list(types)
+def names_in(types: Iterable[Type], book: Book) -> dict[str, set[bool]]:
+    """
+    The names of all records and enumerations that *types* speak of, through all records.
+
+    With each name, whether it is the key of a dictionary, or not, or both.
+    """
+    found: dict[str, set[bool]] = {}
+    waiting = [(one, False) for one in types]
     while waiting:
-        one = waiting.pop()
+        one, is_key = waiting.pop()
         waiting.extend(_parts(one))
         for name in _names(one):
-            if name not in found:
-                found.add(name)
-                record = book.records.get(name)
-                waiting += [field.type for field in record.fields] if record else []
+            is_known = name in found
+            found.setdefault(name, set()).add(is_key)
+            record = book.records.get(name)
+            if record and not is_known:
+                waiting += [(field.type, False) for field in record.fields]
     return found
 
 
-def _parts(one: Type) -> Iterable[Type]:
+def _parts(one: Type) -> Iterable[tuple[Type, bool]]:
     match one:
         case ListType(item=item) | OptionalType(item=item):
-            return (item,)
+            return ((item, False),)
         case TupleType(items=items):
-            return items
+            return [(item, False) for item in items]
         case MapType(key=key, value=value):
-            return (key, value)
+            return ((key, True), (value, False))
     return ()
 
 
@@ -80,11 +86,13 @@ class Uses:
                     use = use_of(role, name, old.methods[name], new.methods[name])
                     self._note(names_in(types, contract), use)
 
-    def _note(self, names: Iterable[str], use: Use) -> None:
-        for name in names:
+    def _note(self, names: Mapping[str, set[bool]], use: Use) -> None:
+        for name, places in names.items():
             uses = self._uses.setdefault(name, [])
-            if use not in uses:
-                uses.append(use)
+            for is_key in sorted(places):
+                there = replace(use, is_key=is_key)
+                if there not in uses:
+                    uses.append(there)
 
     def of(self, name: str) -> list[Use]:
         """Where the record or enumeration *name* is carried."""
