@@ -69,10 +69,16 @@ CASES: list[Case] = [
         MADE, told("sku: int", "Made(sku=1)")
     ),
     *both(
-        told("size: int", "Made(size=1)"),
+        told("size: int", "Made(size=9007199254740993)"),
         told("size: float", "Made(size=1.5)"),
-        Says("event-field-type-widened", "int to float", "bss", "consumers", ""),
-        Says("event-field-type-narrowed", "float to int", "sbb", "none", ""),
+        Says("event-field-type-changed", "int to float, which rounds", "bbb", "none", ""),
+        Says("event-field-type-changed", "float to int", "bbb", "none", ""),
+    ),
+    *both(
+        told("size: Annotated[int, Ge(0), Le(9007199254740992)]", "Made(size=9007199254740992)"),
+        told("size: float", "Made(size=1.5)"),
+        Says("event-field-type-widened", "int up to 2**53 to float", "bss", "consumers", ""),
+        Says("event-field-type-narrowed", "float to int up to 2**53", "sbb", "none", ""),
     ),
     *both(
         MADE,
@@ -109,14 +115,14 @@ CASES: list[Case] = [
         Says("union-member-removed", "in an event", "sbb", "none", ""),
     ),
     *both(
-        told("parts: list[Part]", "Made(parts=[Part(size=1)])", types=PART),
+        told("parts: list[Part]", "Made(parts=[Part(size=9007199254740993)])", types=PART),
         told(
             "parts: list[Part]",
             "Made(parts=[Part(size=1.5)])",
             types=PART.replace("int", "float"),
         ),
-        Says("field-type-widened", "int to float, in an event", "bss", "consumers", ""),
-        Says("field-type-narrowed", "float to int, in an event", "sbb", "none", ""),
+        Says("field-type-changed", "int to float, in an event", "bbb", "none", ""),
+        Says("field-type-changed", "float to int, in an event", "bbb", "none", ""),
     ),
     Says("event-key-changed", "", "bbs", "none", "").case(
         told(KEYED, *THREE, how='key="sku"'), told(KEYED, *THREE, how='key="place"')

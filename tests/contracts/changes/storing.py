@@ -121,10 +121,11 @@ def events_unheard(consumer: Revision, provider: Revision, *, is_older: bool) ->
         wrong += [f"{e.__name__} is not heard" for e in {*consumer.events.values()} - heard]
     if wrong:
         return wrong
-    pairs = combinations([(event, _read(event, consumer)) for event in written], 2)
-    for (one, first), (other, second) in pairs:
-        if not agree(meaning(one), meaning(first)) and not _is_upcast(one, first):
-            wrong.append(f"{one} was read as {first}")
+    heard_as = [(event, _read(event, consumer)) for event in written]
+    for event, read in heard_as:
+        if not agree(meaning(event), meaning(read)) and not _is_upcast(event, read):
+            wrong.append(f"{event} was read as {read}")
+    for (one, first), (other, second) in combinations(heard_as, 2):
         key = event_key(first)
         if key is not None and key == event_key(second) and not _in_order(one, other):
             wrong.append(f"{first} and {second} have the key {key} and no order")

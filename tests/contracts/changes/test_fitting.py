@@ -60,7 +60,7 @@ class Gift(Record, tag="gift"):
 """
 SAMPLES: dict[str, str] = {
     "bool": "[True, False]",
-    "int": "[0, 1, -7, 2**40]",
+    "int": "[0, 1, -7, 2**53 + 1]",
     "float": "[0.0, 1.5, 1e300]",
     "str": "['', 'a', '1', 's']",
     "bytes": "[b'', b'a', b'\\xff\\xfe\\xfd']",
@@ -75,7 +75,8 @@ SAMPLES: dict[str, str] = {
     "Literal['s', 'm']": "['s', 'm']",
     "Literal['s', 'm', 'l']": "['s', 'm', 'l']",
     "Literal[1, 2]": "[1, 2]",
-    "Annotated[int, Ge(1)]": "[1, 2**40]",
+    "Annotated[int, Ge(1)]": "[1, 2**53 + 1]",
+    "Annotated[int, Lt(1)]": "[0, -(2**53) - 1]",
     "Annotated[int, Gt(5), Le(9)]": "[6, 9]",
     "Annotated[str, MinLen(1)]": "['a', '1', 's']",
     "int | None": "[None, 3]",

@@ -39,7 +39,6 @@ Medium = Literal["wire", "json"]
 _WIDER: dict[Medium, set[tuple[str, str]]] = {
     "wire": {("uuid", "str"), ("decimal", "str"), ("date", "str"), ("time", "str")},
     "json": {
-        ("int", "float"),
         ("uuid", "str"),
         ("decimal", "str"),
         ("date", "str"),
@@ -49,6 +48,10 @@ _WIDER: dict[Medium, set[tuple[str, str]]] = {
     },
 }
 """Kinds of scalars that are written the same, so that the second reads all of the first."""
+
+
+_EXACT = 2**53
+"""Up to here a float holds every integer, and so far below zero."""
 
 
 class Book(Protocol):
@@ -224,11 +227,19 @@ class Fit:
                     breaks_limits(kind, limits, one) for one in _values(pair.writer, self._writer)
                 ):
                     yield _out_of(limits)
-            case writer, ScalarType() as reader if not reader.limits:
-                if (self._kind(writer), reader.kind) not in _WIDER[self._medium]:
-                    yield _other(writer, reader)
+            case writer, ScalarType() as reader:
+                yield from self._scalar(writer, reader)
             case _:
                 yield _other(pair.writer, pair.reader)
+
+    def _scalar(self, writer: Type, reader: ScalarType) -> Iterator[Reason]:
+        kinds = self._kind(writer), reader.kind
+        if kinds == ("int", "float") and self._medium == "json" and not reader.limits:
+            if not _is_exact(writer, self._writer):
+                text = "{reader} round an int of {writer} beyond 2**53: they take it for another"
+                yield Reason(text)
+        elif reader.limits or kinds not in _WIDER[self._medium]:
+            yield _other(writer, reader)
 
     def _kind(self, one: Type, book: Book | None = None) -> str:
         """The kind of scalar that a single value is written as."""
@@ -250,6 +261,13 @@ def _values(one: Type, book: Book) -> list[str | int]:
         case EnumType(name=name):
             return list(book.enums[name].values.values())
     return []
+
+
+def _is_exact(integers: Type, book: Book) -> bool:
+    """Whether a float holds each of *integers* as it is."""
+    if not isinstance(integers, ScalarType):
+        return all(abs(int(value)) <= _EXACT for value in _values(integers, book))
+    return not broken_limits("int", integers.limits, {"ge": -_EXACT, "le": _EXACT})
 
 
 def _moved(
