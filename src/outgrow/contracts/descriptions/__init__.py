@@ -33,6 +33,7 @@ from outgrow.contracts.descriptions.fingerprints import FINGERPRINT_BYTES, finge
 from outgrow.contracts.descriptions.names import (
     PLAIN,
     camel,
+    helper_message,
     member_name,
     reply_message,
     request_message,
@@ -69,6 +70,7 @@ __all__ = [
     "camel",
     "describe_service",
     "fingerprint_of",
+    "helper_message",
     "member_name",
     "reply_message",
     "request_message",

@@ -23,9 +23,21 @@ def reply_message(method: str) -> str:
     return f"{camel(method)}Reply"
 
 
+def helper_message(message: str, field: str, kind: str, ordinal: int) -> str:
+    """
+    A message inside of *message* that only *field* needs.
+
+    Args:
+        kind: Such as ``OneOf``. It ends the name, so that two fields never have the same one, if
+            they are not spelled alike.
+        ordinal: Counts those of the kind in the field from 1.
+    """
+    return f"{message}.{camel(field)}{kind}{ordinal if ordinal > 1 else ''}"
+
+
 def union_message(message: str, field: str, ordinal: int) -> str:
     """The message of a union in *field* of *message*; *ordinal* counts those in it from 1."""
-    return f"{message}.{camel(field)}OneOf{ordinal if ordinal > 1 else ''}"
+    return helper_message(message, field, "OneOf", ordinal)
 
 
 def member_name(tag: str) -> str:

@@ -10,9 +10,12 @@ follow the order of definition.
 - A reply is field ``value`` of its message, so that a method may return more one day.
 - An enumeration is a protobuf one whose zero means that nothing was said.
 - What protobuf cannot hold directly lies in a message inside of the one that holds the field
-  ``f``: a list or map that may be None in ``OptionalF``; a list, map or optional in a list in
+  ``f``: a list or map that may be None in ``FOptional``; a list, map or optional in a list in
   ``FItem``, in a map in ``FValue``; a tuple in ``FTuple``; a union in ``FOneOf``. A second one of
-  its kind in the same field is ``FItem2``.
+  its kind in the same field is ``FItem2``. The name follows from the field alone, so that its
+  neighbours change nothing. The numbers in there follow from the type alone (``items`` and
+  ``value`` are 1, ``item_n`` is n), so that the same types are the same bytes whatever they were
+  before; but those of a union follow the committed file, as they are part of its type.
 """
 
 from __future__ import annotations
@@ -21,11 +24,18 @@ import inspect
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from outgrow.contracts.descriptions import Numbers
+from outgrow.contracts.descriptions import Numbers, helper_message
 from outgrow.contracts.model import ContractModel, Method
 from outgrow.contracts.places import place_of
 from outgrow.contracts.protobuf.comments import field_doc
-from outgrow.contracts.protobuf.names import PLAIN, camel, json_name, member_name, value_prefix
+from outgrow.contracts.protobuf.names import (
+    PLAIN,
+    camel,
+    json_name,
+    member_name,
+    value_key,
+    value_prefix,
+)
 from outgrow.contracts.protobuf.proto import (
     ProtoEnum,
     ProtoField,
@@ -34,6 +44,7 @@ from outgrow.contracts.protobuf.proto import (
     ProtoMethod,
     ProtoService,
 )
+from outgrow.contracts.protobuf.symbols import find_clashes
 from outgrow.contracts.shapes import (
     Choice,
     Field,
@@ -100,7 +111,7 @@ def lay_out(application: str, models: Sequence[ContractModel], numbers: Numbers)
     layout = _Layout(package, numbers)
     for model in models:
         layout.add_contract(model)
-    InvalidContract.raise_if_any(layout.findings)
+    InvalidContract.raise_if_any(layout.findings or find_clashes(layout.file))
     return layout.file
 
 
@@ -206,14 +217,16 @@ class _Layout:
     def _new_enum(self, name: str, shape: Choice) -> ProtoEnum:
         members = [member.name for member in shape.enum]
         outside, self._place = self._place, shape.enum
-        told: dict[str, str] = {"unspecified": "UNSPECIFIED"}
+        told = dict.fromkeys(_keys(name, "UNSPECIFIED"), "its zero")
         for member in members:
-            other = told.setdefault(member.lower(), "" if member == "UNSPECIFIED" else member)
-            if not PLAIN.fullmatch(f"X{member}") or other != member:
+            others = {told.setdefault(key, repr(member)) for key in _keys(name, member)}
+            others.discard(repr(member))
+            if not PLAIN.fullmatch(f"X{member}"):
+                self.find(f"{member!r} of {name} is not plain ASCII.", "Rename the member.")
+            elif others:
                 self.find(
-                    f"{member!r} cannot be a value of {name}: it is not plain ASCII, or protobuf "
-                    "cannot tell it from another one.",
-                    "Rename the member.",
+                    f"protobuf cannot tell {member!r} of {name} from {min(others)}.",
+                    "Rename one of them.",
                 )
         self._place = outside
         return ProtoEnum(
@@ -237,7 +250,7 @@ class _Fields:
     def __init__(self, layout: _Layout, message: ProtoMessage) -> None:
         self._layout = layout
         self._message = message
-        self._inner: dict[str, int] = {}
+        self._inner: dict[tuple[str, str], int] = {}
 
     def add(self, fields: list[Field]) -> None:
         """Lay out *fields* in their order."""
@@ -257,8 +270,8 @@ class _Fields:
         inner = field.shape.item if isinstance(field.shape, Maybe) else field.shape
         match inner:
             case ListOf() | MapOf() if inner is not field.shape:
-                helper = self._helper(f"Optional{camel(owner)}", "wrapper", inner)
-                self._wrap(made, helper, self._one(helper, owner, "items", inner))
+                helper = self._helper(owner, "Optional", "wrapper", inner)
+                self._wrap(made, helper, self._own("items", inner, owner, 1))
             case ListOf(item=item):
                 made.label = "repeated"
                 self._part(made, owner, item, "Item")
@@ -275,17 +288,13 @@ class _Fields:
         if not isinstance(item, Maybe | ListOf | MapOf):
             self._single(made, owner, item)
             return
-        helper = self._helper(f"{camel(owner)}{role}", "wrapper", item)
+        helper = self._helper(owner, role, "wrapper", item)
         name = "items" if isinstance(item, ListOf | MapOf) else "value"
-        self._wrap(made, helper, self._one(helper, owner, name, item))
+        self._wrap(made, helper, self._own(name, item, owner, 1))
 
     def _wrap(self, made: ProtoField, helper: ProtoMessage, inner: ProtoField) -> None:
         made.type, made.target, made.wraps = helper.name, helper, True
         helper.fields.append(inner)
-
-    def _one(self, helper: ProtoMessage, owner: str, name: str, shape: Shape) -> ProtoField:
-        number = self._layout.number(helper, [name])[name]
-        return self._own(name, shape, owner, number)
 
     def _own(self, name: str, shape: Shape, owner: str, number: int) -> ProtoField:
         """A field that only protobuf has: in JSON nothing is called like it."""
@@ -306,26 +315,19 @@ class _Fields:
                 made.target = self._layout.record(shape)
                 made.type = made.target.name
             case TupleOf(items=items):
-                names = [f"item_{n}" for n in range(1, len(items) + 1)]
-                helper = self._helper(f"{camel(owner)}Tuple", "tuple", shape)
-                self._many(made, helper, owner, list(zip(names, items, strict=True)))
+                made.target = helper = self._helper(owner, "Tuple", "tuple", shape)
+                made.type = helper.name
+                for n, item in enumerate(items, start=1):
+                    helper.fields.append(self._own(f"item_{n}", item, owner, n))
             case OneOf(members=members):
                 parts = [(member_name(tag), record) for tag, record in members]
-                helper = self._helper(f"{camel(owner)}OneOf", "one_of", shape)
-                self._check_members(helper, [name for name, _ in parts])
-                self._many(made, helper, owner, parts)
-
-    def _many(
-        self,
-        made: ProtoField,
-        helper: ProtoMessage,
-        owner: str,
-        parts: Sequence[tuple[str, Shape]],
-    ) -> None:
-        made.type, made.target = helper.name, helper
-        numbers = self._layout.number(helper, [name for name, _ in parts])
-        for name, shape in parts:
-            helper.fields.append(self._own(name, shape, owner, numbers[name]))
+                made.target = helper = self._helper(owner, "OneOf", "one_of", shape)
+                made.type = helper.name
+                names = [name for name, _ in parts]
+                self._check_members(helper, names)
+                numbers = self._layout.number(helper, names)
+                for name, record in parts:
+                    helper.fields.append(self._own(name, record, owner, numbers[name]))
 
     def _check_members(self, helper: ProtoMessage, names: list[str]) -> None:
         self._layout.check_names(helper.name, names)
@@ -334,13 +336,18 @@ class _Fields:
                 f"two tags of {helper.name} are one name to protobuf.", "Change one of the tags."
             )
 
-    def _helper(self, name: str, role: Any, shape: Shape) -> ProtoMessage:
-        """A new message inside of this one; the second of a name is told by a number."""
-        count = self._inner[name] = self._inner.get(name, 0) + 1
-        own = name if count == 1 else f"{name}{count}"
-        helper = ProtoMessage(name=f"{self._message.name}.{own}", role=role, shape=shape)
+    def _helper(self, owner: str, kind: str, role: Any, shape: Shape) -> ProtoMessage:
+        """A new message inside of this one; the second of its *kind* is told by a number."""
+        count = self._inner[owner, kind] = self._inner.get((owner, kind), 0) + 1
+        name = helper_message(self._message.name, owner, kind, count)
+        helper = ProtoMessage(name=name, role=role, shape=shape, owner=owner)
         self._message.messages.append(helper)
         return helper
+
+
+def _keys(enum: str, member: str) -> set[tuple[str, str]]:
+    """What protobuf tells a value of *enum* by, in one language or another."""
+    return {("plain", member.lower()), ("json", value_key(enum, member))}
 
 
 def _is_message(field: ProtoField) -> bool:

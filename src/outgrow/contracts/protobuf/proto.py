@@ -59,6 +59,7 @@ class ProtoMessage:
         shape: What one message carries; None for requests and replies.
         fields: In their order in Python. A reply without a value has none.
         messages: Those that lie in it, because only its fields use them.
+        owner: The field that such a one is there for.
         gone: Numbers and names of fields that it had once.
     """
 
@@ -67,6 +68,7 @@ class ProtoMessage:
     shape: Shape | None = None
     fields: list[ProtoField] = field(default_factory=list)
     messages: list[ProtoMessage] = field(default_factory=list)
+    owner: str = ""
     gone: MessageNumbers = field(default_factory=MessageNumbers)
     doc: str = ""
 

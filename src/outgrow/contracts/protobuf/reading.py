@@ -21,6 +21,7 @@ _WORD = re.compile(
     r'\s+|//[^\n]*|/\*.*?\*/|("(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'|[\w.]+|[^\w\s])', re.DOTALL
 )
 _CONFLICT = re.compile(r"^(?:<{7}|>{7}|={7}|\|{7})", re.MULTILINE)
+_ITEM = re.compile(r"item_(\d+)")
 _HIGHEST = 2**29 - 1
 _BLOCKS = {"message", "enum", "oneof"}
 _OPENING = {"{": "}", "[": "]", "(": ")", "<": ">"}
@@ -142,7 +143,16 @@ class _Reader:
             else:
                 self._block(word, f"{full}.")
         else:
-            self._field(word, known, prefix)
+            name, number = self._field(word, known, prefix)
+            if kind == "message" and "." in full:
+                self._look_at_helper(name, number)
+
+    def _look_at_helper(self, name: str, number: int) -> None:
+        """Refuse another number than the one that follows from the type; unions have no such."""
+        item = _ITEM.fullmatch(name)
+        right = int(item[1]) if item else 1 if name in ("items", "value") else number
+        if number != right:
+            self._fail(f"{name} = {number} must be {name} = {right}, as it always is there")
 
     def _opens(self) -> bool:
         return self._words[self._at + 1 : self._at + 2] == ["{"]
@@ -153,7 +163,7 @@ class _Reader:
         while (word := self._next()) != "}":
             self._entry(word, "oneof", full, known, "")
 
-    def _field(self, word: str, known: MessageNumbers, prefix: str) -> None:
+    def _field(self, word: str, known: MessageNumbers, prefix: str) -> tuple[str, int]:
         """A field or value: all up to ``=`` ends with its name."""
         name = word
         while (word := self._next()) != "=":
@@ -173,11 +183,12 @@ class _Reader:
         if word != ";":
             self._fail(f"{word!r} stands where ';' is expected")
         if number == 0 and prefix:
-            return
+            return name, number
         name = name.removeprefix(prefix)
         if name in known.taken or number in known.taken.values() or number == 0:
             self._fail(f"{name} = {number} is there already, or is no number")
         known.taken[name] = number
+        return name, number
 
     def _number(self, word: str) -> int:
         if not (word.isascii() and word.isdigit() and int(word) <= _HIGHEST):

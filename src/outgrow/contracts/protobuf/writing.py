@@ -16,6 +16,7 @@ from outgrow.contracts.protobuf.proto import (
     ProtoMethod,
     ProtoService,
 )
+from outgrow.contracts.protobuf.symbols import symbols_in
 
 _HEAD = """\
 // Written by `outgrow contract freeze` from the contracts of {service}. Do not edit it.
@@ -87,14 +88,16 @@ class _Writer:
 
     def service(self, service: ProtoService) -> list[str]:
         lines = [*_comment(service.model.doc), f"service {service.name} {{"]
+        methods = frozenset(made.name for made in service.methods)
         for n, method in enumerate(service.methods):
             lines += [""] if n else []
-            lines += _indented(self._method(method))
+            lines += _indented(self._method(method, methods))
         return [*lines, "}"]
 
-    def _method(self, made: ProtoMethod) -> list[str]:
+    def _method(self, made: ProtoMethod, around: frozenset[str]) -> list[str]:
         method = made.method
-        head = f"rpc {made.name}({made.request.name}) returns ({made.reply.name})"
+        request, reply = (self._named(m.name, around) for m in (made.request, made.reply))
+        head = f"rpc {made.name}({request}) returns ({reply})"
         options = list(self._options(method, made.reply))
         doc = _comment("\n\n".join(filter(None, [method.doc, _facts(method)])))
         if not options:
@@ -114,12 +117,19 @@ class _Writer:
             yield '  response_body: "value"'
         yield "};"
 
-    def message(self, message: ProtoMessage) -> list[str]:
+    def message(self, message: ProtoMessage, outside: frozenset[str] = frozenset()) -> list[str]:
+        """
+        The lines of *message*.
+
+        Args:
+            outside: The names in the message that it lies in.
+        """
+        around = outside.union(name for name, _ in symbols_in(message))
         lines = [*_comment(message.doc), f"message {_last(message.name)} {{"]
         reserved = list(_reserved(message.gone))
         inside = [reserved] if reserved else []
-        inside += [self.message(inner) for inner in message.messages]
-        fields = [line for field in message.fields for line in self._field(message, field)]
+        inside += [self.message(inner, around) for inner in message.messages]
+        fields = [line for field in message.fields for line in self._field(message, field, around)]
         if message.role == "one_of":
             fields = [f"oneof {message.one_of} {{", *_indented(fields), "}"]
         if fields:
@@ -131,8 +141,8 @@ class _Writer:
             lines += _indented(block)
         return [*lines, "}"]
 
-    def _field(self, message: ProtoMessage, field: ProtoField) -> list[str]:
-        name = self._type(message, field)
+    def _field(self, message: ProtoMessage, field: ProtoField, around: frozenset[str]) -> list[str]:
+        name = self._type(message, field, around)
         if field.label == "map":
             name = f"map<{field.key}, {name}>"
         elif field.label and message.role != "one_of":
@@ -142,21 +152,27 @@ class _Writer:
             options = f' [json_name = "{_quoted(field.json_name)}"]'
         return [*_comment(field.doc), f"{name} {field.name} = {field.number}{options};"]
 
-    def _type(self, message: ProtoMessage, field: ProtoField) -> str:
+    def _type(self, message: ProtoMessage, field: ProtoField, around: frozenset[str]) -> str:
         if field.type in MESSAGES:
-            return field.type.replace("google", self._google, 1)
+            google = ".google" if "google" in around else self._google
+            return field.type.replace("google", google, 1)
         if field.target is None:
             return field.type
-        first, _, inner = field.type.partition(".")
-        if inner and field.type.startswith(f"{message.name}."):
-            return _last(inner)
-        if first[0].isupper() and first not in self._around(message):
-            return field.type
-        return f".{self._package}.{field.type}"
+        if field.target in message.messages:
+            return _last(field.type)
+        return self._named(field.type, around)
 
-    def _around(self, message: ProtoMessage) -> set[str]:
-        """Names that mean something else from inside of *message*."""
-        return {_last(inner.name) for inner in message.messages} | set(self._package.split("."))
+    def _named(self, name: str, around: frozenset[str]) -> str:
+        """
+        *name*, of this package, so that it means the same where it is written.
+
+        Protobuf looks its first word up from the inside out. What is among *around* is something
+        else there; a word in lower case might be one of the language.
+        """
+        first = name.partition(".")[0]
+        if first[0].isupper() and first not in around:
+            return name
+        return f".{self._package}.{name}"
 
     def enum(self, enum: ProtoEnum) -> list[str]:
         lines = [*_comment(enum.doc), f"enum {enum.name} {{"]
