@@ -291,3 +291,30 @@ def test_a_lost_file_is_told_beside_a_conflict_in_the_other(code: Code, lost: st
     slugs = [finding.slug for finding in frozen_findings(program)]
 
     assert slugs == ["frozen-conflict", "frozen-incomplete"]
+
+
+@pytest.mark.parametrize(
+    ("types", "parameters", "name"),
+    [
+        (
+            "class Kind(enum.Enum):\n    RED_X = 'q'\nclass KindRed(enum.Enum):\n    X = 'x'\n",
+            "a: Kind, b: KindRed",
+            "KIND_RED_X",
+        ),
+        ("class Kind(enum.Enum):\n    A_B = 'q'\n    A__B = 'x'\n", "a: Kind", "A__B"),
+        ("", "foo: list[list[int]], Foo: list[list[int]]", "FooItem"),
+    ],
+)
+def test_what_no_compiler_of_protobuf_takes_is_neither_frozen_nor_compared(
+    code: Code, types: str, parameters: str, name: str
+) -> None:
+    source = ORDERS.replace("import *\n", f"import *\nimport enum\n{types}")
+    freeze(code())
+    before = (code().folder / "orders.proto").read_bytes()
+    program = code(source.replace("place(self, item: str)", f"place(self, {parameters})"))
+
+    for refuses in (freeze, compare_with_frozen, unfrozen_files):
+        with pytest.raises(DefinitionError, match=name) as caught:
+            refuses(program)
+        assert {finding.slug for finding in caught.value.findings} == {"protobuf-name"}
+    assert (program.folder / "orders.proto").read_bytes() == before

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from outgrow.contracts import ContractModel
-from outgrow.contracts.descriptions import ServiceDescription
+from outgrow.contracts.descriptions import Numbers, ServiceDescription
+from outgrow.contracts.protobuf import lay_out, package_key
+from outgrow.errors import DefinitionError, Finding, InvalidContract
 from outgrow.process.freezing.reading import CONTRACTS_FOLDER, Frozen, describe_services
 from outgrow.process.loading import load_services
 from outgrow.topology import Plan, read_topology
@@ -33,7 +35,23 @@ class Program:
     def describe(
         self, frozen: Frozen, *, with_places: bool = True
     ) -> dict[str, ServiceDescription]:
-        """What its services promise, by name, with the numbers that are *frozen*."""
+        """
+        What its services promise, by name, with the numbers that are *frozen*.
+
+        Raises:
+            DefinitionError: Names that protobuf cannot hold, all at once: nothing of that can be
+                frozen.
+        """
+        packages: dict[str, list[ContractModel]] = {}
+        for model in self.models:
+            packages.setdefault(package_key(model), []).append(model)
+        findings: list[Finding] = []
+        for key, own in packages.items():
+            try:
+                lay_out(self.plan.application, own, frozen.numbers.get(key) or Numbers())
+            except InvalidContract as invalid:
+                findings += invalid.findings
+        DefinitionError.raise_if_any(findings)
         return describe_services(
             self.plan.application, self.models, frozen, with_places=with_places
         )
