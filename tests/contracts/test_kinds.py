@@ -1,5 +1,6 @@
 """Records of the three kinds are read alike, and what they cannot say is refused in words."""
 
+import contextlib
 import dataclasses
 from dataclasses import InitVar, dataclass, field
 from datetime import date, time, timedelta
@@ -340,3 +341,25 @@ def test_a_dataclass_that_is_made_in_its_own_way_is_made_so() -> None:
     assert dataclasses.is_dataclass(Counted)
     with pytest.raises(msgspec.ValidationError, match=r"equal to 1 - at `\$.count`"):
         decoder(Counted)(b'{"count":0}')
+
+
+@pytest.mark.parametrize(
+    ("text", "is_kept"),
+    [
+        ("1.55", True),
+        ("99.99", True),
+        ("0.01", True),
+        ("1.555", False),
+        ("100.00", False),
+        ("NaN", False),
+    ],
+)
+def test_digits_of_a_decimal_are_counted_as_pydantic_counts_them(text: str, is_kept: bool) -> None:
+    price = Annotated[Decimal, pydantic.Field(max_digits=4, decimal_places=2)]
+    check = compile_check(read_shape(price))
+    refused = pytest.raises(ValueError, match="digits|places|finite")
+    assert check is not None
+
+    for count in (check, pydantic.TypeAdapter(price).validate_python):
+        with contextlib.nullcontext() if is_kept else refused:
+            count(Decimal(text))

@@ -68,6 +68,16 @@ LIMITS = [
         Says("limit-loosened", "in a reply", "bs-", "consumers", "safe", why.LIMITS),
         Says("limit-tightened", "in a reply", "sb-", "provider", "safe", why.LIMITS),
     ),
+    *both(
+        take("Annotated[Decimal, Pydantic(decimal_places=2)]", "Decimal('1.55')"),
+        take("Annotated[Decimal, Pydantic(decimal_places=1)]", "Decimal('1.5')"),
+        Says("limit-tightened", "places of a decimal", "bs-", "consumers", "safe", why.LIMITS),
+        Says("limit-loosened", "places of a decimal", "sb-", "provider", "safe", why.LIMITS),
+    ),
+    Says("limit-tightened", "digits of a decimal", "bs-", "consumers", "safe", why.LIMITS).case(
+        take("Annotated[Decimal, Pydantic(max_digits=3)]", "Decimal('1.55')"),
+        take("Annotated[Decimal, Pydantic(max_digits=2)]", "Decimal('1.5')"),
+    ),
     Says("limit-changed", "up on both sides", "bb-", "none", "safe", why.LIMITS).case(
         take("Annotated[int, Ge(1), Le(3)]", "1"), take("Annotated[int, Ge(2), Le(5)]", "5")
     ),

@@ -36,6 +36,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal
 from uuid import UUID
 from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
+from pydantic import Field as Pydantic
 from msgspec import field
 from outgrow import Contract, Event, Problem, Record, command, query, upcast
 """

@@ -29,6 +29,8 @@ _ENOUGH: dict[str, dict[str, Callable[[Any, Any], bool]]] = {
     "min_length": {"min_length": operator.ge},
     "max_length": {"max_length": operator.le},
     "multiple_of": {"multiple_of": lambda mine, limit: mine % limit == 0},
+    "max_digits": {"max_digits": operator.le},
+    "decimal_places": {"decimal_places": operator.le},
 }
 """Which limits of a writer, compared so, keep a limit of the reader."""
 

@@ -23,6 +23,8 @@ _WORDS = {
     "le": "at most {}",
     "lt": "less than {}",
     "multiple_of": "a multiple of {}",
+    "max_digits": "of at most {} digits",
+    "decimal_places": "of at most {} decimal places",
     "min_length": "at least {} long",
     "max_length": "at most {} long",
     "pattern": "of the form {!r}",
@@ -33,6 +35,10 @@ _TESTS = {
     "le": "{v} <= {l}",
     "lt": "{v} < {l}",
     "multiple_of": "{v} % {l} == 0",
+    # As Pydantic counts them: 0.01 has two digits, and 1E+2 has three.
+    "max_digits": "{v}.is_finite() and max(len({v}.as_tuple().digits) + "
+    "max({v}.as_tuple().exponent, 0), -{v}.as_tuple().exponent) <= {l}",
+    "decimal_places": "{v}.is_finite() and -{v}.as_tuple().exponent <= {l}",
     "min_length": "len({v}) >= {l}",
     "max_length": "len({v}) <= {l}",
     "pattern": "{l}({v}) is not None",
@@ -45,7 +51,12 @@ _NUMBERS: tuple[type, ...] = (int, float, Decimal)
 _FITTING: dict[str, dict[str, tuple[type, ...]]] = {
     "int": dict.fromkeys((*_ORDER, "multiple_of"), _NUMBERS),
     "float": dict.fromkeys((*_ORDER, "multiple_of"), _NUMBERS),
-    "decimal": {**dict.fromkeys(_ORDER, _NUMBERS), "multiple_of": (int, Decimal)},
+    "decimal": {
+        **dict.fromkeys(_ORDER, _NUMBERS),
+        "multiple_of": (int, Decimal),
+        "max_digits": (int,),
+        "decimal_places": (int,),
+    },
     "str": {**dict.fromkeys(_LENGTH, (int,)), "pattern": (str,)},
     "bytes": dict.fromkeys(_LENGTH, (int,)),
     "list": dict.fromkeys(_LENGTH, (int,)),

@@ -139,7 +139,7 @@ def _git(folder: Path, *words: str, **environment: str) -> str:
     if done.returncode != 0:
         text = done.stderr.strip()[-TOLD_LENGTH_MAX:]
         message = (
-            f"{folder}: git {words[0]} was refused: {text}\n"
+            f"{folder}: git {' '.join(words)} was refused: {text}\n"
             "--against takes a revision of the repository that the topology file is in, such as "
             "a tag or a branch; 'running' or unix:SOCKET for what runs."
         )
