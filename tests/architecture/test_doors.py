@@ -10,7 +10,9 @@ from tests.architecture.house import SOURCE, Import, imports, plant
 
 EVERYWHERE = ("",)
 HOMES = {
+    "alembic": ("store/alchemy/",),
     "annotated_types": ("contracts/",),  # limits
+    "asyncpg": ("store/postgres/",),
     "google": ("calls/grpc/",),  # protobuf
     "grpc": ("calls/grpc/",),
     "grpc_health": ("calls/grpc/",),
@@ -21,6 +23,7 @@ HOMES = {
     "pytest": ("testing/",),
     "pytest_asyncio": ("testing/",),
     "rich": ("cli/",),
+    "sqlalchemy": ("store/alchemy/",),
     "sqlglot": ("process/checking/",),  # tables in SQL
     "swagger_ui_bundle": ("gateway/",),
     "typer": ("cli/",),

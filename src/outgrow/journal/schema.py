@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-VERSION: Final = 1
+from outgrow.store import Schema
+
+VERSION: Final = 2
 """Grows with every change of the tables; a store of a newer version is refused."""
 
 PARTITIONS: Final = 32
@@ -73,5 +75,51 @@ create table outgrow_waiting (
 ) strict, without rowid;
 """
 
-SCHEMA: Final = ("journal", VERSION, TABLES)
+UPGRADE_TO_2: Final = """
+create table outgrow_timer (
+    id text primary key,
+    due_at text not null,
+    kind text not null,
+    type text not null,
+    schema integer not null,
+    destination text,
+    key text,
+    partition integer not null,
+    cause text,
+    correlation_id text not null,
+    trace text not null,
+    caller text not null,
+    tenant text,
+    set_at text not null,
+    body text not null
+) strict;
+create index outgrow_timer_due on outgrow_timer (due_at, id);
+create table outgrow_lease (
+    name text primary key,
+    holder text not null,
+    epoch integer not null,
+    expires_at text not null
+) strict;
+create table outgrow_share (
+    consumer text not null,
+    source text not null,
+    partition integer not null,
+    position integer not null,
+    primary key (consumer, source, partition)
+) strict, without rowid;
+create table outgrow_archive (
+    number integer primary key,
+    first_position integer not null,
+    last_position integer not null,
+    events integer not null,
+    file text not null,
+    checksum text not null,
+    archived_at text not null
+) strict;
+"""
+
+UPGRADES: Final = {2: UPGRADE_TO_2}
+"""What brings the tables of the version before to each version."""
+
+SCHEMA: Final = Schema("journal", VERSION, TABLES + UPGRADE_TO_2, UPGRADES)
 """What the store is opened with."""

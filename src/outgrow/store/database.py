@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from outgrow.store.transaction import Snapshot, Transaction
+
+Dialect = Literal["sqlite", "postgresql"]
 
 Unit = Callable[..., Awaitable[Any]]
 """What a user writes: ``async def unit(tx, ...)``."""
@@ -18,6 +20,14 @@ class Database(Protocol):
 
     A unit of work runs in its caller's task and waits for its transaction only.
     """
+
+    @property
+    def dialect(self) -> Dialect:
+        """Which database it is."""
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several processes may have it open at once; then positions commit out of order."""
 
     async def submit(
         self, unit: Unit, args: tuple[Any, ...], kwargs: dict[str, Any]

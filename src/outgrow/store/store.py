@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
 from outgrow.clock import Clock
-from outgrow.store.database import Database
+from outgrow.store.database import Database, Dialect
 from outgrow.store.transaction import Snapshot, Transaction
 
 P = ParamSpec("P")
@@ -89,6 +89,16 @@ class Store:
     def joined(self) -> Transaction | None:
         """The transaction of this store that the code which runs now is inside of, if any."""
         return self._database.joined()
+
+    @property
+    def dialect(self) -> Dialect:
+        """Which database keeps it."""
+        return self._database.dialect
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several processes may have it open at once."""
+        return self._database.is_shared
 
     def statistics(self) -> dict[str, float]:
         """Counts since the opening, and limits; by names that end in their unit."""

@@ -6,11 +6,13 @@ import os
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from typing import Final
 
 from outgrow.clock import Clock
 from outgrow.store.driver import Course, outlast
+from outgrow.store.schema import Schema
 from outgrow.store.sqlite.connection import STATEMENT_SECONDS_MAX, Connection, may_read
-from outgrow.store.sqlite.opening import Opening, Schema
+from outgrow.store.sqlite.opening import Opening
 from outgrow.store.sqlite.readers import SNAPSHOTS_MAX, Readers
 from outgrow.store.sqlite.units import Desk
 from outgrow.store.sqlite.writer import UNIT_SECONDS_WARNED, UNITS_PER_COMMIT_MAX, Writer
@@ -80,6 +82,9 @@ async def open_store(
 
 class SqliteDatabase:
     """The `Database` of an SQLite file."""
+
+    dialect: Final = "sqlite"
+    is_shared: Final = False
 
     def __init__(
         self,

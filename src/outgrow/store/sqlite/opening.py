@@ -25,13 +25,11 @@ from outgrow.store.migrations import (
     refuse_deferred,
     statements_of,
 )
+from outgrow.store.schema import Schema
 from outgrow.store.sqlite.connection import Connection, may_change, may_migrate
 
 FORMAT = 1
 CHECKED_BYTES_MAX = 64 * 1024 * 1024
-
-Schema = tuple[str, int, str]
-"""What a room keeps in each store: its name, the version of its tables, and their DDL."""
 
 _META = """
 create table outgrow_meta (name text primary key, value text not null) strict;
@@ -123,7 +121,7 @@ class Opening:
                 f"{self.service!r} of {self.application!r} would open it. Name another file."
             )
             raise StoreOfAnother(place, message)
-        versions = [("format", FORMAT), *((f"schema:{s[0]}", s[1]) for s in self.schemas)]
+        versions = [("format", FORMAT), *((f"schema:{s.name}", s.version) for s in self.schemas)]
         for name, known in versions:
             found = int(meta.get(name, known))
             if found != known:
@@ -155,10 +153,10 @@ class Opening:
             self._note(connection, "application", self.application)
             self._note(connection, "service", self.service)
         known = {name for (name,) in raw.execute("select name from outgrow_meta")}
-        for name, version, ddl in self.schemas:
-            if f"schema:{name}" not in known:
-                _run_all(raw, ddl)
-                self._note(connection, f"schema:{name}", str(version))
+        for schema in self.schemas:
+            if f"schema:{schema.name}" not in known:
+                _run_all(raw, schema.tables)
+                self._note(connection, f"schema:{schema.name}", str(schema.version))
 
     def _note(self, connection: Connection, name: str, value: str) -> None:
         connection.own("insert into outgrow_meta (name, value) values (?, ?)", (name, value))
