@@ -60,7 +60,7 @@ def raw_sqlite() -> Iterator[sqlite3.Connection]:
         connection = sqlite3.connect(Path(folder, "raw.sqlite3"), isolation_level=None)
         connection.execute("pragma journal_mode = wal")
         connection.execute("pragma synchronous = full")
-        connection.executescript(SCHEMA[2])
+        connection.executescript(SCHEMA.tables)
         connection.executescript(ACCOUNTS.read_text())
         yield connection
         connection.close()

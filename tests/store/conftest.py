@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from outgrow.clock import SystemClock
-from outgrow.store import Store, open_store
+from outgrow.store import Schema, Store, open_store
 
 TABLES = """
 create table item (name text primary key, n integer not null default 0) strict;
@@ -35,7 +35,7 @@ async def open_at(tmp_path: Path) -> AsyncIterator[Open]:
             "service": "s",
             "clock": SystemClock(),
             "migrations": folder,
-            "schemas": [("probe", 1, "create table outgrow_probe (n integer);")],
+            "schemas": [Schema("probe", 1, "create table outgrow_probe (n integer);", {})],
         } | options
         store = await open_store(tmp_path / "s.sqlite3", **settings)
         opened.append(store)

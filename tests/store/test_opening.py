@@ -17,18 +17,18 @@ from outgrow.errors import (
     StoreOfAnother,
     StoreUnreadable,
 )
-from outgrow.store import Transaction
+from outgrow.store import Schema, Transaction
 
 HOLDER = """
 import asyncio, pathlib, sys
 from outgrow.clock import SystemClock
-from outgrow.store import open_store
+from outgrow.store import Schema, open_store
 
 async def main():
     await open_store(
         pathlib.Path(sys.argv[1]), application="shop", service="s", clock=SystemClock(),
         migrations=pathlib.Path(sys.argv[2]),
-        schemas=[("probe", 1, "create table outgrow_probe (n integer);")],
+        schemas=[Schema("probe", 1, "create table outgrow_probe (n integer);", {})],
     )
     print("open", flush=True)
     await asyncio.Event().wait()
@@ -137,7 +137,7 @@ async def test_a_text_file_is_refused(open_at: Any, tmp_path: Path) -> None:
 
 async def test_what_a_newer_outgrow_wrote_is_refused(open_at: Any) -> None:
     ddl = "create table outgrow_probe (n integer);"
-    await (await open_at(schemas=[("probe", 2, ddl)])).close()
+    await (await open_at(schemas=[Schema("probe", 2, ddl, {})])).close()
     with pytest.raises(StoreUnreadable, match=r"its probe has version 2, written by newer"):
         await open_at()
 
