@@ -27,7 +27,7 @@ class Database(Protocol):
 
     @property
     def is_shared(self) -> bool:
-        """Whether several processes may have it open at once; then positions commit out of order."""
+        """Whether several processes may have it open; then positions commit out of order."""
 
     async def submit(
         self, unit: Unit, args: tuple[Any, ...], kwargs: dict[str, Any]

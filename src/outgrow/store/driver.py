@@ -8,9 +8,12 @@ import os
 import types
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from outgrow.errors import TransactionClosed, UnitError, WaitedInTransaction
+from outgrow.store.threads import Patience
+
+T = TypeVar("T")
 
 _NOT_THE_USERS = (
     f"{Path(asyncio.__file__).parent}{os.sep}",
@@ -34,6 +37,10 @@ class Operation:
 
     def __await__(self) -> Generator[Operation, Any, Any]:
         return (yield self)
+
+    def perform(self, course: Course) -> Generator[Any, Any, Any]:
+        """Carry it out in the task of *course*, whose cancellation waits meanwhile."""
+        return outlast(course, self.start())
 
 
 class Course:
@@ -119,7 +126,7 @@ def drive(
             return stop.value
         finally:
             course.is_running = False
-        if type(signal) is Operation:
+        if isinstance(signal, Operation):
             step, given = yield from _carry_out(host or course, coroutine, signal)
             continue
         if refusals >= REFUSALS_MAX:
@@ -145,11 +152,38 @@ def outlast(course: Course, future: asyncio.Future[Any]) -> Generator[Any, Any, 
     return future.result()
 
 
+@types.coroutine
+def shield(course: Course, coroutine: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:
+    """
+    Run *coroutine* to its end in the current task, and return its result.
+
+    What it waits for is never cancelled; a cancellation that comes meanwhile is kept in *course*.
+    """
+    while True:
+        try:
+            waited_for = coroutine.send(None)
+        except StopIteration as stop:
+            return stop.value  # type: ignore[no-any-return]
+        yield from outlast(course, _end_of(waited_for))
+
+
+def _end_of(waited_for: asyncio.Future[Any] | None) -> asyncio.Future[None]:
+    """A future that cannot be cancelled and is done as soon as *waited_for* is."""
+    loop = asyncio.get_running_loop()
+    end = Patience(loop=loop)
+    if waited_for is None:  # It only lets others run.
+        loop.call_soon(end.set_result, None)
+    else:
+        waited_for._asyncio_future_blocking = False  # noqa: SLF001 - the protocol of asyncio
+        waited_for.add_done_callback(lambda _: end.set_result(None))
+    return end
+
+
 def _carry_out(
     host: Course, coroutine: Coroutine[Any, Any, Any], operation: Operation
 ) -> Generator[Any, Any, tuple[Callable[..., Any], Any]]:
     try:
-        result = yield from outlast(host, operation.start())
+        result = yield from operation.perform(host)
     except Exception as error:  # noqa: BLE001 - the unit gets it
         return coroutine.throw, error
     return coroutine.send, result

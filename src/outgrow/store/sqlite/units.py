@@ -5,22 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import math
-from collections.abc import Awaitable, Callable, Coroutine, Generator
-from copy import copy
+from collections.abc import Awaitable, Callable, Generator
 from functools import partial
 from time import perf_counter, thread_time
 from typing import Any
 
-from outgrow.context import Context, current, enter, leave
 from outgrow.errors import StatementFailed, StatementInterrupted, StatementRefused, UnitError
 from outgrow.store.database import Unit
-from outgrow.store.driver import Course, Operation
+from outgrow.store.driver import Operation
 from outgrow.store.pace import QUICK_SECONDS, Pace
 from outgrow.store.rows import shorten
 from outgrow.store.session import Row, Rows
 from outgrow.store.sqlite.connection import Connection
 from outgrow.store.threads import Patience, Threads
-from outgrow.store.transaction import Outbox, Transaction
+from outgrow.store.transaction import Outbox
+from outgrow.store.unit import UnitOfWork
 
 
 class Desk:
@@ -75,7 +74,7 @@ class Batch:
         self.works: list[Work] = []
 
 
-class Work(Course):
+class Work(UnitOfWork):
     """
     One unit of work; also what its transaction runs its statements on.
 
@@ -83,7 +82,6 @@ class Work(Course):
         batch: What it is committed with.
         error: Why it did not happen, once its batch is done.
         has_lost: Whether SQLite rolled the whole batch back in the middle of this unit.
-        transaction: What the unit was handed.
     """
 
     has_lost = False
@@ -97,23 +95,11 @@ class Work(Course):
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> None:
-        super().__init__()
+        super().__init__(desk.outbox, unit, args, kwargs)
         self._desk = desk
         self._connection = desk.connection
-        self._unit = unit
-        self._args = args
-        self._kwargs = kwargs
         self._variables = contextvars.copy_context()
-        self._result: Any = None
         self.batch = batch
-        self.transaction = Transaction(self, desk.outbox)
-        self._not_awaited = 0
-
-    def begin_again(self) -> None:
-        """Forget a run that was rolled back."""
-        self.poison = None
-        self._not_awaited = 0
-        self.transaction = Transaction(self, self._desk.outbox)
 
     def __await__(self) -> Generator[Any, Any, Any]:
         """Wait for the commit; the unit's result."""
@@ -121,43 +107,11 @@ class Work(Course):
             yield from self.batch.committed
         if self.error is not None:
             raise self.error
-        return self._result
-
-    @property
-    def name(self) -> str:
-        """The unit's name, for messages."""
-        return getattr(self._unit, "__qualname__", repr(self._unit))
+        return self.result
 
     def run_elsewhere(self, step: Callable[..., Any], *given: Any) -> Any:
         """Run a step of the unit outside of its caller's task, with its context variables."""
         return self._variables.run(step, *given)
-
-    def effect(self) -> Coroutine[Any, Any, None]:
-        """Do what the unit does."""
-        outside = current(None)
-        return self._effect() if outside is None else self._effect_within(outside)
-
-    async def _effect_within(self, outside: Context) -> None:
-        inside = copy(outside)
-        inside.transaction = self.transaction
-        token = enter(inside)
-        try:
-            await self._effect()
-        finally:
-            leave(token)
-
-    async def _effect(self) -> None:
-        transaction = self.transaction
-        self._result = await self._unit(transaction, *self._args, **self._kwargs)
-        if self._not_awaited and self.poison is None:
-            message = (
-                f"{self.name}: {self._not_awaited} of its statements were not awaited, so they did "
-                "not run. Write await tx.execute(...)."
-            )
-            raise StatementRefused(message)
-        if transaction.entries and self.poison is None:
-            assert self._desk.outbox is not None
-            await self._desk.outbox.append(transaction, transaction.entries)
 
     def change(self, sql: str, parameters: dict[str, Any]) -> Awaitable[int]:
         self._not_awaited += 1

@@ -1,0 +1,95 @@
+"""What a unit of work is, whatever database it runs on."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Awaitable, Coroutine
+from copy import copy
+from typing import Any
+
+from outgrow.context import Context, current, enter, leave
+from outgrow.errors import StatementRefused
+from outgrow.store.database import Unit
+from outgrow.store.driver import Course
+from outgrow.store.session import Row, Rows
+from outgrow.store.transaction import Outbox, Transaction
+
+
+class UnitOfWork(Course):
+    """
+    One unit of work; a backend's are also what their transactions run their statements on.
+
+    Attributes:
+        result: What the unit returned, once it has.
+        transaction: What the unit was handed.
+    """
+
+    def __init__(
+        self, outbox: Outbox | None, unit: Unit, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        super().__init__()
+        self._outbox = outbox
+        self._unit = unit
+        self._args = args
+        self._kwargs = kwargs
+        self._not_awaited = 0
+        self.result: Any = None
+        self.transaction = Transaction(self, outbox)
+
+    def begin_again(self) -> None:
+        """Forget a run that was rolled back."""
+        self.poison = None
+        self._not_awaited = 0
+        self.transaction = Transaction(self, self._outbox)
+
+    @property
+    def name(self) -> str:
+        """The unit's name, for messages."""
+        return getattr(self._unit, "__qualname__", repr(self._unit))
+
+    def effect(self) -> Coroutine[Any, Any, None]:
+        """Do what the unit does."""
+        outside = current(None)
+        return self._effect() if outside is None else self._effect_within(outside)
+
+    @abstractmethod
+    def change(self, sql: str, parameters: dict[str, Any]) -> Awaitable[int]:
+        """Run a statement of the user's; how many rows it changed."""
+
+    @abstractmethod
+    def fetch(self, sql: str, parameters: dict[str, Any]) -> Awaitable[Rows]:
+        """Run a statement of the user's and take all its rows."""
+
+    @abstractmethod
+    def own(self, sql: str, parameters: Row) -> Awaitable[list[Row]]:
+        """Run a statement of outgrow's, which is not guarded."""
+
+    @abstractmethod
+    async def undo(self) -> None:
+        """Take back what the unit of work did so far."""
+
+    async def _effect_within(self, outside: Context) -> None:
+        inside = copy(outside)
+        inside.transaction = self.transaction
+        token = enter(inside)
+        try:
+            await self._effect()
+        finally:
+            leave(token)
+
+    async def _effect(self) -> None:
+        transaction = self.transaction
+        self.result = await self._unit(transaction, *self._args, **self._kwargs)
+        if self._not_awaited and self.poison is None:
+            message = (
+                f"{self.name}: {self._not_awaited} of its statements were not awaited, so they did "
+                "not run. Write await tx.execute(...)."
+            )
+            raise StatementRefused(message)
+        if transaction.entries and self.poison is None:
+            await self._say(transaction)
+
+    async def _say(self, transaction: Transaction) -> None:
+        """Write what was recorded and sent, as the last thing that the unit does."""
+        assert self._outbox is not None
+        await self._outbox.append(transaction, transaction.entries)
