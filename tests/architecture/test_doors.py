@@ -12,7 +12,7 @@ EVERYWHERE = ("",)
 HOMES = {
     "alembic": ("store/alchemy/",),
     "annotated_types": ("contracts/",),  # limits
-    "asyncpg": ("store/postgres/",),
+    "asyncpg": ("store/creating/", "store/postgres/"),
     "google": ("calls/grpc/",),  # protobuf
     "grpc": ("calls/grpc/",),
     "grpc_health": ("calls/grpc/",),

@@ -7,6 +7,7 @@ Offers: worlds for tests of whole applications, and stores for tests of single s
 """
 
 from outgrow.testing.apart import ApartWorld
+from outgrow.testing.databases import PostgresServer
 from outgrow.testing.repeats import Repeating, RepliesDiffer
 from outgrow.testing.stores import temporary_store
 from outgrow.testing.world import AsUser, EventsParked, World
@@ -15,6 +16,7 @@ __all__ = [
     "ApartWorld",
     "AsUser",
     "EventsParked",
+    "PostgresServer",
     "Repeating",
     "RepliesDiffer",
     "World",

@@ -66,7 +66,7 @@ class HostProcess:
 
     def wait_ready(self) -> None:
         """Wait until it can be asked."""
-        _wait_for(self._is_ready, f"the process {self.name} of the apart world")
+        wait_for(self._is_ready, f"the process {self.name} of the apart world")
 
     def kill(self, number: int = signal.SIGKILL) -> None:
         """Send it a signal; after one that kills, return when it is gone."""
@@ -194,7 +194,7 @@ class NatsProcess:
                 stdout=log,
                 stderr=log,
             )
-        _wait_for(self._answers, "the NATS server of the apart world")
+        wait_for(self._answers, "the NATS server of the apart world")
 
     def kill(self) -> None:
         """As ``kill -9`` does."""
@@ -222,7 +222,7 @@ def _free_port() -> int:
     raise InternalError(message)
 
 
-def _wait_for(is_there: Callable[[], bool], what: str) -> None:
+def wait_for(is_there: Callable[[], bool], what: str) -> None:
     """Look again and again; there is no event loop here that could be told."""
     clock, idle = SystemClock(), Event()
     end = clock.monotonic() + START_SECONDS_MAX

@@ -20,6 +20,7 @@ from outgrow.errors import ControlError, DefinitionError
 from outgrow.testing.world import WORLDS, World, opened
 
 if TYPE_CHECKING:
+    from outgrow.testing.databases import PostgresServer
     from outgrow.testing.hosts import Hosts
 
 try:
@@ -131,6 +132,28 @@ def outgrow_hosts() -> Iterator[Hosts]:
     hosts = Hosts()
     yield hosts
     hosts.close()
+
+
+@pytest.fixture(scope="session")
+def outgrow_postgres() -> Iterator[PostgresServer]:
+    """
+    A PostgreSQL server for this process of the test run, which is not started before its first use.
+
+    ``await outgrow_postgres.database()`` gives the URL of a fresh database, as often as wanted;
+    `start`, `stop` and `kill` do that to the server. Take a `PostgresServer` of your own for tests
+    that leave it in disorder.
+    """
+    from outgrow.testing.databases import PostgresServer  # noqa: PLC0415 - needed by few
+
+    server = PostgresServer()
+    yield server
+    server.close()
+
+
+@async_fixture
+async def postgres_url(outgrow_postgres: PostgresServer) -> str:
+    """The URL of a fresh database in PostgreSQL, with the rights that a service has there."""
+    return await outgrow_postgres.database()
 
 
 @async_fixture
