@@ -18,12 +18,14 @@ from outgrow.errors import (
     StoreRefused,
     StoreUnreadable,
 )
-from outgrow.store.migrations import (
+from outgrow.store.migrating import (
+    Applied,
     Migration,
-    apply_migration,
+    pending_of,
     read_migrations,
     refuse_deferred,
     statements_of,
+    steps_to_today,
 )
 from outgrow.store.schema import Schema
 from outgrow.store.sqlite.connection import Connection, may_change, may_migrate
@@ -121,16 +123,7 @@ class Opening:
                 f"{self.service!r} of {self.application!r} would open it. Name another file."
             )
             raise StoreOfAnother(place, message)
-        versions = [("format", FORMAT), *((f"schema:{s.name}", s.version) for s in self.schemas)]
-        for name, known in versions:
-            found = int(meta.get(name, known))
-            if found != known:
-                age = "newer" if found > known else "older"
-                message = (
-                    f"its {name.removeprefix('schema:')} has version {found}, written by {age} "
-                    f"outgrow; this one knows {known}. Run the outgrow that wrote it."
-                )
-                raise StoreUnreadable(place, message)
+        steps_to_today(place, meta, self.schemas, layout=FORMAT)
 
     def _bring_up_to_date(self, connection: Connection, migrations: list[Migration]) -> None:
         connection.own("begin immediate")
@@ -146,28 +139,31 @@ class Opening:
             raise
 
     def _create(self, connection: Connection) -> None:
+        """Make outgrow's own tables, or make those of an earlier version today's."""
         raw = connection.raw
         if not raw.execute("select 1 from sqlite_master where name = 'outgrow_meta'").fetchall():
             _run_all(raw, _META)
             self._note(connection, "format", str(FORMAT))
             self._note(connection, "application", self.application)
             self._note(connection, "service", self.service)
-        known = {name for (name,) in raw.execute("select name from outgrow_meta")}
-        for schema in self.schemas:
-            if f"schema:{schema.name}" not in known:
-                _run_all(raw, schema.tables)
-                self._note(connection, f"schema:{schema.name}", str(schema.version))
+        meta = dict(raw.execute("select name, value from outgrow_meta"))
+        for step in steps_to_today(str(self.path), meta, self.schemas, layout=FORMAT):
+            _run_all(raw, step.ddl)
+            self._note(connection, step.name, str(step.version))
 
     def _note(self, connection: Connection, name: str, value: str) -> None:
-        connection.own("insert into outgrow_meta (name, value) values (?, ?)", (name, value))
+        connection.own(
+            "insert into outgrow_meta (name, value) values (?, ?) "
+            "on conflict (name) do update set value = excluded.value",
+            (name, value),
+        )
 
     def _migrate(self, connection: Connection, migrations: list[Migration]) -> None:
-        applied = connection.own("select number, name, checksum from outgrow_migrations")
-        self._check_applied({row[0]: (row[1], row[2]) for row in applied}, migrations)
+        rows = connection.own("select number, name, checksum from outgrow_migrations")
         raw = connection.raw
-        for migration in migrations[len(applied) :]:
+        for migration in pending_of(str(self.path), map(Applied._make, rows), migrations):
             with connection.ruled_by(may_migrate):
-                apply_migration(raw, migration)
+                _apply(raw, migration)
             applied_at = self.clock.now().isoformat(timespec="microseconds")
             connection.own(
                 "insert into outgrow_migrations values (?, ?, ?, ?)",
@@ -177,23 +173,28 @@ class Opening:
         for name, sql in raw.execute("select name, sql from sqlite_master where sql is not null"):
             refuse_deferred(f"{self.path}: table {name!r}", sql)
 
-    def _check_applied(
-        self, applied: dict[int, tuple[str, str]], migrations: list[Migration]
-    ) -> None:
-        for number, (name, checksum) in sorted(applied.items()):
-            if number > len(migrations):
-                message = (
-                    f"migration {name!r} was applied to it, which this version of the service "
-                    "does not have: a newer one opened it. Run that one."
-                )
-                raise StoreUnreadable(str(self.path), message)
-            migration = migrations[number - 1]
-            if migration.checksum != checksum:
-                message = (
-                    f"it was changed after it had been applied to {self.path}. "
-                    "Restore it, and put the change into a new migration."
-                )
-                raise MigrationFailed(str(migration.path), message)
+
+def _apply(raw: sqlite3.Connection, migration: Migration) -> None:
+    for line, statement in migration.statements:
+        place = f"{migration.path}:{line}"
+        refuse_deferred(place, statement)
+        try:
+            raw.execute(statement)
+        except (sqlite3.Error, sqlite3.Warning) as error:
+            raise MigrationFailed(place, _not_accepted(error)) from error
+        if not raw.in_transaction:
+            message = "it ended the transaction. All of it is one transaction, which outgrow ends."
+            raise MigrationFailed(place, message)
+
+
+def _not_accepted(error: Exception) -> str:
+    text = str(error)
+    if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_AUTH:
+        text += (
+            ": a migration changes its own service's tables, and no more. No transactions, "
+            "pragmas, other files, or tables named outgrow_…"
+        )
+    return f"{text.rstrip('.')}. Nothing was changed; correct it and start again."
 
 
 def take_lock(path: Path) -> int:

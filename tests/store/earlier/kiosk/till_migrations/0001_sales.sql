@@ -1,0 +1,1 @@
+create table sales (number integer primary key, article text not null, cents integer not null) strict;
