@@ -6,7 +6,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -108,8 +108,28 @@ def points(*, apart: bool = False) -> list[str]:
     return sorted(point for point in found if apart or not point.startswith("nats."))
 
 
+class Machine:
+    """What a life runs on; nothing is special about this one."""
+
+    environment: Mapping[str, str] = {}
+
+    def begin(self) -> None:
+        """A life begins."""
+
+    def end(self) -> None:
+        """A life has ended, and what it has left will be looked at."""
+
+
+MachineMaker = Callable[[Path], Machine]
+
+
 def tell_of_death(
-    folder: Path, kills: list[Kill], *, mutant: str | None = None, world: str = "together"
+    folder: Path,
+    kills: list[Kill],
+    *,
+    mutant: str | None = None,
+    world: str = "together",
+    machine: MachineMaker | None = None,
 ) -> Story:
     """
     A story whose first process has died.
@@ -119,7 +139,9 @@ def tell_of_death(
     """
     first, *others = kills
     while True:
-        story = tell(folder / f"nth-{first.nth}", [first, *others], mutant=mutant, world=world)
+        state = folder / f"nth-{first.nth}"
+        on = None if machine is None else machine(state)
+        story = tell(state, [first, *others], mutant=mutant, world=world, machine=on)
         if story.was_killed or story.violations or first.nth == 1:
             return story
         first = Kill(first.point, (first.nth + 1) // 2)
@@ -131,6 +153,7 @@ def tell(
     *,
     mutant: str | None = None,
     world: str = "together",
+    machine: Machine | None = None,
 ) -> Story:
     """
     Let the child live on *state*, killed once in each life that *kills* has a place for.
@@ -139,11 +162,13 @@ def tell(
     consistent with each other and with what was replied; in the end nothing may be missing, doubled
     or left over.
     """
-    story = Story(mutant)
+    story, machine = Story(mutant), machine or Machine()
     replies: list[tuple[str, Any]] = []
     for number, kill in enumerate([*kills, None]):
-        life = live(state, kill, life=number, mutant=mutant, world=world)
+        machine.begin()
+        life = live(state, kill, life=number, mutant=mutant, world=world, on=machine.environment)
         story.lives.append(life)
+        machine.end()
         replies += life.replies
         if life.was_killed and kill is not None:
             story.violations += invariants.after_death(state, replies)
@@ -163,6 +188,7 @@ def live(
     life: int = 0,
     mutant: str | None = None,
     world: str = "together",
+    on: Mapping[str, str] | None = None,
 ) -> Life:
     """One process from its start to its end."""
     options = [str(state), "--life", str(life), "--world", world]
@@ -171,7 +197,7 @@ def live(
     if mutant is not None:
         options += ["--mutant", mutant]
     state.mkdir(parents=True, exist_ok=True)
-    process = spawn(options)
+    process = spawn(options, on)
     try:
         said, log = process.communicate(timeout=LIFE_SECONDS_MAX)
     except subprocess.TimeoutExpired:
@@ -192,9 +218,10 @@ def live(
     )
 
 
-def spawn(options: list[str]) -> subprocess.Popen[str]:
+def spawn(options: list[str], on: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
     """Start the child; it dies with this process."""
-    environment = os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'src'}:{ROOT / 'tests' / 'worlds'}"}
+    paths = {"PYTHONPATH": f"{ROOT}:{ROOT / 'src'}:{ROOT / 'tests' / 'worlds'}"}
+    environment = {**os.environ, **paths, **(on or {})}
     return subprocess.Popen(
         leashed(sys.executable, "-m", "tests.crash.child", *options),
         cwd=ROOT,

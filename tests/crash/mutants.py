@@ -23,6 +23,7 @@ from outgrow.journal.inbox import Inbox
 from outgrow.journal.messages import Contexts
 from outgrow.journal.outbox import Outbox
 from outgrow.store import Store
+from outgrow.store.sqlite.connection import Connection
 from outgrow.store.sqlite.units import Work
 
 
@@ -219,9 +220,22 @@ def told_first() -> None:
     def answer(self: Any) -> Generator[Any, Any, Any]:
         if self.name != "run_once.<locals>.once":
             return (yield from wait(self))
-        return self._result
+        return self.result
 
     replace(Work, "__await__", answer)
+
+
+def not_synced() -> None:
+    """A commit is told before the disk has it: the machine may forget it, and others may not."""
+    prepare = Connection.prepare
+
+    def prepare_carelessly(self: Any) -> None:
+        prepare(self)
+        self.raw.execute("pragma synchronous = normal")
+        if self.raw.execute("pragma synchronous").fetchone() != (1,):
+            raise AssertionError("the mutant is not planted")
+
+    replace(Connection, "prepare", prepare_carelessly)
 
 
 def upcast_step() -> None:
@@ -251,6 +265,7 @@ MUTANTS: dict[str, Callable[[], None]] = {
     "event_apart": event_apart,
     "send_key": send_key,
     "told_first": told_first,
+    "not_synced": not_synced,
     "upcast_step": upcast_step,
     "alias_unheard": alias_unheard,
 }

@@ -28,6 +28,9 @@ FOUND_OUT: dict[str, tuple[list[Kill], str]] = {
 }
 """By mutant: where it is killed, once in each of as many states, and the word that tells on it."""
 
+ELSEWHERE = {"not_synced"}
+"""Those that no kill finds: tests/faults/test_03_power_loss.py cuts the power."""
+
 WRONG_AT_ONCE = {"order_ignored", "not_remembered", "upcast_step", "alias_unheard"}
 
 
@@ -38,10 +41,10 @@ def without_mutant(folder: Path, kill: Kill) -> Story:
 
 
 def test_every_mutant_is_tried() -> None:
-    assert FOUND_OUT.keys() == MUTANTS.keys()
+    assert FOUND_OUT.keys() | ELSEWHERE == MUTANTS.keys()
 
 
-@pytest.mark.parametrize("mutant", MUTANTS)
+@pytest.mark.parametrize("mutant", FOUND_OUT)
 def test_a_safeguard_that_is_removed_is_missed(
     mutant: str, tmp_path: Path, graveyard: Path
 ) -> None:
@@ -56,7 +59,7 @@ def test_a_safeguard_that_is_removed_is_missed(
         assert not clean.violations, str(clean)
 
 
-@pytest.mark.parametrize("mutant", sorted(MUTANTS.keys() - WRONG_AT_ONCE))
+@pytest.mark.parametrize("mutant", sorted(FOUND_OUT.keys() - WRONG_AT_ONCE))
 def test_a_mutant_that_is_not_killed_looks_right(mutant: str, tmp_path: Path) -> None:
     """So it is the kill that finds it, and not a mistake in planting it."""
     story = tell(tmp_path, [], mutant=mutant)
