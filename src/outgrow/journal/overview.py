@@ -26,14 +26,14 @@ _WAITING = (
     "order by w.waiting_since, w.consumer, w.source, w.key limit ?"
 )
 _WAITING_KEYS = (
-    "select count(*) from (select 1 from outgrow_waiting group by consumer, source, key)"
+    "select count(*) from (select 1 from outgrow_waiting group by consumer, source, key) k"
 )
 _KNOWN = (
     "select k.consumer, k.source, "
     "(select position from outgrow_cursor c where c.consumer = k.consumer and c.source = k.source),"
     "(select count(*) from outgrow_waiting w where w.consumer = k.consumer and w.source = k.source)"
-    ",(select count(*) from (select 1 from outgrow_waiting w where w.consumer = k.consumer "
-    "and w.source = k.source and w.state = 'parked' group by w.key)) "
+    ",(select count(distinct w.key) from outgrow_waiting w where w.consumer = k.consumer "
+    "and w.source = k.source and w.state = 'parked') "
     "from (select consumer, source from outgrow_cursor "
     "union select consumer, source from outgrow_highwater "
     "union select consumer, source from outgrow_waiting) k order by k.consumer, k.source"
@@ -161,16 +161,14 @@ class Overview:
         """
         store = self._store(service)
         order = "desc" if after is None else "asc"
+        names = () if only is None else (only, *self._former.get(only, ()))
+        of_names = f"and type in ({', '.join('?' * len(names))}) " if names else ""
         select = (
-            f"select {_COLUMNS} from outgrow_journal "  # noqa: S608 - our own columns
-            "where position > ? and (? is null or type in (select value from json_each(?))) "
-            f"order by position {order} limit ?"
+            f"select {_COLUMNS} from outgrow_journal "  # noqa: S608 - our own columns, and marks
+            f"where position > ? {of_names}order by position {order} limit ?"
         )
-        names = msgspec.json.encode([only, *self._former.get(only or "", ())]).decode()
         async with store.read() as snapshot:
-            found = await snapshot.own(
-                select, (after or 0, only, names, max(0, min(limit, ROWS_MAX)))
-            )
+            found = await snapshot.own(select, (after or 0, *names, max(0, min(limit, ROWS_MAX))))
         rows, size = [], 0
         for *columns, body in found:
             size += len(body) if has_bodies else 0
