@@ -9,13 +9,19 @@ Offers: the plan that outgrow.toml holds, and the settings of services.
 from outgrow.topology.plan import Address, Placement, Plan, Topology
 from outgrow.topology.reading import read_topology
 from outgrow.topology.settings import Settings, fill_settings
+from outgrow.topology.stores import POSTGRES, SQLITE, names_its_own, shown, variable
 
 __all__ = [
+    "POSTGRES",
+    "SQLITE",
     "Address",
     "Placement",
     "Plan",
     "Settings",
     "Topology",
     "fill_settings",
+    "names_its_own",
     "read_topology",
+    "shown",
+    "variable",
 ]

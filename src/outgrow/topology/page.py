@@ -30,7 +30,10 @@ class Page:
 
     def find(self, line: int, message: str, remedy: str, slug: str) -> None:
         """Add what is wrong at *line*."""
-        place = f"{self.file}:{line}"
+        self.find_at(f"{self.file}:{line}", message, remedy, slug)
+
+    def find_at(self, place: str, message: str, remedy: str, slug: str) -> None:
+        """Add what is wrong at a *place* that need not be in the file."""
         self.findings.append(Finding(place=place, message=message, remedy=remedy, slug=slug))
 
     def line(self, section: str, key: str = "") -> int:

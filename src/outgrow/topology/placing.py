@@ -8,17 +8,25 @@ from urllib.parse import urlsplit
 
 from outgrow.topology.page import NAME, Page, nearest
 from outgrow.topology.plan import ENVIRONMENT, Address, Placement, Topology
+from outgrow.topology.stores import SQLITE, StoreReader
 
 BROKER = "nats"
 EVERY_OTHER = "*"
-RESERVED = ("nats", "supervisor")
+RESERVED = ("nats", "postgres", "supervisor")
 """Names of what runs beside the processes."""
 
 _TEXT, _LIST, _NUMBER, _SECTION = "a text in quotes", "a list", "a whole number", "a section"
-_TYPES: dict[str, type] = {_TEXT: str, _LIST: list, _NUMBER: int, _SECTION: dict}
+_STORE = "a text in quotes or a table"
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    _TEXT: str,
+    _LIST: list,
+    _NUMBER: int,
+    _SECTION: dict,
+    _STORE: (str, dict),
+}
 _TOPOLOGY = {
     "broker": _TEXT,
-    "store": _TEXT,
+    "store": _STORE,
     "gateway": _TEXT,
     "discovery": _TEXT,
     "environment": _TEXT,
@@ -27,26 +35,27 @@ _PROCESS = {"services": _LIST, "http": _TEXT, "replicas": _NUMBER}
 
 
 def read_topologies(
-    page: Page, tables: Any, services: list[str], *, has_edge: bool
+    page: Page, tables: Any, stores: dict[str, str], reader: StoreReader, *, has_edge: bool
 ) -> dict[str, Topology]:
     """
     The topologies by name; what is wrong with them is added to the findings of *page*.
 
     Args:
         tables: What stands in ``[topology]``.
-        services: The short names of the application's services.
+        stores: Where each service's store lives, if a topology says nothing of it.
+        reader: Reads what it says.
         has_edge: Whether the file says where the application answers HTTP.
     """
     if not isinstance(tables, dict):
         return {}
     topologies = {}
     for name, table in tables.items():
-        reader = _Topology(page, name, services, has_edge=has_edge)
+        one = _Topology(page, name, stores, reader, has_edge=has_edge)
         if not isinstance(table, dict):
             remedy = f"Write it as a section: [topology.{name}]."
             page.find(page.line("topology", name), f"{name!r} is no section.", remedy, "wrong-type")
         elif _is_name(page, "topology", name, page.line(f"topology.{name}")):
-            topologies[name] = reader.read(table)
+            topologies[name] = one.read(table)
     return topologies
 
 
@@ -64,11 +73,21 @@ def _is_name(page: Page, kind: str, name: str, line: int) -> bool:
 class _Topology:
     """Reads one topology."""
 
-    def __init__(self, page: Page, name: str, services: list[str], *, has_edge: bool) -> None:
+    def __init__(
+        self,
+        page: Page,
+        name: str,
+        stores: dict[str, str],
+        reader: StoreReader,
+        *,
+        has_edge: bool,
+    ) -> None:
         self._page = page
         self._name = name
         self._section = f"topology.{name}"
-        self._services = services
+        self._services = list(stores)
+        self._stores = stores
+        self._reader = reader
         self._has_edge = has_edge
         self._placed: dict[str, str] = {}
 
@@ -79,6 +98,9 @@ class _Topology:
         tables = self._process_tables(table.get("process", {}))
         gateway = self._gateway(table, tables)
         self._place_all(tables)
+        stores = self._reader.read(self._section, table.get("store"), self._stores)
+        for name, one in tables.items():
+            self._check_replicas(name, one, stores)
         processes = {
             name: Placement(
                 name=name,
@@ -93,6 +115,7 @@ class _Topology:
             gateway=gateway,
             processes=processes,
             environment=table.get("environment", ENVIRONMENT),
+            stores=stores,
         )
 
     def _find(self, section: str, key: str, message: str, remedy: str, slug: str) -> None:
@@ -112,8 +135,7 @@ class _Topology:
             del table[key]
 
     def _check_choices(self, table: dict[str, Any]) -> None:
-        self._only(table, "store", "sqlite", "[topology] store")
-        self._only(table, "discovery", "static", "[topology] discovery")
+        self._only(table, "discovery", "static")
         broker = table.get("broker", BROKER)
         if broker != BROKER and not _is_nats_url(broker):
             remedy = (
@@ -127,10 +149,10 @@ class _Topology:
             remedy = "Small letters, digits and underscores, at most 63, the first one a letter."
             self._find(self._section, "environment", message, remedy, "environment-name")
 
-    def _only(self, table: dict[str, Any], key: str, known: str, shown: str) -> None:
+    def _only(self, table: dict[str, Any], key: str, known: str) -> None:
         if table.get(key, known) != known:
             remedy = f'Only "{known}" can be had yet. Leave {key} out, or write {key} = "{known}".'
-            message = f"{shown.rpartition(' ')[2]} is {table[key]!r}."
+            message = f"{key} is {table[key]!r}."
             self._find(self._section, key, message, remedy, f"{key}-unknown")
 
     def _process_tables(self, tables: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -143,7 +165,6 @@ class _Topology:
                 self._find(f"{self._section}.process", name, message, remedy, "wrong-type")
             elif _is_name(self._page, "process", name, self._page.line(section)):
                 self._check(section, table, _PROCESS)
-                self._check_replicas(section, name, table)
                 good[name] = table
         if not tables:
             remedy = f"Write [{self._section}.process.NAME] with services = [...] for each process."
@@ -151,19 +172,30 @@ class _Topology:
             self._find(self._section, "", message, remedy, "no-processes")
         return good
 
-    def _check_replicas(self, section: str, name: str, table: dict[str, Any]) -> None:
+    def _check_replicas(self, name: str, table: dict[str, Any], stores: dict[str, str]) -> None:
+        section = f"{self._section}.process.{name}"
         replicas = table.get("replicas", 1)
-        if replicas > 1:
-            message = f"process {name!r} has {replicas} replicas, and its services keep SQLite."
-            remedy = (
-                "A SQLite file has one writer. Leave replicas out: one process answers many "
-                "requests at once.\nTo use more processors, give its services processes of their "
-                "own; replicas need a store that several processes can open."
-            )
-            self._find(section, "replicas", message, remedy, "replicas-sqlite")
-        elif replicas < 1:
+        if replicas < 1:
             remedy = "Leave it out for one process."
             self._find(section, "replicas", f"replicas is {replicas}.", remedy, "replicas")
+        if replicas <= 1:
+            return
+        told = f"process {name!r} has {replicas} replicas"
+        placed = [stores[s] for s in self._services if self._placed.get(s) == name]
+        if all(place != SQLITE for place in placed) and placed:
+            remedy = (
+                "Stores in PostgreSQL bear several processes, and outgrow does not start them yet. "
+                "Leave replicas out: one process answers many requests at once."
+            )
+            self._find(section, "replicas", f"{told}.", remedy, "replicas-later")
+            return
+        remedy = (
+            "A SQLite file has one writer. Leave replicas out: one process answers many "
+            "requests at once.\nTo use more processors, give its services processes of their "
+            "own; replicas need a store that several processes can open."
+        )
+        message = f"{told}, and its services keep SQLite."
+        self._find(section, "replicas", message, remedy, "replicas-sqlite")
 
     def _gateway(self, table: dict[str, Any], processes: dict[str, Any]) -> str | None:
         gateway: str | None = table.get("gateway")

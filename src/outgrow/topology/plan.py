@@ -60,6 +60,8 @@ class Topology:
         gateway: The process that answers HTTP for all services; None if none does.
         processes: The processes by name. Each service is placed in exactly one.
         environment: Whose events it hears: those of the same application and environment.
+        stores: Where each service's store lives: ``sqlite``, ``postgres`` for the server that is
+            started with the processes, or a URL.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Topology:
     gateway: str | None
     processes: dict[str, Placement]
     environment: str = ENVIRONMENT
+    stores: dict[str, str] = field(default_factory=dict)
 
     def process_of(self, service: str) -> str:
         """The name of the process that hosts *service*."""
@@ -85,6 +88,7 @@ class Plan:
         http: Where the application answers HTTP; None if it does not.
         settings: What the file says in ``[settings.<service>]``, by service.
         topologies: What the file says in ``[topology.<name>]``, by name.
+        stores: Where each service's store lives while everything runs together; as in a topology.
     """
 
     file: Path
@@ -93,6 +97,7 @@ class Plan:
     http: Address | None
     settings: dict[str, dict[str, Any]] = field(default_factory=dict)
     topologies: dict[str, Topology] = field(default_factory=dict)
+    stores: dict[str, str] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:

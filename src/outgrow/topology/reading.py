@@ -10,11 +10,13 @@ from outgrow.errors import InvalidTopology
 from outgrow.topology.page import NAME, Page, nearest
 from outgrow.topology.placing import read_topologies
 from outgrow.topology.plan import Plan
+from outgrow.topology.stores import SQLITE, StoreReader
 
-_KNOWN: dict[str, dict[str, type]] = {
-    "app": {"name": str, "services": list},
-    "gateway": {"http": str},
+_KNOWN: dict[str, dict[str, tuple[type, ...]]] = {
+    "app": {"name": (str,), "services": (list,), "store": (str, dict)},
+    "gateway": {"http": (str,)},
 }
+_KINDS: dict[type, str] = {str: "a text in quotes", list: "a list", dict: "a table"}
 _SECTIONS = (*_KNOWN, "settings", "topology")
 
 
@@ -48,7 +50,9 @@ class _Reader:
         has_edge = "http" in document["gateway"]
         settings = self._settings(document.get("settings", {}), services)
         tables = document.get("topology", {})
-        topologies = read_topologies(page, tables, list(services), has_edge=has_edge)
+        reader = StoreReader(page, list(services))
+        stores = reader.read("app", document["app"].get("store"), dict.fromkeys(services, SQLITE))
+        topologies = read_topologies(page, tables, stores, reader, has_edge=has_edge)
         if http_instead is not None:
             http = page.address(http_instead, "--http")
         InvalidTopology.raise_if_any(page.findings)
@@ -59,6 +63,7 @@ class _Reader:
             http=http,
             settings=settings,
             topologies=topologies,
+            stores=stores,
         )
 
     def _document(self) -> dict[str, Any]:
@@ -96,14 +101,16 @@ class _Reader:
                 self._check_table(section, keys, table)
             document[section] = table if isinstance(table, dict) else {}
 
-    def _check_table(self, section: str, keys: dict[str, type], table: dict[str, Any]) -> None:
+    def _check_table(
+        self, section: str, keys: dict[str, tuple[type, ...]], table: dict[str, Any]
+    ) -> None:
         for key in list(table):
             line = self.page.line(section, key)
             if key not in keys:
                 text = f"unknown key {key!r} in [{section}]."
                 self.page.find(line, text, nearest(key, keys), "unknown-key")
             elif not isinstance(table[key], keys[key]):
-                kind = "a list" if keys[key] is list else "a text in quotes"
+                kind = " or ".join(_KINDS[one] for one in keys[key])
                 text = f"{key!r} is {table[key]!r}."
                 self.page.find(line, text, f"It should be {kind}.", "wrong-type")
                 del table[key]
