@@ -15,11 +15,13 @@ OutgrowError
 │  └─ CallFailed         it raised something that its contract does not declare
 ├─ StoreError
 │  ├─ StoreRefused       StoreInUse · StoreOfAnother · StoreUnreadable · MigrationFailed
+│  │                     StoreMisplaced · StoreUnwritable
 │  ├─ NoSuchRow
 │  └─ UnitError          a unit of work was rolled back, alone
-│     ├─ StatementRefused · StatementFailed · StatementInterrupted
-│     ├─ TransactionClosed · WaitedInTransaction
+│     ├─ StatementRefused · StatementFailed · DiskFailed · StatementInterrupted
+│     ├─ TransactionClosed · SnapshotExpired · WaitedInTransaction
 ├─ JournalError          EventTooLarge · EventUnreadable · NotTheOwner · BrokerUnreachable
+│                        TimerRefused · TimerExists
 ├─ ListenRefused         an address could not be listened on
 ├─ ExtraMissing          an optional part is not installed
 ├─ ServiceNotOpened      the open() of a service did not succeed
@@ -301,6 +303,38 @@ class StoreRefused(StoreError):
         super().__init__(f"{place}: {message}")
 
 
+class StoreUnreachable(StoreError):
+    """
+    The database's server did not answer, or refused for now; nothing was changed.
+
+    Attributes:
+        place: Its address, without the password.
+    """
+
+    def __init__(self, place: str, reason: str) -> None:
+        self.place = place
+        super().__init__(
+            f"{place}: the database cannot be reached: {reason.rstrip('.')}. Nothing was changed; "
+            "see that the server runs and that its address is right, then try again."
+        )
+
+
+class CommitUnknown(StoreError):
+    """
+    The connection ended while a unit of work was committed: it has happened as a whole, or not.
+
+    Attributes:
+        place: The database's address, without the password.
+    """
+
+    def __init__(self, place: str, unit: str) -> None:
+        self.place = place
+        super().__init__(
+            f"{place}: the connection was lost while {unit} was committed, so nobody knows whether "
+            "it was. Call it again under the same idempotency key: it has one effect."
+        )
+
+
 class StoreInUse(StoreRefused):
     """Another process has the store open."""
 
@@ -311,6 +345,14 @@ class StoreOfAnother(StoreRefused):
 
 class StoreUnreadable(StoreRefused):
     """The file is damaged, no database, or written by a newer outgrow."""
+
+
+class StoreMisplaced(StoreRefused):
+    """Its folder is on a file system that is reached over a network, where stores are damaged."""
+
+
+class StoreUnwritable(StoreRefused):
+    """The file or its folder may not be written, or the disk is full."""
 
 
 class MigrationFailed(StoreRefused):
@@ -342,12 +384,24 @@ class StatementFailed(UnitError):
         super().__init__(message)
 
 
+class DiskFailed(StatementFailed):
+    """
+    The disk is full, cannot be written or read, or what is on it is damaged.
+
+    What was not committed has not happened; what was committed before is kept.
+    """
+
+
 class StatementInterrupted(UnitError):
     """The statement ran longer than one statement may."""
 
 
 class TransactionClosed(UnitError):
     """A transaction or snapshot was used after its end."""
+
+
+class SnapshotExpired(TransactionClosed):
+    """A snapshot was open longer than one may be, or the log grew too large meanwhile."""
 
 
 class WaitedInTransaction(UnitError):
@@ -381,6 +435,26 @@ class EventUnreadable(JournalError):
 
 class NotTheOwner(JournalError):
     """A service recorded an event that another service's contract defines."""
+
+
+class TimerRefused(JournalError):
+    """A timer cannot be set so: its moment or its name, or there are too many."""
+
+
+class TimerExists(TimerRefused):
+    """
+    Another timer of the service has the name.
+
+    Attributes:
+        name: The name.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(
+            f"a timer {name!r} is set already, and a name is for one timer of a service. Move it "
+            "with tx.reschedule(name, when), or cancel it with tx.cancel(name) and set another."
+        )
 
 
 class BrokerUnreachable(JournalError):

@@ -7,8 +7,8 @@ Offers: a service's store, its transactions and snapshots, and the driver of uni
 """
 
 from outgrow.store.database import Database
+from outgrow.store.opening import open_store
 from outgrow.store.schema import Schema
-from outgrow.store.sqlite import open_store
 from outgrow.store.store import Store
 from outgrow.store.transaction import Outbox, Snapshot, Transaction
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
+from outgrow.store.session import Dialect
 from outgrow.store.transaction import Snapshot, Transaction
-
-Dialect = Literal["sqlite", "postgresql"]
 
 Unit = Callable[..., Awaitable[Any]]
 """What a user writes: ``async def unit(tx, ...)``."""

@@ -153,18 +153,51 @@ def outlast(course: Course, future: asyncio.Future[Any]) -> Generator[Any, Any, 
 
 
 @types.coroutine
-def shield(course: Course, coroutine: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:
+def shield(
+    course: Course, coroutine: Coroutine[Any, Any, T], seconds_max: float | None = None
+) -> Generator[Any, Any, T]:
     """
     Run *coroutine* to its end in the current task, and return its result.
 
-    What it waits for is never cancelled; a cancellation that comes meanwhile is kept in *course*.
+    What it waits for is cancelled by nothing but *seconds_max*; a cancellation of the task that
+    comes meanwhile is kept in *course*.
+
+    Raises:
+        TimeoutError: It took longer than *seconds_max*.
     """
-    while True:
-        try:
-            waited_for = coroutine.send(None)
-        except StopIteration as stop:
-            return stop.value  # type: ignore[no-any-return]
-        yield from outlast(course, _end_of(waited_for))
+    limit = Limit(seconds_max)
+    try:
+        while True:
+            try:
+                limit.waited_for = coroutine.send(None)
+            except StopIteration as stop:
+                return stop.value  # type: ignore[no-any-return]
+            except asyncio.CancelledError as error:
+                raise TimeoutError from error  # Nothing else cancels it.
+            yield from outlast(course, _end_of(limit.waited_for))
+    finally:
+        limit.end()
+
+
+class Limit:
+    """Cancels what is waited for when it is time."""
+
+    __slots__ = ("_timer", "waited_for")
+
+    def __init__(self, seconds: float | None) -> None:
+        self.waited_for: asyncio.Future[Any] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        if seconds is not None:
+            self._timer = asyncio.get_running_loop().call_later(seconds, self._expire)
+
+    def end(self) -> None:
+        """It has ended in time."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _expire(self) -> None:
+        if self.waited_for is not None:
+            self.waited_for.cancel()
 
 
 def _end_of(waited_for: asyncio.Future[Any] | None) -> asyncio.Future[None]:

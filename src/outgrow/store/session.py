@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
+
+Dialect = Literal["sqlite", "postgresql"]
 
 Row = tuple[Any, ...]
 Rows = tuple[tuple[str, ...], list[Row]]
@@ -12,6 +14,10 @@ Rows = tuple[tuple[str, ...], list[Row]]
 
 class Reading(Protocol):
     """What a snapshot runs its statements on."""
+
+    @property
+    def dialect(self) -> Dialect:
+        """Which database it is."""
 
     def fetch(self, sql: str, parameters: dict[str, Any]) -> Awaitable[Rows]:
         """Run a statement of the user's and take all its rows."""

@@ -7,7 +7,8 @@ from contextlib import AbstractAsyncContextManager
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
 from outgrow.clock import Clock
-from outgrow.store.database import Database, Dialect
+from outgrow.store.database import Database
+from outgrow.store.session import Dialect
 from outgrow.store.transaction import Snapshot, Transaction
 
 P = ParamSpec("P")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Any, Protocol, TypeVar
+from datetime import datetime, timedelta
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 from outgrow.errors import NoSuchRow, StatementRefused
 from outgrow.store.rows import adapt, shorten, to_list
-from outgrow.store.session import Reading, Row, Session
+from outgrow.store.session import Dialect, Reading, Row, Session
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 
 class Snapshot:
@@ -24,6 +26,11 @@ class Snapshot:
 
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
+
+    @property
+    def dialect(self) -> Dialect:
+        """Which database it is; for the rooms above the store."""
+        return self._reading.dialect
 
     async def fetch_all(self, kind: type[T], sql: str, /, **parameters: Any) -> list[T]:
         """
@@ -132,7 +139,9 @@ class Transaction(Snapshot):
         self.entries.append(self._need_outbox().event(event))
         return DONE
 
-    def send(self, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Awaitable[None]:
+    def send(
+        self, method: Callable[P, Awaitable[Any]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Awaitable[None]:
         """
         Call *method* with these arguments after the commit, under a key of its own.
 
@@ -144,6 +153,42 @@ class Transaction(Snapshot):
         self._session.check()
         self.entries.append(self._need_outbox().command(method, args, kwargs))
         return DONE
+
+    def later(self, when: datetime | timedelta, *, name: str | None = None) -> Later:
+        """
+        Say something at a later moment: ``await tx.later(timedelta(days=3)).record(event)``.
+
+        The timer is set in this transaction, and gone if that rolls back. Once it is due, what it
+        says is recorded in one commit, so that it happens once.
+
+        Args:
+            when: The moment, or how long from now. What has passed is due at once.
+            name: By which it can be cancelled and moved, as by its id; for one timer at a time.
+        """
+        self._session.check()
+        return Later(self, self._need_outbox(), when, name)
+
+    def cancel(self, timer: str) -> Awaitable[bool]:
+        """
+        Let a timer not happen; whether it was still to be.
+
+        Args:
+            timer: Its id, or its name.
+        """
+        return self._need_outbox().timers.cancel(self, timer)
+
+    def reschedule(self, timer: str, when: datetime | timedelta) -> Awaitable[bool]:
+        """
+        Let a timer be due at another moment; whether it was still to be.
+
+        Args:
+            timer: Its id, or its name.
+            when: The moment, or how long from now.
+
+        Raises:
+            TimerRefused: The moment has no time zone, or is too far in the future.
+        """
+        return self._need_outbox().timers.move(self, timer, when)
 
     async def undo(self) -> None:
         """
@@ -164,8 +209,78 @@ class Transaction(Snapshot):
         return self._outbox
 
 
+class Later:
+    """What is said at a later moment; made by `Transaction.later`."""
+
+    __slots__ = ("_name", "_outbox", "_transaction", "_when")
+
+    def __init__(
+        self,
+        transaction: Transaction,
+        outbox: Outbox,
+        when: datetime | timedelta,
+        name: str | None,
+    ) -> None:
+        self._transaction = transaction
+        self._outbox = outbox
+        self._when = when
+        self._name = name
+
+    def record(self, event: Any) -> Awaitable[str]:
+        """
+        Record *event* then; the timer's id, which will be the event's.
+
+        Raises:
+            TimerRefused: The moment or the name cannot be, or the service has too many timers.
+
+            TimerExists: Another timer has the name.
+
+            NotTheOwner: The event belongs to another service.
+
+            EventTooLarge: The encoded event is over the limit.
+        """
+        return self._set(self._outbox.event(event))
+
+    def send(
+        self, method: Callable[P, Awaitable[Any]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Awaitable[str]:
+        """
+        Call *method* with these arguments then; the timer's id, which will be the call's key.
+
+        Raises:
+            TimerRefused: The moment or the name cannot be, or the service has too many timers.
+
+            TimerExists: Another timer has the name.
+
+            EventTooLarge: The encoded arguments are over the limit.
+        """
+        return self._set(self._outbox.command(method, args, kwargs))
+
+    def _set(self, entry: Any) -> Awaitable[str]:
+        return self._outbox.timers.set(self._transaction, self._when, self._name, entry)
+
+
+class Timers(Protocol):
+    """Where the timers of a service are set; the journal has them."""
+
+    def set(
+        self, tx: Transaction, when: datetime | timedelta, name: str | None, entry: Any
+    ) -> Awaitable[str]:
+        """Let *entry* be written when it is due; the timer's id."""
+
+    def cancel(self, tx: Transaction, timer: str) -> Awaitable[bool]:
+        """Let *timer*, an id or a name, not happen; whether it was still to be."""
+
+    def move(self, tx: Transaction, timer: str, when: datetime | timedelta) -> Awaitable[bool]:
+        """Let *timer*, an id or a name, be due at another moment; whether it was still to be."""
+
+
 class Outbox(Protocol):
     """Where events and commands go that a transaction records; the journal is one."""
+
+    @property
+    def timers(self) -> Timers:
+        """Where they go that are for a later moment."""
 
     def event(self, event: Any) -> Any:
         """The entry for *event*; raises if it may not be recorded."""

@@ -11,7 +11,7 @@ from outgrow.context import Context, current, enter, leave
 from outgrow.errors import StatementRefused
 from outgrow.store.database import Unit
 from outgrow.store.driver import Course
-from outgrow.store.session import Row, Rows
+from outgrow.store.session import Dialect, Row, Rows
 from outgrow.store.transaction import Outbox, Transaction
 
 
@@ -35,6 +35,11 @@ class UnitOfWork(Course):
         self._not_awaited = 0
         self.result: Any = None
         self.transaction = Transaction(self, outbox)
+
+    @property
+    @abstractmethod
+    def dialect(self) -> Dialect:
+        """Which database it is."""
 
     def begin_again(self) -> None:
         """Forget a run that was rolled back."""

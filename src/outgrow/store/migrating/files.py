@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from outgrow.errors import MigrationFailed
-from outgrow.store.database import Dialect
+from outgrow.store.session import Dialect
 from outgrow.store.dialect import to_postgres
 from outgrow.store.migrating.statements import statements_of
 

@@ -6,6 +6,6 @@ Uses: the ground; the files of the store beside it.
 Offers: the opening of a store in a file.
 """
 
-from outgrow.store.sqlite.database import open_store
+from outgrow.store.sqlite.database import open_sqlite
 
-__all__ = ["open_store"]
+__all__ = ["open_sqlite"]

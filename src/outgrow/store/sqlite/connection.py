@@ -169,9 +169,15 @@ class Connection:
 
     def begin_patiently(self) -> None:
         """Begin a transaction, waiting for a program that is writing; for a thread."""
-        self.raw.execute(f"{MARK}pragma busy_timeout = {LOCK_WAIT_SECONDS * 1000:.0f}")
-        try:
+        with self.patient(LOCK_WAIT_SECONDS):
             self.own("begin immediate")
+
+    @contextmanager
+    def patient(self, seconds: float) -> Iterator[None]:
+        """Wait for locks for that long at most; for a thread."""
+        self.raw.execute(f"{MARK}pragma busy_timeout = {seconds * 1000:.0f}")
+        try:
+            yield
         finally:
             self.raw.execute(f"{MARK}pragma busy_timeout = 0")
 

@@ -11,9 +11,10 @@ from typing import Final
 from outgrow.clock import Clock
 from outgrow.store.driver import Course, outlast
 from outgrow.store.schema import Schema
+from outgrow.store.sqlite.checkpoints import Checkpoints
 from outgrow.store.sqlite.connection import STATEMENT_SECONDS_MAX, Connection, may_read
 from outgrow.store.sqlite.opening import Opening
-from outgrow.store.sqlite.readers import SNAPSHOTS_MAX, Readers
+from outgrow.store.sqlite.readers import Readers
 from outgrow.store.sqlite.units import Desk
 from outgrow.store.sqlite.writer import UNIT_SECONDS_WARNED, UNITS_PER_COMMIT_MAX, Writer
 from outgrow.store.store import Store
@@ -21,7 +22,7 @@ from outgrow.store.threads import Threads
 from outgrow.store.transaction import Outbox, Snapshot
 
 
-async def open_store(
+async def open_sqlite(
     path: Path,
     *,
     application: str,
@@ -95,12 +96,14 @@ class SqliteDatabase:
         self._opening = opening
         self._connection = connection
         self._desk = desk
-        self._writer = Writer(desk)
-        self.submit = self._writer.submit
-        self.joined = self._writer.joined
+        self._checkpoints = Checkpoints(connection, opening.path)
         self._readers = Readers(
             self._connect, lambda: self._writer.joined() is not None, opening.service
         )
+        self._writer = Writer(desk, self._checkpoints, self._end_old_snapshots)
+        self.submit = self._writer.submit
+        self.joined = self._writer.joined
+        self._readers.on_end = self._tidy
 
     def snapshot(self) -> AbstractAsyncContextManager[Snapshot]:
         return self._readers.snapshot()
@@ -117,11 +120,8 @@ class SqliteDatabase:
             "unit_warned_seconds": UNIT_SECONDS_WARNED,
             "statement_seconds_max": STATEMENT_SECONDS_MAX,
             "calls_aside": self._desk.threads.calls,
-            "snapshots": self._readers.snapshots,
-            "snapshots_open": self._readers.open,
-            "snapshots_open_max": SNAPSHOTS_MAX,
-            "checkpoints": writer.checkpoints,
-            "log_pages": writer.log_pages,
+            **self._readers.statistics(),
+            **self._checkpoints.statistics(),
         }
 
     async def close(self) -> None:
@@ -136,6 +136,14 @@ class SqliteDatabase:
             self._desk.threads.close()
             os.close(self._opening.lock)
             self._opening.lock = -1
+
+    def _end_old_snapshots(self) -> None:
+        self._readers.end_old(is_log_too_large=self._checkpoints.is_log_too_large)
+
+    def _tidy(self) -> None:
+        """Make the log short again after the last snapshot that held it up."""
+        if self._checkpoints.is_held_up:
+            self._writer.tidy()
 
     def _connect(self) -> Connection:
         connection = Connection(self._opening.path, may_read)

@@ -8,18 +8,24 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from time import perf_counter
-from typing import Any
+from typing import Any, Final
 
-from outgrow.errors import StatementRefused, TransactionClosed
+from outgrow.errors import (
+    SnapshotExpired,
+    StatementInterrupted,
+    StatementRefused,
+    TransactionClosed,
+)
 from outgrow.store.pace import QUICK_SECONDS, Pace
 from outgrow.store.session import Row, Rows
-from outgrow.store.sqlite.connection import Connection
+from outgrow.store.sqlite.connection import STATEMENT_SECONDS_MAX, Connection
 from outgrow.store.sqlite.units import run_timed
 from outgrow.store.threads import Threads
 from outgrow.store.transaction import Snapshot
 
 SNAPSHOTS_MAX = 64
 SNAPSHOTS_INSIDE_MAX = 128
+SNAPSHOT_SECONDS_MAX = 30.0
 CONNECTIONS_KEPT = 4
 READER_THREADS = 4
 
@@ -31,6 +37,9 @@ class Readers:
     Args:
         connect: Makes another connection.
         is_inside_unit: Whether the code that runs now is a unit of work's.
+
+    Attributes:
+        on_end: Called when the last snapshot that was open has ended.
     """
 
     def __init__(
@@ -43,14 +52,17 @@ class Readers:
         self.threads = Threads(f"{name}-reader", READER_THREADS)
         self.pace = Pace()
         self._inside = 0
-        self.snapshots = 0
-        self.open = 0
+        self._open: dict[_Reading, float] = {}
+        self._snapshots = 0
+        self._expired = 0
+        self.on_end: Callable[[], None] = _do_nothing
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Snapshot]:
         """
         A snapshot; there are at most `SNAPSHOTS_MAX` at once, others wait.
 
+        After `SNAPSHOT_SECONDS_MAX` it is ended, since the log grows as long as one is open.
         One that is opened inside of another does not wait, since the other could not end
         meanwhile; beyond `SNAPSHOTS_INSIDE_MAX` it is refused.
         """
@@ -65,17 +77,53 @@ class Readers:
             connection = self._idle.pop() if self._idle else self._connect()
             reading = _Reading(self, connection, outer)
             _held.set(reading)
-            self.snapshots += 1
-            self.open += 1
+            self._snapshots += 1
+            self._open[reading] = perf_counter()
             connection.own("begin")
             try:
                 yield Snapshot(reading)
             finally:
-                self.open -= 1
                 try:
                     await reading.end()
                 finally:
+                    del self._open[reading]
                     self._put_back(connection)
+                    if not self._open:
+                        self.on_end()
+
+    def end_old(self, *, is_log_too_large: bool) -> None:
+        """
+        End the snapshots that are open for too long.
+
+        Args:
+            is_log_too_large: Then the time of one statement is long enough.
+        """
+        limit = STATEMENT_SECONDS_MAX if is_log_too_large else SNAPSHOT_SECONDS_MAX
+        for reading in list(self._open):
+            self.is_over(reading, limit)
+
+    def is_over(self, reading: _Reading, limit: float) -> bool:
+        """Whether *reading* is open longer than *limit*; it is ended then."""
+        began = self._open.get(reading)
+        seconds = 0.0 if began is None else perf_counter() - began
+        if seconds <= limit:
+            return False
+        if reading.expired is None:
+            self._expired += 1
+            reading.expire(seconds, limit)
+        return True
+
+    def statistics(self) -> dict[str, float]:
+        """What is open, and the limits."""
+        oldest = next(iter(self._open.values()), None)
+        return {
+            "snapshots": self._snapshots,
+            "snapshots_open": len(self._open),
+            "snapshots_open_max": SNAPSHOTS_MAX,
+            "snapshots_expired": self._expired,
+            "snapshot_oldest_seconds": 0.0 if oldest is None else perf_counter() - oldest,
+            "snapshot_seconds_max": SNAPSHOT_SECONDS_MAX,
+        }
 
     def _holds_one(self, reading: _Reading | None) -> bool:
         while reading is not None:
@@ -99,7 +147,8 @@ class Readers:
             self._inside -= 1
 
     def _put_back(self, connection: Connection) -> None:
-        connection.own("commit")
+        if connection.raw.in_transaction:
+            connection.own("commit")
         if len(self._idle) < CONNECTIONS_KEPT:
             self._idle.append(connection)
         else:
@@ -121,9 +170,15 @@ class _Reading:
         readers: Whose connection it is.
         connection: Nobody else's until the snapshot ends.
         outer: The open one that it is inside of, of any store.
+
+    Attributes:
+        is_open: Whether its block has yet to end.
+        expired: Why it was ended before that.
     """
 
-    __slots__ = ("_connection", "_turn", "is_open", "outer", "readers")
+    __slots__ = ("_connection", "_turn", "expired", "is_open", "outer", "readers")
+
+    dialect: Final = "sqlite"
 
     def __init__(self, readers: Readers, connection: Connection, outer: _Reading | None) -> None:
         self.readers = readers
@@ -131,6 +186,23 @@ class _Reading:
         self._connection = connection
         self._turn = asyncio.Lock()
         self.is_open = True
+        self.expired: str | None = None
+
+    def expire(self, seconds: float, limit: float) -> None:
+        """End it now, and interrupt the statement that is under way."""
+        self.expired = (
+            f"a snapshot was open for {seconds:.1f} s and was ended: {limit:g} s are allowed, or "
+            f"{STATEMENT_SECONDS_MAX:g} s while the log is too large, which grows as long as one "
+            "is open. Read less in one, read in several, or read a backup."
+        )
+        if self._turn.locked():
+            self._connection.raw.interrupt()
+        else:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        if self._connection.raw.in_transaction:
+            self._connection.own("rollback")
 
     async def end(self) -> None:
         """Refuse further statements, and wait until the one under way, if any, has ended."""
@@ -157,11 +229,19 @@ class _Reading:
         if sql in self.readers.pace.quick and not self._turn.locked():
             return self._run_at_once(run, sql, parameters)
         async with self._turn:
-            self._check()  # The snapshot may have ended while others had their turn.
             call = partial(run_timed, self.readers.pace, run, sql, parameters)
-            return await self.readers.threads.run_unless_cancelled(
-                call, self._connection.raw.interrupt
-            )
+            try:
+                self._check()  # The snapshot may have ended while others had their turn.
+                return await self.readers.threads.run_unless_cancelled(
+                    call, self._connection.raw.interrupt
+                )
+            except StatementInterrupted:
+                if self.expired is not None:
+                    raise SnapshotExpired(self.expired) from None
+                raise
+            finally:
+                if self.expired is not None:
+                    self._let_go()
 
     def _run_at_once(self, run: Callable[..., Any], sql: str, parameters: Any) -> Any:
         try:
@@ -178,6 +258,12 @@ class _Reading:
                 "its 'async with store.read()'; in a transaction read with tx.fetch_…(...)."
             )
             raise TransactionClosed(message)
+        if self.expired is not None or self.readers.is_over(self, SNAPSHOT_SECONDS_MAX):
+            raise SnapshotExpired(self.expired)
+
+
+def _do_nothing() -> None:
+    pass
 
 
 _held: contextvars.ContextVar[_Reading | None] = contextvars.ContextVar(

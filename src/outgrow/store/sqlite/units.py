@@ -8,7 +8,7 @@ import math
 from collections.abc import Awaitable, Callable, Generator
 from functools import partial
 from time import perf_counter, thread_time
-from typing import Any
+from typing import Any, Final
 
 from outgrow.errors import StatementFailed, StatementInterrupted, StatementRefused, UnitError
 from outgrow.store.database import Unit
@@ -84,6 +84,7 @@ class Work(UnitOfWork):
         has_lost: Whether SQLite rolled the whole batch back in the middle of this unit.
     """
 
+    dialect: Final = "sqlite"
     has_lost = False
     error: BaseException | None = None
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable
-from functools import partial
+from collections.abc import Awaitable, Callable
 from time import perf_counter
 from typing import Any, NoReturn
 
@@ -15,15 +14,13 @@ from outgrow.errors import StatementFailed, StoreError, UnitError
 from outgrow.store.database import Unit
 from outgrow.store.driver import Course, drive, outlast
 from outgrow.store.pace import QUICK_SECONDS
+from outgrow.store.sqlite.checkpoints import Checkpoints
 from outgrow.store.sqlite.units import Batch, Desk, Work, run_timed
 from outgrow.store.transaction import Transaction
 
 UNITS_PER_COMMIT_MAX = 256
 COMMIT_DELAY_SECONDS_MAX = 0.05
 UNIT_SECONDS_WARNED = 0.05
-COMMITS_PER_CHECKPOINT = 16
-COMMITS_PER_CHECKPOINT_MAX = 1024
-LOG_PAGES_AIMED_AT = 1000
 
 _log = logging.getLogger("outgrow.store")
 
@@ -40,10 +37,16 @@ class Writer:
 
     Args:
         desk: What the units work with.
+        checkpoints: What moves the log into the file.
+        end_old_snapshots: Called before that, so that they do not hold it up.
     """
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(
+        self, desk: Desk, checkpoints: Checkpoints, end_old_snapshots: Callable[[], None]
+    ) -> None:
         self._desk = desk
+        self._checkpoints = checkpoints
+        self._end_old_snapshots = end_old_snapshots
         self._connection = desk.connection
         self._loop = asyncio.get_running_loop()
         self._is_taken = False
@@ -52,14 +55,11 @@ class Writer:
         self._batch: Batch | None = None
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._work: Work | None = None
-        self._commits_to_checkpoint = COMMITS_PER_CHECKPOINT
-        self._commits_before = 0
+        self._is_tidying_wanted = False
         self.commits = 0
         self.units = 0
         self.units_failed = 0
         self.units_repeated = 0
-        self.checkpoints = 0
-        self.log_pages = 0
 
     @property
     def waiting(self) -> int:
@@ -114,6 +114,14 @@ class Writer:
         self._is_closed = True
         while self._waiting:
             self._wake()
+
+    def tidy(self) -> None:
+        """Move the log as soon as nobody writes: what held it up has ended."""
+        self._is_tidying_wanted = self._is_taken
+        if self._batch is not None:
+            self._checkpoints.to_next = 0
+        elif not self._is_taken and not self._is_closed:
+            self._checkpoint()
 
     async def _wait_for_floor(self) -> None:
         if self._is_closed:
@@ -258,8 +266,8 @@ class Writer:
         crash.at("store.after_commit")
         self.commits += 1
         self.units += len(batch.works)
-        self._commits_to_checkpoint -= 1
-        if self._commits_to_checkpoint <= 0:
+        self._checkpoints.to_next -= 1
+        if self._checkpoints.to_next <= 0:
             self._checkpoint()
 
     def _tell(self, batch: Batch) -> None:
@@ -276,23 +284,18 @@ class Writer:
         that grows costs twice as much a commit, since the file system must note its new size.
         """
         self._is_taken = True
+        self._is_tidying_wanted = False
+        self._end_old_snapshots()
         crash.at("store.before_checkpoint")
-        future = self._desk.threads.run(
-            partial(self._connection.own, "pragma wal_checkpoint(passive)")
-        )
+        future = self._desk.threads.run(self._checkpoints.move)
         future.add_done_callback(self._checkpointed)
 
     def _checkpointed(self, done: asyncio.Future[Any]) -> None:
         crash.at("store.after_checkpoint")
-        self._commits_to_checkpoint = COMMITS_PER_CHECKPOINT
-        if done.exception() is None:
-            self.checkpoints += 1
-            self.log_pages = done.result()[0][1]
-            commits = self.commits - self._commits_before
-            aim = commits * LOG_PAGES_AIMED_AT // max(self.log_pages, 1)
-            self._commits_to_checkpoint = max(1, min(aim, COMMITS_PER_CHECKPOINT_MAX))
-        self._commits_before = self.commits
+        self._checkpoints.end(self.commits, done.exception())
         self._release()
+        if self._is_tidying_wanted:
+            self.tidy()
 
     def _fail(self, batch: Batch, cause: BaseException) -> None:
         self.units_failed += len(batch.works)

@@ -1,0 +1,11 @@
+"""
+PostgreSQL: one database and one role per service, many processes.
+
+Floor: store, journal, sagas; a room inside store.
+Uses: the ground; the files of the store beside it; asyncpg.
+Offers: the opening of a store in a database.
+"""
+
+from outgrow.store.postgres.opening import open_postgres
+
+__all__ = ["open_postgres"]

@@ -1,0 +1,158 @@
+"""Units that only record: committed with their neighbours by one insert."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable
+from typing import Any, Final
+
+from outgrow import crash
+from outgrow.errors import CommitUnknown, TransactionClosed
+from outgrow.store.driver import outlast, shield
+from outgrow.store.postgres.connection import Connection, RunAgain, explain
+from outgrow.store.postgres.pool import Pool
+from outgrow.store.postgres.units import Desk, Work
+from outgrow.store.session import Row, Rows
+from outgrow.store.threads import Patience
+from outgrow.store.transaction import Transaction
+
+UNITS_PER_COMMIT_MAX: Final = 256
+
+
+class _Place:
+    """A unit's place in the queue; its future tells it that it is committed, or has to lead."""
+
+    __slots__ = ("error", "is_leader", "turn", "work")
+
+    def __init__(self, work: Work) -> None:
+        self.work = work
+        self.turn = Patience(loop=asyncio.get_running_loop())
+        self.error: BaseException | None = None
+        self.is_leader = False
+
+
+class Appender:
+    """
+    Commits what many units recorded, one batch at a time.
+
+    The unit that comes first leads: in its task the batch is written. Who comes meanwhile waits,
+    and the first of them leads the next batch.
+
+    Attributes:
+        batches: How many were committed.
+    """
+
+    def __init__(self, desk: Desk, pool: Pool) -> None:
+        self._desk = desk
+        self._pool = pool
+        self._queue: deque[_Place] = deque()
+        self._is_led = False
+        self.batches = 0
+
+    async def append(self, work: Work) -> None:
+        """
+        Commit what *work*, which ran no statement, recorded.
+
+        Raises:
+            UnitError: It was not written; its neighbours were.
+            CommitUnknown: The connection ended before the answer came.
+            RunAgain: The connection was lost, or others were in the way; nothing was written.
+        """
+        place = _Place(work)
+        self._queue.append(place)
+        if self._is_led:
+            await outlast(work, place.turn)
+        else:
+            self._is_led = place.is_leader = True
+        if place.is_leader:
+            await self._lead(place)
+        if place.error is not None:
+            raise place.error
+
+    async def _lead(self, leader: _Place) -> None:
+        soon = Patience(loop=asyncio.get_running_loop())
+        asyncio.get_running_loop().call_soon(soon.set_result, None)
+        await outlast(leader.work, soon)  # Those who come in this turn join in.
+        count = min(len(self._queue), UNITS_PER_COMMIT_MAX)
+        batch = [self._queue.popleft() for _ in range(count)]
+        try:
+            await shield(leader.work, self._write_all(batch))
+        except BaseException as error:
+            for place in batch:
+                place.error = place.error or error
+            raise
+        finally:
+            self._is_led = bool(self._queue)
+            if self._queue:
+                self._queue[0].is_leader = True
+                self._queue[0].turn.set_result(None)
+            for place in batch:
+                if place is not leader and not place.turn.done():
+                    place.turn.set_result(None)
+
+    async def _write_all(self, batch: list[_Place]) -> None:
+        error = await self._write(batch)
+        if error is not None and len(batch) > 1 and isinstance(error, Exception):
+            if isinstance(error, CommitUnknown):
+                self._fail(batch, error)
+                return
+            # One of them cannot be written: each on its own, so that its neighbours are.
+            for place in batch:
+                place.error = await self._write([place])
+        elif error is not None:
+            self._fail(batch, error)
+
+    def _fail(self, batch: list[_Place], error: BaseException) -> None:
+        for place in batch:
+            place.error = error
+
+    async def _write(self, batch: list[_Place]) -> BaseException | None:
+        """Commit *batch*; why it was not."""
+        entries = [entry for place in batch for entry in place.work.transaction.entries]
+        connection = await self._pool.acquire()
+        session = _Session(connection)
+        assert self._desk.outbox is not None
+        is_committing = False
+        try:
+            await connection.command("begin isolation level read committed")
+            await self._desk.outbox.append(Transaction(session, self._desk.outbox), entries)
+            crash.at("store.before_commit")
+            is_committing = True
+            await connection.command("commit")
+        except Exception as error:  # noqa: BLE001 - the border to the driver
+            self._pool.discard(connection)
+            explained = explain("commit of recorded events", error)
+            if isinstance(explained, RunAgain) and explained.is_lost and is_committing:
+                names = ", ".join(sorted({place.work.name for place in batch}))
+                return CommitUnknown(self._desk.place, names)
+            return explained
+        self._pool.give_back(connection)
+        crash.at("store.after_commit")
+        self.batches += 1
+        return None
+
+
+class _Session:
+    """What the outbox writes a batch on."""
+
+    dialect: Final = "postgresql"
+    is_running = False
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def own(self, sql: str, parameters: Row = ()) -> Awaitable[list[Row]]:
+        return self._connection.own(sql, parameters)
+
+    def change(self, sql: str, parameters: dict[str, Any]) -> Awaitable[int]:
+        raise TransactionClosed(f"{sql}: no statement of a service's runs here: {parameters}")
+
+    def fetch(self, sql: str, parameters: dict[str, Any]) -> Awaitable[Rows]:
+        raise TransactionClosed(f"{sql}: no statement of a service's runs here: {parameters}")
+
+    async def undo(self) -> None:
+        raise TransactionClosed("what was only recorded is not undone")
+
+    def check(self) -> None:
+        pass

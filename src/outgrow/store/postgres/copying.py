@@ -1,0 +1,466 @@
+"""A PostgreSQL database as one end of a move."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+import asyncpg
+
+from outgrow.errors import MoveRefused, StatementRefused, StoreUnreachable
+from outgrow.store.moving import KEPT_APART, META, MIGRATIONS, ROWS_PER_BATCH, End, Table
+from outgrow.store.postgres.connection import CONNECT_SECONDS_MAX, LOST, shown
+from outgrow.store.postgres.statements import translate
+from outgrow.store.session import Row
+
+HOLD_SECONDS_MAX: Final = 30.0
+"""How long to wait for units of work that are under way."""
+
+ASIDE: Final = "move_aside"
+"""The note that keeps what was put aside."""
+
+_TABLES = """
+select c.relname, a.attname, format_type(a.atttypid, null),
+    pg_get_serial_sequence(format('%I.%I', n.nspname, c.relname), a.attname) is not null
+from pg_class c
+join pg_namespace n on n.oid = c.relnamespace and n.nspname = current_schema()
+join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+where c.relkind in ('r', 'p') and not c.relispartition and a.attgenerated = ''
+order by c.relname, a.attnum
+"""
+_CONSTRAINTS = """
+select conrelid::regclass::text, conname, pg_get_constraintdef(k.oid)
+from pg_constraint k join pg_namespace n on n.oid = k.connamespace
+where contype = 'f' and conparentid = 0 and n.nspname = current_schema()
+order by 1, 2
+"""
+_TRIGGERS = """
+select distinct tgrelid::regclass::text from pg_trigger t
+join pg_class c on c.oid = t.tgrelid join pg_namespace n on n.oid = c.relnamespace
+where not tgisinternal and tgenabled = 'O' and n.nspname = current_schema()
+"""
+_DESTROY = """
+do $outgrow$ declare one text; begin
+for one in select format('drop %s if exists %I cascade',
+        case relkind when 'v' then 'view' when 'm' then 'materialized view' else 'table' end, relname)
+    from pg_class where relnamespace = current_schema()::regnamespace
+        and relkind in ('v', 'm', 'r', 'p') order by relkind desc
+loop execute one; end loop;
+for one in select format('drop routine if exists %s cascade', p.oid::regprocedure)
+    from pg_proc p where pronamespace = current_schema()::regnamespace
+        and pg_get_userbyid(proowner) = current_user
+loop execute one; end loop;
+for one in select format('drop sequence if exists %I cascade', relname)
+    from pg_class where relnamespace = current_schema()::regnamespace and relkind = 'S'
+loop execute one; end loop;
+for one in select format('drop type if exists %I cascade', typname)
+    from pg_type where typnamespace = current_schema()::regnamespace and typtype in ('e', 'd', 'c')
+        and pg_get_userbyid(typowner) = current_user
+loop execute one; end loop;
+end $outgrow$
+"""
+_REFUSE = """
+create or replace function outgrow_moved() returns trigger language plpgsql
+as $outgrow$ begin raise exception '%', tg_argv[0]; end $outgrow$
+"""
+
+
+class PostgresEnd(End):
+    """
+    The database at *url*.
+
+    Args:
+        url: With what is needed to log in as the service's role.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self.place = shown(url)
+        self._raw: Any = None
+        self._held: Any = None
+
+    async def meta(self) -> dict[str, str] | None:
+        names = {row[0] for row in await self._fetch(_TABLES)}
+        if META in names:
+            return dict(await self._fetch(f"select name, value from {META}"))  # type: ignore[arg-type] # noqa: S608
+        if names:
+            message = (
+                f"it has tables, such as {min(names)!r}, and is no store of outgrow's. Name an "
+                "empty database."
+            )
+            raise MoveRefused(self.place, message)
+        return None
+
+    async def note(self, notes: Mapping[str, str | None]) -> None:
+        raw = await self._open()
+        with self._told():
+            async with raw.transaction():
+                await self._note_within(notes)
+
+    async def migrations(self) -> list[tuple[int, str]]:
+        sql = f"select number, name from {MIGRATIONS} order by number"  # noqa: S608 - ours
+        return [(int(number), name) for number, name in await self._fetch(sql)]
+
+    async def tables(self) -> list[Table]:
+        found: dict[str, Table] = {}
+        for name, column, kind, is_counter in await self._fetch(_TABLES):
+            if name in KEPT_APART:
+                continue
+            table = found.setdefault(name, Table(name, {}, None))
+            table.columns[column] = _KINDS.get(kind, kind)
+            if is_counter and table.counter is None:
+                found[name] = table._replace(counter=column)
+        return list(found.values())
+
+    async def count(self, table: Table, beyond: int | None = None) -> int:
+        where = "" if beyond is None else f" where {_name(table.counter)} > {beyond:d}"
+        ((count,),) = await self._fetch(f"select count(*) from {_name(table.name)}{where}")  # noqa: S608
+        return int(count)
+
+    async def bounds(self, table: Table) -> tuple[int, int]:
+        counter = _name(table.counter)
+        sql = f"select min({counter}), max({counter}) from {_name(table.name)}"  # noqa: S608
+        ((first, last),) = await self._fetch(sql)
+        return (first or 0, last or 0)
+
+    async def rows(
+        self, table: Table, columns: list[str], bounds: tuple[int, int] | None = None
+    ) -> AsyncIterator[list[Row]]:
+        kinds = [table.columns[column] for column in columns]
+        chosen = [
+            f"{_name(column)}::text" if kind not in _LOADERS else _name(column)
+            for column, kind in zip(columns, kinds, strict=True)
+        ]
+        where = ""
+        if bounds is not None:
+            counter = _name(table.counter)
+            where = (
+                f" where {counter} > {bounds[0]:d} and {counter} <= {bounds[1]:d} "
+                f"order by {counter}"
+            )
+        sql = f"select {', '.join(chosen)} from {_name(table.name)}{where}"  # noqa: S608 - quoted
+        loaders = [
+            (n, load) for n, kind in enumerate(kinds) if (load := _LOADERS.get(kind)) is not None
+        ]
+        raw = await self._open()
+        with self._told():
+            async with raw.transaction():
+                cursor = await raw.cursor(sql)
+                while batch := await cursor.fetch(ROWS_PER_BATCH):
+                    yield [_loaded(row, loaders) for row in batch]
+
+    async def counted(self, table: Table) -> int:
+        counter = _name(table.counter)
+        sql = f"select coalesce(max({counter}), 0) from {_name(table.name)}"  # noqa: S608 - quoted
+        ((last,),) = await self._fetch(sql)
+        named = "select pg_get_serial_sequence($1, $2)"
+        ((sequence,),) = await self._fetch(named, _name(table.name), table.counter)
+        if sequence is not None:
+            sql = f"select last_value from {sequence} where is_called"  # noqa: S608 - quoted
+            for (ever,) in await self._fetch(sql):
+                last = max(last, ever)
+        return int(last)
+
+    async def hold(self) -> None:
+        raw = await self._open()
+        names = ", ".join(_name(table.name) for table in await self.tables())
+        held = raw.transaction(isolation="read_committed")
+        with self._told():
+            await held.start()
+            self._held = held
+            await raw.execute(f"set local lock_timeout = '{HOLD_SECONDS_MAX:.0f}s'")
+            await raw.execute(f"lock table {names} in share row exclusive mode")
+
+    async def switch(self, notes: Mapping[str, str | None], refusal: str) -> None:
+        assert self._held is not None, "it is held"
+        raw = await self._open()
+        with self._told():
+            await self._note_within(notes)
+            await raw.execute(_REFUSE)
+            for table in await self.tables():
+                await raw.execute(
+                    "create trigger outgrow_moved before insert or update or delete or truncate "
+                    f"on {_name(table.name)} execute function outgrow_moved({_text(refusal)})"
+                )
+            held, self._held = self._held, None
+            await held.commit()
+
+    async def let_go(self) -> None:
+        held, self._held = self._held, None
+        if held is not None and self._raw is not None and not self._raw.is_closed():
+            with self._told():
+                await held.rollback()
+
+    async def begin_writing(self) -> None:
+        raw = await self._open()
+        aside = json.loads((await self.meta() or {}).get(ASIDE, '{"restored": {}}'))
+        with self._told():
+            async with raw.transaction():
+                for table, name, definition in await self._fetch(_CONSTRAINTS):
+                    aside["restored"][f"{table}.{name}"] = (
+                        f"alter table {table} add constraint {_name(name)} {definition}"
+                    )
+                    await raw.execute(f"alter table {table} drop constraint {_name(name)}")
+                for (table,) in await self._fetch(_TRIGGERS):
+                    aside["restored"][table] = f"alter table {table} enable trigger user"
+                    await raw.execute(f"alter table {table} disable trigger user")
+                await self._note_within({ASIDE: json.dumps(aside)})
+
+    async def write(self, table: Table, columns: list[str], rows: list[Row]) -> None:
+        raw = await self._open()
+        kinds = [table.columns[column] for column in columns]
+        records = [self._written(table, columns, kinds, row) for row in rows]
+        with self._told(f"a row of table {table.name!r} cannot be kept there: "):
+            if all(kind in _WRITERS for kind in kinds):
+                await raw.copy_records_to_table(table.name, records=records, columns=columns)
+                return
+            marks = ", ".join(
+                f"${n}" if kind in _WRITERS else f"${n}::text::{kind}"
+                for n, kind in enumerate(kinds, start=1)
+            )
+            names = ", ".join(map(_name, columns))
+            await raw.executemany(
+                f"insert into {_name(table.name)} ({names}) "  # noqa: S608 - quoted
+                f"overriding system value values ({marks})",
+                records,
+            )
+
+    async def remove(self, table: Table, up_to: int | None = None) -> None:
+        where = "" if up_to is None else f" where {_name(table.counter)} <= {up_to:d}"
+        raw = await self._open()
+        with self._told():
+            await raw.execute(f"delete from {_name(table.name)}{where}")  # noqa: S608 - quoted
+
+    async def finish_writing(self, counted: Mapping[str, int]) -> None:
+        raw = await self._open()
+        aside = json.loads((await self.meta() or {}).get(ASIDE, '{"restored": {}}'))
+        with self._told("what was copied does not fit together: "):
+            async with raw.transaction():
+                for statement in aside["restored"].values():
+                    await raw.execute(statement)
+                for table in await self.tables():
+                    if table.counter is not None:
+                        await self._count_on(table, counted.get(table.name, 0))
+                await self._note_within({ASIDE: None})
+
+    async def destroy(self) -> None:
+        raw = await self._open()
+        with self._told():
+            await raw.execute(_DESTROY)
+
+    async def allow_writes(self) -> None:
+        raw = await self._open()
+        with self._told():
+            await raw.execute("drop function if exists outgrow_moved() cascade")
+
+    async def refusal_of(self, statement: str) -> str | None:
+        raw = await self._open()
+        try:
+            await raw.prepare(translate(statement).sql)
+        except (asyncpg.PostgresError, StatementRefused) as error:
+            return str(error)
+        return None
+
+    async def close(self) -> None:
+        if self._raw is not None:
+            raw, self._raw, self._held = self._raw, None, None
+            try:
+                await raw.close(timeout=CONNECT_SECONDS_MAX)
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                raw.terminate()
+
+    async def _open(self) -> Any:
+        if self._raw is None:
+            settings = {
+                "application_name": "outgrow store move",
+                "idle_in_transaction_session_timeout": "0",
+                "statement_timeout": "0",
+                "timezone": "UTC",
+            }
+            with self._told():
+                self._raw = await asyncpg.connect(
+                    self._url,
+                    timeout=CONNECT_SECONDS_MAX,
+                    statement_cache_size=0,
+                    server_settings=settings,
+                )
+        return self._raw
+
+    async def _fetch(self, sql: str, *values: Any) -> list[Any]:
+        raw = await self._open()
+        with self._told():
+            found: list[Any] = await raw.fetch(sql, *values)
+            return found
+
+    async def _note_within(self, notes: Mapping[str, str | None]) -> None:
+        for name, value in notes.items():
+            await self._raw.execute(f"delete from {META} where name = $1", name)  # noqa: S608
+            if value is not None:
+                await self._raw.execute(
+                    f"insert into {META} (name, value) values ($1, $2)",  # noqa: S608 - ours
+                    name,
+                    value,
+                )
+
+    async def _count_on(self, table: Table, last: int) -> None:
+        """Let the counter of *table* go on behind *last*, and behind all that is there."""
+        last = max(last, await self.counted(table))
+        if last:
+            sql = "select setval(pg_get_serial_sequence($1, $2), $3)"
+            await self._fetch(sql, _name(table.name), table.counter, last)
+
+    def _written(self, table: Table, columns: list[str], kinds: list[str], row: Row) -> Row:
+        """*row* as asyncpg takes it."""
+        values = []
+        for column, kind, value in zip(columns, kinds, row, strict=True):
+            try:
+                values.append(None if value is None else _WRITERS.get(kind, str)(value))
+            except (ValueError, TypeError, ArithmeticError) as error:
+                message = (
+                    f"column {column!r} of table {table.name!r} keeps {kind}, and a row has "
+                    f"{value!r:.80}: {error}. Correct it in the old store, or declare the column "
+                    "otherwise for PostgreSQL in 0001_name.postgresql.sql."
+                )
+                raise MoveRefused(self.place, message) from error
+        return tuple(values)
+
+    @contextmanager
+    def _told(self, before: str = "") -> Iterator[None]:
+        """Tell what PostgreSQL says in words of outgrow's."""
+        try:
+            yield
+        except (OSError, TimeoutError, *LOST) as error:
+            raise StoreUnreachable(self.place, f"{type(error).__name__}: {error}") from error
+        except (asyncpg.PostgresError, asyncpg.DataError) as error:
+            detail = getattr(error, "detail", None)
+            text = f"{before}{error}".rstrip(".") + (f" ({detail.rstrip('.')})" if detail else "")
+            raise MoveRefused(self.place, f"{text}.") from error
+
+
+def _loaded(row: Any, loaders: list[tuple[int, Callable[[Any], Any]]]) -> Row:
+    if not loaders:
+        return tuple(row)
+    values = list(row)
+    for index, load in loaders:
+        if values[index] is not None:
+            values[index] = load(values[index])
+    return tuple(values)
+
+
+def _exactly(kind: type[Any]) -> Callable[[Any], Any]:
+    def check(value: Any) -> Any:
+        if type(value) is not kind:
+            message = f"it is no {kind.__name__}"
+            raise TypeError(message)
+        return value
+
+    return check
+
+
+def _real(value: Any) -> float:
+    if not isinstance(value, int | float):
+        message = "it is no number"
+        raise TypeError(message)
+    return float(value)
+
+
+def _text_of(value: Any) -> str:
+    if not isinstance(value, str):
+        message = "it is no text"
+        raise TypeError(message)
+    if "\0" in value:
+        message = "PostgreSQL keeps no text with the character NUL in it"
+        raise ValueError(message)
+    return value
+
+
+def _truth(value: Any) -> bool:
+    if value not in (0, 1):
+        message = "truth is 0 or 1"
+        raise ValueError(message)
+    return bool(value)
+
+
+def _moment(value: Any) -> datetime:
+    moment = datetime.fromisoformat(value)
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def _local_moment(value: Any) -> datetime:
+    moment = datetime.fromisoformat(value)
+    return moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
+
+
+_MICROSECOND = timedelta(microseconds=1)
+
+_KINDS: Final = {
+    "bigint": "integer",
+    "integer": "integer",
+    "smallint": "integer",
+    "double precision": "real",
+    "real": "real",
+    "text": "text",
+    "character varying": "text",
+    "bytea": "blob",
+    "boolean": "boolean",
+    "timestamp with time zone": "moment",
+    "timestamp without time zone": "local_moment",
+    "date": "date",
+    "time without time zone": "time",
+    "interval": "duration",
+    "numeric": "decimal",
+    "uuid": "uuid",
+    "json": "json",
+    "jsonb": "json",
+}
+"""The kinds of columns by their types; any other type is carried as its text."""
+
+_WRITERS: Final[dict[str, Callable[[Any], Any]]] = {
+    "integer": _exactly(int),
+    "real": _real,
+    "text": _text_of,
+    "blob": _exactly(bytes),
+    "boolean": _truth,
+    "moment": _moment,
+    "local_moment": _local_moment,
+    "date": date.fromisoformat,
+    "time": time.fromisoformat,
+    "duration": lambda value: timedelta(microseconds=value),
+    "decimal": lambda value: Decimal(str(value)),
+    "uuid": UUID,
+    "json": _text_of,
+}
+"""What makes what SQLite keeps into what a column of each kind takes."""
+
+_LOADERS: Final[dict[str, Callable[[Any], Any] | None]] = {
+    "integer": None,
+    "real": None,
+    "text": None,
+    "blob": None,
+    "json": None,
+    "boolean": int,
+    "moment": lambda value: (
+        value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    ),
+    "local_moment": lambda value: value.isoformat(timespec="microseconds") + "Z",
+    "date": date.isoformat,
+    "time": lambda value: value.isoformat(timespec="microseconds"),
+    "duration": lambda value: value // _MICROSECOND,
+    "decimal": str,
+    "uuid": str,
+}
+"""What makes a column of each kind into what SQLite keeps, as `rows.adapt` writes it."""
+
+
+def _name(name: str | None) -> str:
+    assert name is not None, "it has a counter"
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _text(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,190 @@
+"""A store in a PostgreSQL database: units on a pool, each of them as if it were alone."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable
+from contextlib import AbstractAsyncContextManager, suppress
+from time import perf_counter
+from typing import Any, Final
+
+from outgrow.errors import StatementFailed, StoreError, StoreUnreachable
+from outgrow.store.database import Unit
+from outgrow.store.driver import drive, shield
+from outgrow.store.postgres.appending import UNITS_PER_COMMIT_MAX, Appender
+from outgrow.store.postgres.connection import STATEMENT_SECONDS_MAX, RunAgain, shown
+from outgrow.store.postgres.pool import Pool
+from outgrow.store.postgres.readers import SNAPSHOTS_MAX, Readers
+from outgrow.store.postgres.units import Desk, Work
+from outgrow.store.transaction import Outbox, Snapshot, Transaction
+
+CONNECTIONS_MAX: Final = 16
+"""How many units of work of one service are under way at once in one process."""
+
+UNIT_SECONDS_WARNED: Final = 0.05
+RUNS_MAX: Final = 32
+"""How often a unit is run, if what others do at the same time comes in its way."""
+
+CONFLICT_PAUSE_SECONDS_MAX: Final = 0.05
+RECONNECT_SECONDS_MAX: Final = 10.0
+"""How long units try again that find the server away."""
+
+RECONNECT_PAUSE_SECONDS_MAX: Final = 0.5
+
+_log = logging.getLogger("outgrow.store")
+
+
+class PostgresDatabase:
+    """
+    The `Database` of one service in PostgreSQL.
+
+    Units are serializable: a unit that would see or undo half of another's work is run again.
+    """
+
+    dialect: Final = "postgresql"
+    is_shared: Final = True
+
+    def __init__(self, url: str, service: str, outbox: Outbox | None) -> None:
+        self._pool = Pool(url, service, CONNECTIONS_MAX)
+        self._appending = Pool(url, service, 1)
+        self._desk = Desk(self._pool, shown(url), outbox)
+        self._appender = Appender(self._desk, self._appending)
+        self._readers = Readers(url, service, lambda: self.joined() is not None)
+        self._under_way = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._is_closed = False
+        self._units = 0
+        self._units_failed = 0
+        self._units_repeated = 0
+        self._commits_lost = 0
+
+    async def submit(
+        self, unit: Unit, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Awaitable[Any]:
+        if self._is_closed:
+            message = "the store is closed. Its service has stopped, or its 'async with' has ended."
+            raise StoreError(message)
+        work = Work(self._desk, unit, args, kwargs)
+        self._under_way += 1
+        self._idle.clear()
+        try:
+            await self._run(work)
+        except BaseException:
+            self._units_failed += 1
+            raise
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._idle.set()
+        self._units += 1
+        if work.transaction.entries and self._desk.outbox is not None:
+            self._desk.outbox.committed()
+        if work.cancelled is not None and work.is_cancelled:
+            raise work.cancelled
+        return work
+
+    def joined(self) -> Transaction | None:
+        work = self._desk.advancing
+        return work.transaction if work is not None and work.is_running else None
+
+    def snapshot(self) -> AbstractAsyncContextManager[Snapshot]:
+        return self._readers.snapshot()
+
+    def statistics(self) -> dict[str, float]:
+        return {
+            "units": self._units,
+            "units_failed": self._units_failed,
+            "units_repeated": self._units_repeated,
+            "units_under_way": self._under_way,
+            "units_waiting": self._pool.waiting,
+            "units_per_commit_max": UNITS_PER_COMMIT_MAX,
+            "unit_warned_seconds": UNIT_SECONDS_WARNED,
+            "unit_runs_max": RUNS_MAX,
+            "grouped_commits": self._appender.batches,
+            "statement_seconds_max": STATEMENT_SECONDS_MAX,
+            "connections": self._pool.in_use,
+            "connections_max": CONNECTIONS_MAX,
+            "connections_opened": self._pool.opened,
+            "reconnect_seconds_max": RECONNECT_SECONDS_MAX,
+            "snapshots": self._readers.snapshots,
+            "snapshots_open": self._readers.open,
+            "snapshots_open_max": SNAPSHOTS_MAX,
+        }
+
+    async def close(self) -> None:
+        self._is_closed = True
+        await self._idle.wait()
+        await self._readers.close()
+        await self._appending.close()
+        await self._pool.close()
+
+    async def _run(self, work: Work) -> None:
+        """Run *work* until it is committed, or has failed by itself."""
+        started = perf_counter()
+        runs, away_since = 0, None
+        while True:
+            runs += 1
+            try:
+                await self._run_once(work)
+                break
+            except (RunAgain, StoreUnreachable) as again:
+                is_away = isinstance(again, StoreUnreachable) or again.is_lost
+                away_since = (away_since or perf_counter()) if is_away else None
+                self._refuse_endless(work, again, runs, away_since)
+                work.is_careful |= isinstance(again, RunAgain) and again.is_careful
+                if isinstance(again, RunAgain) and again.is_careful:
+                    runs -= 1
+            self._units_repeated += 1
+            await _pause(runs, is_away=away_since is not None)
+            work.begin_again()
+        seconds = perf_counter() - started
+        if seconds > UNIT_SECONDS_WARNED and runs == 1:
+            _log.debug("%s: its unit of work took %.0f ms", work.name, seconds * 1000)
+
+    def _refuse_endless(
+        self, work: Work, again: RunAgain | StoreUnreachable, runs: int, away_since: float | None
+    ) -> None:
+        if away_since is not None:
+            if perf_counter() - away_since > RECONNECT_SECONDS_MAX or self._is_closed:
+                raise StoreUnreachable(self._desk.place, str(again)) from again
+        elif runs >= RUNS_MAX:
+            message = (
+                f"{work.name}: it was run {runs} times, and each time others changed what it had "
+                "read before it could be committed. Let it touch fewer rows, or call it less often "
+                f"at once. The last time: {again}"
+            )
+            raise StatementFailed(message, "SerializationError") from again
+
+    async def _run_once(self, work: Work) -> None:
+        coroutine = work.effect()
+        try:
+            await drive(work, coroutine)
+            if work.has_statements:
+                await shield(work, work.commit())
+            elif work.transaction.entries:
+                await self._appender.append(work)
+        finally:
+            with suppress(RuntimeError):  # It waits when told to end; it is left so.
+                coroutine.close()
+            await shield(work, work.let_go())
+
+
+async def _pause(runs: int, *, is_away: bool) -> None:
+    """Let others go first: the longer, the more often it was in vain, and never in step."""
+    longest = RECONNECT_PAUSE_SECONDS_MAX if is_away else CONFLICT_PAUSE_SECONDS_MAX
+    seconds = random.uniform(0, min(longest, 0.001 * 2 ** min(runs, 12)))  # noqa: S311
+    loop = asyncio.get_running_loop()
+    done = loop.create_future()
+    timer = loop.call_later(seconds, _end, done)
+    try:
+        await done
+    finally:
+        timer.cancel()
+
+
+def _end(pause: asyncio.Future[None]) -> None:
+    if not pause.done():
+        pause.set_result(None)

@@ -1,0 +1,205 @@
+"""Snapshots of a PostgreSQL database: repeatable read, read only."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from outgrow.errors import (
+    StatementFailed,
+    StatementRefused,
+    StoreUnreachable,
+    TransactionClosed,
+)
+from outgrow.store.postgres.connection import (
+    STATEMENT_SECONDS_MAX,
+    Connection,
+    RunAgain,
+    explain,
+    shown,
+)
+from outgrow.store.postgres.pool import Pool
+from outgrow.store.postgres.statements import arguments_of, translate
+from outgrow.store.rows import shorten
+from outgrow.store.session import Row, Rows
+from outgrow.store.transaction import Snapshot
+
+SNAPSHOTS_MAX: Final = 8
+SNAPSHOTS_INSIDE_MAX: Final = 8
+STALE_CONNECTIONS_MAX: Final = 3
+"""How many connections that turn out to be lost are replaced before a snapshot fails."""
+
+
+class Readers:
+    """
+    Hands out snapshots; at most `SNAPSHOTS_MAX` at once, others wait.
+
+    One that is opened inside of another takes a connection of a second pool, since the other could
+    not end meanwhile.
+
+    Args:
+        is_inside_unit: Whether the code that runs now is a unit of work's.
+    """
+
+    def __init__(self, url: str, service: str, is_inside_unit: Callable[[], bool]) -> None:
+        self._pool = Pool(url, service, SNAPSHOTS_MAX)
+        self._inner = Pool(url, service, SNAPSHOTS_INSIDE_MAX)
+        self.place = shown(url)
+        self.is_inside_unit = is_inside_unit
+        self.snapshots = 0
+        self.open = 0
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Snapshot]:
+        """A snapshot, of the moment of its first statement."""
+        if self.is_inside_unit():
+            message = (
+                "store.read() was called inside a transaction, where it would not see what the "
+                "transaction did. Read with tx.fetch_…(...)."
+            )
+            raise StatementRefused(message)
+        held = _held.get()
+        pool = (
+            self._inner
+            if any(one.readers is self and one.is_open for one in held)
+            else (self._pool)
+        )
+        if pool is self._inner and pool.in_use >= SNAPSHOTS_INSIDE_MAX:
+            message = (
+                f"store.read(): {SNAPSHOTS_INSIDE_MAX} snapshots are open inside of others. "
+                "End a snapshot before you call what opens another one."
+            )
+            raise StatementRefused(message)
+        reading = _Reading(self, pool)
+        _held.set((*(one for one in held if one.is_open), reading))
+        self.snapshots += 1
+        self.open += 1
+        try:
+            yield Snapshot(reading)
+        finally:
+            self.open -= 1
+            await reading.end()
+
+    async def close(self) -> None:
+        """Let go of the database; snapshots that are open keep theirs until they end."""
+        await self._pool.close()
+        await self._inner.close()
+
+
+class _Reading:
+    """What one snapshot runs its statements on, one at a time, whoever asks for them."""
+
+    dialect: Final = "postgresql"
+
+    def __init__(self, readers: Readers, pool: Pool) -> None:
+        self.readers = readers
+        self.is_open = True
+        self._pool = pool
+        self._connection: Connection | None = None
+        self._turn = asyncio.Lock()
+
+    async def fetch(self, sql: str, parameters: dict[str, Any]) -> Rows:
+        translated = translate(sql)
+        values = arguments_of(sql, translated.names, parameters)
+        return await self._run(  # type: ignore[no-any-return]
+            sql, lambda c: c.fetch(translated.sql, list(values)), STATEMENT_SECONDS_MAX
+        )
+
+    async def own(self, sql: str, parameters: Row) -> list[Row]:
+        return await self._run(sql, lambda c: c.own(sql, parameters), None)  # type: ignore[no-any-return]
+
+    async def end(self) -> None:
+        """Refuse further statements, and end the transaction."""
+        self.is_open = False
+        async with self._turn:
+            connection, self._connection = self._connection, None
+            if connection is None:
+                return
+            try:
+                await connection.command("commit")
+            except Exception:  # noqa: BLE001 - nothing was written, so nothing can be lost
+                self._pool.discard(connection)
+            except BaseException:
+                self._pool.discard(connection)
+                raise
+            else:
+                self._pool.give_back(connection)
+
+    async def _run(
+        self,
+        sql: str,
+        call: Callable[[Connection], Coroutine[Any, Any, Any]],
+        seconds_max: float | None,
+    ) -> Any:
+        self._check()
+        async with self._turn:
+            self._check()  # The snapshot may have ended while others had their turn.
+            stale = 0
+            while True:
+                is_first = self._connection is None
+                try:
+                    return await self._attempt(call, seconds_max)
+                except StoreUnreachable:
+                    raise
+                except Exception as error:  # the border to the driver
+                    failure = _explain(sql, error)
+                    if not isinstance(failure, RunAgain):
+                        await self._recover(failure)
+                        raise failure from error
+                    stale += 1
+                    self._drop()
+                    if not is_first or stale > STALE_CONNECTIONS_MAX:
+                        raise StoreUnreachable(self.readers.place, str(error)) from error
+
+    async def _attempt(
+        self, call: Callable[[Connection], Coroutine[Any, Any, Any]], seconds_max: float | None
+    ) -> Any:
+        if self._connection is None:
+            self._connection = await self._pool.acquire()
+            await self._connection.command("begin isolation level repeatable read read only")
+        try:
+            async with asyncio.timeout(seconds_max):
+                return await call(self._connection)
+        except asyncio.CancelledError:
+            self._drop()
+            raise
+
+    async def _recover(self, failure: Exception) -> None:
+        """A statement that failed took the transaction with it; the next one begins another."""
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        if isinstance(failure, StatementFailed | StatementRefused):
+            await connection.command("rollback")
+            self._pool.give_back(connection)
+        else:
+            self._pool.discard(connection)
+
+    def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self._pool.discard(connection)
+
+    def _check(self) -> None:
+        if not self.is_open or self.readers.is_inside_unit():
+            message = (
+                "a snapshot was used after its end, or inside a transaction. It lives as long as "
+                "its 'async with store.read()'; in a transaction read with tx.fetch_…(...)."
+            )
+            raise TransactionClosed(message)
+
+
+def _explain(sql: str, error: Exception) -> Exception | RunAgain:
+    if getattr(error, "sqlstate", None) == _READ_ONLY:
+        return StatementRefused(f"{shorten(sql)}: a snapshot only reads. Write with a transaction.")
+    return explain(sql, error)
+
+
+_READ_ONLY: Final = "25006"
+
+_held: contextvars.ContextVar[tuple[_Reading, ...]] = contextvars.ContextVar(
+    "outgrow.held_postgres", default=()
+)

@@ -1,0 +1,264 @@
+"""A unit of work under way on PostgreSQL."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from typing import Any, Final
+
+from outgrow import crash
+from outgrow.errors import (
+    CommitUnknown,
+    StatementFailed,
+    StatementInterrupted,
+    StatementRefused,
+    UnitError,
+)
+from outgrow.store.database import Unit
+from outgrow.store.driver import Course, Operation, shield
+from outgrow.store.postgres.connection import (
+    STATEMENT_SECONDS_MAX,
+    Connection,
+    RunAgain,
+    explain,
+)
+from outgrow.store.postgres.pool import Pool
+from outgrow.store.postgres.statements import arguments_of, translate
+from outgrow.store.session import Row, Rows
+from outgrow.store.transaction import Outbox, Transaction
+from outgrow.store.unit import UnitOfWork
+
+
+class Desk:
+    """
+    What all units of one store work with.
+
+    Attributes:
+        pool: Their connections.
+        place: The database's address, for messages.
+        outbox: Where recorded events and commands go.
+        advancing: The unit whose code runs right now.
+    """
+
+    def __init__(self, pool: Pool, place: str, outbox: Outbox | None) -> None:
+        self.pool = pool
+        self.place = place
+        self.outbox = outbox
+        self.advancing: Work | None = None
+
+
+class _Statement(Operation):
+    """A statement of a unit; the first one takes a connection."""
+
+    __slots__ = ("_run", "_seconds_max", "_work")
+
+    def __init__(
+        self, work: Work, run: Callable[[], Coroutine[Any, Any, Any]], seconds_max: float | None
+    ) -> None:
+        self._work = work
+        self._run = run
+        self._seconds_max = seconds_max
+
+    @types.coroutine
+    def perform(self, course: Course) -> Generator[Any, Any, Any]:
+        work = self._work
+        if work.connection is None:
+            # Nothing has happened yet, so a cancellation still ends it.
+            yield from work.begin()
+        try:
+            return (yield from shield(course, self._run(), self._seconds_max))
+        except TimeoutError as error:
+            interrupted = explain(work.last_sql, error)
+            assert isinstance(interrupted, UnitError)
+            work.poison = interrupted
+            raise interrupted from error
+
+
+class Work(UnitOfWork):
+    """
+    One unit of work; also what its transaction runs its statements on.
+
+    A statement that fails takes PostgreSQL's whole transaction with it. So the unit is run again
+    with a savepoint before each statement, and is told of the failure then; most units have none.
+
+    Attributes:
+        connection: What it runs on, since its first statement.
+        is_careful: Whether it has savepoints.
+        last_sql: Its last statement, for messages.
+    """
+
+    dialect: Final = "postgresql"
+
+    def __init__(
+        self, desk: Desk, unit: Unit, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        self._is_running = False
+        self._desk = desk
+        super().__init__(desk.outbox, unit, args, kwargs)
+        self.connection: Connection | None = None
+        self.is_careful = False
+        self.last_sql = ""
+        self._has_begun = False
+        self._statements = 0
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its code is being advanced right now."""
+        return self._is_running
+
+    @is_running.setter
+    def is_running(self, value: bool) -> None:
+        self._is_running = value
+        self._desk.advancing = self if value else None
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        """The unit's result; it is committed when this can be awaited."""
+        yield from ()
+        return self.result
+
+    def begin_again(self) -> None:
+        super().begin_again()
+        self._has_begun = False
+        self._statements = 0
+
+    async def begin(self) -> None:
+        """Take a connection."""
+        try:
+            self.connection = await self._desk.pool.acquire()
+        except BaseException:
+            self.connection = None
+            raise
+
+    def change(self, sql: str, parameters: dict[str, Any]) -> Awaitable[int]:
+        self._not_awaited += 1
+        return self._operate(sql, parameters, is_change=True)
+
+    def fetch(self, sql: str, parameters: dict[str, Any]) -> Awaitable[Rows]:
+        self._not_awaited += 1
+        return self._operate(sql, parameters, is_change=False)
+
+    def own(self, sql: str, parameters: Row = ()) -> Awaitable[list[Row]]:
+        self._not_awaited += 1
+        return self._operate_own(sql, parameters)
+
+    async def undo(self) -> None:
+        self.check()
+        if self._has_begun:
+            await _Statement(self, lambda: self._command("rollback; begin"), None)
+
+    async def commit(self) -> None:
+        """
+        Commit what was done.
+
+        Raises:
+            RunAgain: It could not be, because of what others did meanwhile.
+            CommitUnknown: The connection ended before the answer came.
+        """
+        connection = self.connection
+        if connection is None or not self._has_begun:
+            return
+        crash.at("store.before_commit")
+        try:
+            await connection.command("commit")
+        except Exception as error:  # the border to the driver
+            explained = explain("commit", error)
+            if isinstance(explained, RunAgain) and explained.is_lost:
+                raise CommitUnknown(self._desk.place, self.name) from error
+            if isinstance(explained, StatementFailed):
+                message = f"the commit did not succeed: {error}"
+                raise StatementFailed(message, "CommitFailed") from error
+            raise explained from error
+        self._has_begun = False
+        crash.at("store.after_commit")
+
+    async def let_go(self) -> None:
+        """Take back what was not committed, and give the connection back."""
+        connection, self.connection = self.connection, None
+        if connection is None:
+            return
+        if self._has_begun:
+            self._has_begun = False
+            try:
+                await connection.command("rollback")
+            except Exception:  # noqa: BLE001 - without its connection a transaction is rolled back
+                self._desk.pool.discard(connection)
+                return
+        self._desk.pool.give_back(connection)
+
+    @property
+    def has_statements(self) -> bool:
+        """Whether anything was asked of the database."""
+        return self.connection is not None
+
+    async def _say(self, transaction: Transaction) -> None:
+        # What only records is committed with its neighbours, by the appender.
+        if self.has_statements:
+            await super()._say(transaction)
+
+    async def _operate(self, sql: str, parameters: dict[str, Any], *, is_change: bool) -> Any:
+        self._not_awaited -= 1
+        self.check()
+        try:
+            translated = translate(sql)
+        except StatementRefused as error:
+            self.poison = error
+            raise
+        values = arguments_of(sql, translated.names, parameters)
+        self.last_sql = sql
+
+        async def run() -> Any:
+            assert self.connection is not None
+            call = self.connection.change if is_change else self.connection.fetch
+            return await self._run(sql, call(translated.sql, values))
+
+        try:
+            return await _Statement(self, run, STATEMENT_SECONDS_MAX)
+        except (StatementInterrupted, StatementRefused) as error:
+            self.poison = error
+            raise
+
+    async def _operate_own(self, sql: str, parameters: Row) -> Any:
+        self._not_awaited -= 1
+        self.check()
+
+        async def run() -> Any:
+            assert self.connection is not None
+            return await self._run(sql, self.connection.own(sql, parameters))
+
+        return await _Statement(self, run, None)
+
+    async def _run(self, sql: str, answer: Coroutine[Any, Any, Any]) -> Any:
+        connection = self.connection
+        assert connection is not None
+        try:
+            if not self._has_begun:
+                self._has_begun = True
+                await connection.command("begin")
+            if self.is_careful:
+                await connection.command("savepoint statement")
+            outcome = await answer
+        except Exception as error:  # the border to the driver
+            explained = explain(sql, error)
+            if isinstance(explained, StatementFailed):
+                await self._take_back(explained)
+            raise explained from error
+        finally:
+            answer.close()
+        self._statements += 1
+        return outcome
+
+    async def _take_back(self, failure: StatementFailed) -> None:
+        """Make the unit usable again after a statement that failed, or have it run again."""
+        if self.is_careful:
+            await self._command("rollback to savepoint statement")
+        elif self._statements == 0:
+            await self._command("rollback; begin")
+        else:
+            raise RunAgain(failure, is_careful=True)
+
+    async def _command(self, sql: str) -> None:
+        assert self.connection is not None
+        try:
+            await self.connection.command(sql)
+        except Exception as error:  # the border to the driver
+            raise explain(sql, error) from error
