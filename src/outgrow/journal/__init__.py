@@ -17,6 +17,7 @@ from outgrow.journal.outbox import Outbox
 from outgrow.journal.overview import JournalRow, JournalRows, KnownConsumer, Overview, WaitingKey
 from outgrow.journal.reading import Journal
 from outgrow.journal.schema import SCHEMA
+from outgrow.journal.timing import SetTimer, TimerStatistics
 from outgrow.journal.transactional import is_transactional, transactional
 
 __all__ = [
@@ -37,7 +38,9 @@ __all__ = [
     "Message",
     "Outbox",
     "Overview",
+    "SetTimer",
     "Source",
+    "TimerStatistics",
     "WaitingKey",
     "handlers_of",
     "in_process",

@@ -18,6 +18,7 @@ from outgrow.journal.messages import Source
 from outgrow.journal.outbox import Outbox
 from outgrow.journal.overview import Overview
 from outgrow.journal.reading import Journal
+from outgrow.journal.timing import TOPIC, Timers, TimerStatistics
 from outgrow.store import Store
 
 PRUNE_SECONDS: Final = 1.0
@@ -29,13 +30,17 @@ _log = logging.getLogger("outgrow.journal")
 class _Post:
     """What a service with a store sends out from here."""
 
-    def __init__(self, store: Store, outbox: Outbox, call: Call) -> None:
+    def __init__(
+        self, store: Store, outbox: Outbox, call: Call, on_idle: Callable[[], object]
+    ) -> None:
         self.store = store
         self.outbox = outbox
         self.call = call
         self.journal = Journal(store, outbox)
         self.inbox = Inbox(store)
+        self.timers = Timers(store, outbox.timers, outbox.destinations, on_idle)
         self.senders: set[str] = set()
+        outbox.watch([TOPIC], self.timers.wake)
 
 
 class Delivery:
@@ -92,7 +97,7 @@ class Delivery:
         Returns:
             What the service remembers of its plain commands; pruned from here.
         """
-        post = self._posts[store.service] = _Post(store, outbox, call)
+        post = self._posts[store.service] = _Post(store, outbox, call, self._moved.set)
         self.journals[store.service] = post.journal
         self._stores[store.service] = store
         self._former |= former or {}
@@ -175,13 +180,13 @@ class Delivery:
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
-                for consumer in self._consumers:
-                    group.create_task(consumer.run())
+                for runner in self._runners():
+                    group.create_task(runner.run())
                 telling = group.create_task(self._tell_ahead())
                 await self._keep_house()
                 telling.cancel()
-                for consumer in self._consumers:
-                    consumer.stop()
+                for runner in self._runners():
+                    runner.stop()
         finally:
             self._group = None
 
@@ -192,25 +197,27 @@ class Delivery:
 
     async def settle(self) -> float | None:
         """
-        Wait until each consumer is at the end of its source and nothing is under way.
+        Wait until each consumer is at the end of its source and nothing is under way or due.
 
         Returns:
-            Seconds until the earliest retry is due, of a message or of a consumer whose own store
-            failed; None if there is none: move the clock.
+            Seconds until the earliest retry is due, of a message or of who could not use its own
+            store; None if there is none: move the clock. Timers that are not due are no retries.
         """
         while True:
             self._moved.clear()
             await self._add_senders()
             consumers = list(self._consumers)  # A sender may join them meanwhile.
             ends = {name: await self._end_of(name) for name in {c.source for c in consumers}}
-            busy = [c for c in consumers if c.is_busy(ends[c.source])]
-            for consumer in busy:
-                consumer.wake()
+            busy: list[Consumer | Timers] = [c for c in consumers if c.is_busy(ends[c.source])]
+            busy += [post.timers for post in self._posts.values() if post.timers.is_busy]
+            for one in busy:
+                one.wake()
             if busy:
                 await self._moved.wait()
             elif len(consumers) == len(self._consumers):
                 break
         dues = [due for c in self._consumers if (due := c.next_due) is not None]
+        dues += [at for p in self._posts.values() if (at := p.timers.recovers_at) is not None]
         return max(min(dues) - self._clock.monotonic(), 0.0) if dues else None
 
     async def statistics(self) -> list[ConsumerStatistics]:
@@ -223,6 +230,10 @@ class Delivery:
             except BrokerUnreachable:
                 ends[name] = None
         return [consumer.statistics(ends[consumer.source]) for consumer in consumers]
+
+    async def timers(self) -> list[TimerStatistics]:
+        """How the timers of each service here are doing."""
+        return [await post.timers.statistics() for post in self._posts.values()]
 
     async def _end_of(self, service: str) -> int:
         post = self._posts.get(service)
@@ -258,6 +269,9 @@ class Delivery:
             raise ControlError(f"{consumer!r} is no consumer of this process. There are: {names}.")
         keys = [(known, one) for known in found for one in known.waiting_keys(key)]
         return sum([await known.replay(one) for known, one in keys])
+
+    def _runners(self) -> list[Consumer | Timers]:
+        return [*self._consumers, *(post.timers for post in self._posts.values())]
 
     async def _tell_ahead(self) -> None:
         """Tell of handlers that are ahead of their source: its store is older than theirs."""

@@ -23,6 +23,7 @@ from outgrow.contracts import Event, event_key, event_schema, event_type, servic
 from outgrow.errors import CallRefused, EventTooLarge, NotTheOwner
 from outgrow.journal.bodies import Codec, codec_of
 from outgrow.journal.messages import partition_of, time_text
+from outgrow.journal.timing import SET, TOPIC, TimerBook
 from outgrow.store import Transaction
 
 BODY_BYTES_MAX: Final = 256 * 1024
@@ -34,7 +35,21 @@ _INSERT = (
     "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
+_INSERT_ALL = (
+    "insert into outgrow_journal (id, kind, type, schema, destination, key, partition, cause, "
+    "correlation_id, trace, caller, tenant, recorded_at, body) "
+    "select a, b, c, d, e, f, g, h, i, j, k, l, m, n from unnest(cast(? as text[]), "
+    "cast(? as text[]), cast(? as text[]), cast(? as bigint[]), cast(? as text[]), "
+    "cast(? as text[]), cast(? as bigint[]), cast(? as text[]), cast(? as text[]), "
+    "cast(? as text[]), cast(? as text[]), cast(? as text[]), cast(? as text[]), "
+    "cast(? as text[])) with ordinality as t (a, b, c, d, e, f, g, h, i, j, k, l, m, n, place) "
+    "order by place"
+)
+
 _TYPE, _DESTINATION = 2, 4
+
+GROUPED_FROM: Final = 3
+"""From how many rows on they are written by one statement in PostgreSQL; it costs more than one."""
 
 Entry = tuple[Any, ...]
 """A row of the journal that is yet to be written, encoded when it was said."""
@@ -49,6 +64,7 @@ class Outbox:
 
     Attributes:
         destinations: The services that commands were sent to since the start.
+        timers: What is to be said later.
     """
 
     def __init__(self, service: str, clock: Clock) -> None:
@@ -58,6 +74,7 @@ class Outbox:
         self._types: dict[type[Event], tuple[str, Codec]] = {}
         self._callers: dict[Caller, str] = {}
         self.destinations: set[str] = set()
+        self.timers = TimerBook(clock)
         self._watchers: list[tuple[frozenset[str], Callable[[], object]]] = []
         self._said: set[str] = set()
 
@@ -106,9 +123,18 @@ class Outbox:
 
     async def append(self, tx: Transaction, entries: list[Entry]) -> None:
         """Write *entries* as the last thing that the unit of *tx* does."""
+        # Each statement is a journey over the network there.
+        is_grouped = tx.dialect == "postgresql" and len(entries) >= GROUPED_FROM
         for entry in entries:
-            await tx.own(_INSERT, entry)
+            if entry == SET:
+                self._said.add(TOPIC)
+                continue
+            if not is_grouped:
+                await tx.own(_INSERT, entry)
             self._said.add(entry[_DESTINATION] or entry[_TYPE])
+        if is_grouped:
+            rows = [entry for entry in entries if entry != SET]
+            await tx.own(_INSERT_ALL, tuple(list(column) for column in zip(*rows, strict=True)))
         crash.at("journal.after_append")
 
     def watch(self, topics: Collection[str], wake: Callable[[], object]) -> None:

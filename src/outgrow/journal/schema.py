@@ -77,7 +77,9 @@ create table outgrow_waiting (
 
 UPGRADE_TO_2: Final = """
 create table outgrow_timer (
-    id text primary key,
+    number integer primary key autoincrement,
+    id text not null unique,
+    name text unique,
     due_at text not null,
     kind text not null,
     type text not null,
@@ -93,7 +95,7 @@ create table outgrow_timer (
     set_at text not null,
     body text not null
 ) strict;
-create index outgrow_timer_due on outgrow_timer (due_at, id);
+create index outgrow_timer_due on outgrow_timer (due_at, number);
 create table outgrow_lease (
     name text primary key,
     holder text not null,

@@ -137,13 +137,14 @@ class Application:
         return dict(self._waiting)
 
     async def statistics(self) -> dict[str, Any]:
-        """What was counted since the start, and the limits: calls, stores, consumers, broker."""
+        """What was counted since the start, and the limits: calls, stores, consumers, timers, broker."""
         return {
             "calls": self.meters.statistics(),
             "in_flight": self._reception.in_flight,
             "unreachable": self._hosted.patience.statistics(),
             "stores": {name: store.statistics() for name, store in self._stores.items()},
             "consumers": await self._delivery.statistics(),
+            "timers": await self._delivery.timers(),
             "broker": await self._delivery.broker_statistics(),
         }
 
