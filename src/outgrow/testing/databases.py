@@ -13,11 +13,10 @@ from typing import Final
 from outgrow.errors import InternalError
 from outgrow.process import leashed
 from outgrow.process.databases import SUPERUSER, Cluster
-from outgrow.store.creating import Administrator
+from outgrow.store.creating import Administrator, database_name
 from outgrow.testing.hosts import wait_for
 
-TEMPLATE: Final = "outgrow_template"
-ROLE: Final = "tester"
+TEMPLATE: Final = database_name("outgrow", "tests")
 
 _UNSAFE: Final = {"fsync": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
 """What a test kills is the server, and not the machine; so nothing needs to reach the disk."""
@@ -105,10 +104,10 @@ class PostgresServer:
             name = f"t{self._made}"
         async with Administrator(self.admin_url) as administrator:
             if not self._has_template:
-                await administrator.make(TEMPLATE, ROLE, self._password)
+                await administrator.provide("outgrow", "tests", self._password)
                 self._has_template = True
-            await administrator.copy(TEMPLATE, name, ROLE)
-        return self.cluster.url(name, ROLE, self._password)
+            await administrator.copy(TEMPLATE, name)
+        return self.cluster.url(name, TEMPLATE, self._password)
 
     def _end(self, number: signal.Signals) -> None:
         if self._process is not None:

@@ -2,32 +2,52 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
+from urllib.parse import urlsplit, urlunsplit
 
-from outgrow.errors import ExtraMissing
+from outgrow.errors import ExtraMissing, StoreRefused, StoreUnreachable
+from outgrow.store.creating.names import database_name
+from outgrow.store.creating.passwords import verifier
 
 if TYPE_CHECKING:
     import asyncpg
 
 ROLE_CONNECTIONS_MAX: Final = 60
+CONNECT_SECONDS_MAX: Final = 10.0
 
 _LEAST: Final = "login nosuperuser nocreatedb nocreaterole noinherit noreplication nobypassrls"
+_SETTINGS: Final = {
+    "statement_timeout": "10min",
+    "lock_timeout": "1min",
+    "idle_in_transaction_session_timeout": "5min",
+}
+"""What ends a session's work that nobody waits for any more; a session may ask for less."""
+
+_MIGHTY: Final = ("rolsuper", "rolcreatedb", "rolcreaterole", "rolreplication", "rolbypassrls")
 
 
 class Administrator:
-    """A connection of someone who may make roles and databases; ends with its ``async with``."""
+    """
+    A connection of someone who may make roles and databases; ends with its ``async with``.
+
+    Need not be a superuser: ``createrole`` and ``createdb`` are enough.
+
+    Raises:
+        ExtraMissing: ``asyncpg`` is not installed.
+        StoreUnreachable: The server does not answer.
+        StoreRefused: It lets nobody in under that name and password.
+    """
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._connection: asyncpg.Connection | None = None
 
     async def __aenter__(self) -> Self:
-        try:
-            import asyncpg  # noqa: PLC0415 - of an extra
-        except ModuleNotFoundError as error:
-            raise ExtraMissing("postgres", "stores in PostgreSQL") from error
-        self._connection = await asyncpg.connect(self._url)
+        self._connection = await _connect(self._url)
         return self
 
     async def __aexit__(
@@ -39,28 +59,148 @@ class Administrator:
         assert self._connection is not None
         await self._connection.close()
 
-    async def make(self, database: str, role: str, password: str) -> None:
-        """Make *database*, and *role* that may work in it and nowhere else."""
-        await self._execute(
-            f"create role {_name(role)} {_LEAST} connection limit {ROLE_CONNECTIONS_MAX} "
-            f"password {_text(password)}"
-        )
-        await self._execute(
-            f"create database {_name(database)} template template0 encoding 'UTF8' locale 'C'"
-        )
-        await self._execute(f"revoke all on database {_name(database)} from public")
-        await self._execute(f"grant connect on database {_name(database)} to {_name(role)}")
+    async def provide(
+        self, application: str, service: str, password: str, *, is_renewed: bool = False
+    ) -> bool:
+        """
+        Give *service* a database and a role that may work in it and nowhere else.
 
-    async def copy(self, template: str, database: str, owner: str) -> None:
-        """Make *database*, equal to *template*, for *owner*; nobody may be logged in there."""
-        await self._execute(
-            f"create database {_name(database)} template {_name(template)} "
-            f"owner {_name(owner)} strategy file_copy"
+        What is there already stays; what an earlier, interrupted call has left is completed.
+
+        Args:
+            password: Of the role, if it is made now.
+            is_renewed: Whether a role that is there gets the password too.
+
+        Returns:
+            Whether the role has *password* now.
+
+        Raises:
+            StoreRefused: A role or database of that name is somebody else's, or the role may do
+                more than a service should; or the administrator may not make them.
+        """
+        import asyncpg  # noqa: PLC0415 - of an extra
+
+        name = database_name(application, service)
+        note = f"outgrow: the store of service {service!r} of application {application!r}"
+        try:
+            is_given = await self._provide_role(name, note, password, is_renewed=is_renewed)
+            await self._provide_database(name, note)
+        except asyncpg.InsufficientPrivilegeError as error:
+            message = (
+                f"its administrator may not do that: {error}. It takes one with CREATEROLE and "
+                "CREATEDB."
+            )
+            raise StoreRefused(_shown(self._url), message) from error
+        return is_given
+
+    async def shut(self, *databases: str) -> None:
+        """Let nobody but superusers log in to *databases*, which are no service's."""
+        for database in databases:
+            await self._execute(f"revoke all on database {_name(database)} from public")
+
+    async def copy(self, template: str, database: str) -> None:
+        """Make *database*, equal to *template*, whose role works in it too."""
+        role = _name(template)
+        await self._execute(f"create database {_name(database)} template {role} strategy file_copy")
+        await self._execute(f"grant connect on database {_name(database)} to {role}")
+
+    async def _provide_role(self, name: str, note: str, password: str, *, is_renewed: bool) -> bool:
+        assert self._connection is not None, "inside its async with"
+        role = await self._connection.fetchrow(
+            "select *, shobj_description(oid, 'pg_authid') as note from pg_roles "
+            "where rolname = $1",
+            name,
         )
+        if role is None:
+            async with self._connection.transaction():
+                await self._execute(
+                    f"create role {_name(name)} {_LEAST} connection limit {ROLE_CONNECTIONS_MAX} "
+                    f"password {_text(verifier(password))}"
+                )
+                await self._execute(f"comment on role {_name(name)} is {_text(note)}")
+            return True
+        self._check_ours("role", name, role["note"], note)
+        if mighty := [right for right in _MIGHTY if role[right]]:
+            rights = ", ".join(right.removeprefix("rol") for right in mighty)
+            message = f"role {name!r} may do more than a service should: {rights}. Take it away."
+            raise StoreRefused(_shown(self._url), message)
+        if is_renewed:
+            await self._execute(f"alter role {_name(name)} password {_text(verifier(password))}")
+        return is_renewed
+
+    async def _provide_database(self, name: str, note: str) -> None:
+        assert self._connection is not None, "inside its async with"
+        database, role = _name(name), _name(name)
+        found = await self._connection.fetchrow(
+            "select shobj_description(oid, 'pg_database') as note from pg_database "
+            "where datname = $1",
+            name,
+        )
+        if found is None:
+            await self._execute(
+                f"create database {database} template template0 encoding 'UTF8' locale 'C'"
+            )
+        elif found["note"] is not None:
+            # Without a note, it is one that an interrupted call has made: see what it holds.
+            self._check_ours("database", name, found["note"], note)
+        async with self._within(name) as connection:
+            if found is not None and found["note"] is None:
+                await self._check_empty(connection, name)
+            await connection.execute("revoke all on schema public from public")
+            await connection.execute(f"grant usage, create on schema public to {role}")
+        await self._execute(f"revoke all on database {database} from public")
+        await self._execute(f"grant connect on database {database} to {role}")
+        for setting, value in _SETTINGS.items():
+            await self._execute(
+                f"alter role {role} in database {database} set {setting} = {_text(value)}"
+            )
+        await self._execute(f"comment on database {database} is {_text(note)}")
+
+    async def _check_empty(self, connection: asyncpg.Connection, name: str) -> None:
+        if await connection.fetchval("select count(*) from pg_tables where schemaname = 'public'"):
+            self._check_ours("database", name, None, "")
+
+    def _check_ours(self, kind: str, name: str, found: str | None, note: str) -> None:
+        if found == note:
+            return
+        told = f": {found}" if found else ", of which outgrow knows nothing"
+        message = (
+            f"there is a {kind} {name!r} already{told}. Nothing of it was changed. Rename it, or "
+            "give the service the URL of another database."
+        )
+        raise StoreRefused(_shown(self._url), message)
+
+    @asynccontextmanager
+    async def _within(self, database: str) -> AsyncIterator[asyncpg.Connection]:
+        """A connection to *database* as the same administrator."""
+        parts = urlsplit(self._url)
+        connection = await _connect(urlunsplit(parts._replace(path=f"/{database}")))
+        try:
+            yield connection
+        finally:
+            await connection.close()
 
     async def _execute(self, sql: str) -> None:
         assert self._connection is not None, "inside its async with"
         await self._connection.execute(sql)
+
+
+async def _connect(url: str) -> asyncpg.Connection:
+    try:
+        import asyncpg  # noqa: PLC0415 - of an extra
+    except ModuleNotFoundError as error:
+        raise ExtraMissing("postgres", "stores in PostgreSQL") from error
+    try:
+        return await asyncpg.connect(url, timeout=CONNECT_SECONDS_MAX)
+    except (OSError, TimeoutError, asyncpg.CannotConnectNowError) as error:
+        raise StoreUnreachable(_shown(url), str(error) or type(error).__name__) from error
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
+        raise StoreRefused(_shown(url), f"it lets nobody in: {error}.") from error
+
+
+def _shown(url: str) -> str:
+    """*url* without its password."""
+    return re.sub(r"(?<=://)([^/?#@:]*):[^/?#@]*@", r"\1@", url)
 
 
 def _name(name: str) -> str:
