@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.crash.bells import BELLS
+
 ANY = "whatever was replied first"
 
 ACCOUNTS = ("a", "b", "c", "d")
@@ -47,6 +49,7 @@ def waves() -> list[list[list[Command]]]:
             _command(account, 2, "ledger.pay", 3, cents=2),
             _command(account, 3, "desk.pay_twice", [13, 23], cents=10),
             _command(account, 4, "desk.remember", ANY),
+            _command(account, 9, "desk.set_bells", None, seconds=BELLS),
         ]
         for account in ACCOUNTS
     ]

@@ -2,24 +2,24 @@
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from outgrow.process import leashed
 from tests.crash import invariants
+from tests.crash.points import ROOT
+from tests.crash.reading import Tables, sqlite_tables
 
 T = TypeVar("T")
-ROOT = Path(__file__).parents[2]
 LIFE_SECONDS_MAX = 40.0
 WORDS_SHOWN = 3_000
-POINT = re.compile(r'^ +crash\.at\("(.+?)"\)', re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -95,17 +95,17 @@ def shared(all_of_them: Sequence[T]) -> Sequence[T]:
     return all_of_them[int(number) :: int(count)]
 
 
-def points(*, apart: bool = False) -> list[str]:
-    """
-    The crash points that stand in the code, and in the child's.
+class Scenario(Protocol):
+    """What a child does, and what must have come of it."""
 
-    Args:
-        apart: Whether to add those that only processes which hear each other pass.
-    """
-    files = [*(ROOT / "src").rglob("*.py"), ROOT / "tests" / "crash" / "child.py"]
-    texts = (path.read_text() for path in files)
-    found = {point for text in texts for point in POINT.findall(text)}
-    return sorted(point for point in found if apart or not point.startswith("nats."))
+    module: str
+    services: Sequence[str]
+
+    def after_death(self, tables: Tables, replies: list[tuple[str, Any]]) -> list[str]:
+        """What is wrong in what a killed process has left."""
+
+    def at_the_end(self, tables: Tables, replies: list[tuple[str, Any]]) -> list[str]:
+        """What is wrong once nothing is left to do."""
 
 
 class Machine:
@@ -119,6 +119,10 @@ class Machine:
     def end(self) -> None:
         """A life has ended, and what it has left will be looked at."""
 
+    def tables(self, state: Path, services: Sequence[str]) -> AbstractContextManager[Tables]:
+        """What a life has left of the stores of *services*."""
+        return sqlite_tables(state, services)
+
 
 MachineMaker = Callable[[Path], Machine]
 
@@ -130,6 +134,7 @@ def tell_of_death(
     mutant: str | None = None,
     world: str = "together",
     machine: MachineMaker | None = None,
+    scenario: Scenario = invariants,
 ) -> Story:
     """
     A story whose first process has died.
@@ -141,7 +146,9 @@ def tell_of_death(
     while True:
         state = folder / f"nth-{first.nth}"
         on = None if machine is None else machine(state)
-        story = tell(state, [first, *others], mutant=mutant, world=world, machine=on)
+        story = tell(
+            state, [first, *others], mutant=mutant, world=world, machine=on, scenario=scenario
+        )
         if story.was_killed or story.violations or first.nth == 1:
             return story
         first = Kill(first.point, (first.nth + 1) // 2)
@@ -154,6 +161,7 @@ def tell(
     mutant: str | None = None,
     world: str = "together",
     machine: Machine | None = None,
+    scenario: Scenario = invariants,
 ) -> Story:
     """
     Let the child live on *state*, killed once in each life that *kills* has a place for.
@@ -166,14 +174,18 @@ def tell(
     replies: list[tuple[str, Any]] = []
     for number, kill in enumerate([*kills, None]):
         machine.begin()
-        life = live(state, kill, life=number, mutant=mutant, world=world, on=machine.environment)
+        options = ["--life", str(number), "--world", world]
+        options += ["--mutant", mutant] if mutant is not None else []
+        life = live(state, kill, options, module=scenario.module, on=machine.environment)
         story.lives.append(life)
         machine.end()
         replies += life.replies
         if life.was_killed and kill is not None:
-            story.violations += invariants.after_death(state, replies)
+            with machine.tables(state, scenario.services) as tables:
+                story.violations += scenario.after_death(tables, replies)
         elif life.status == 0:
-            story.violations += invariants.at_the_end(state, replies)
+            with machine.tables(state, scenario.services) as tables:
+                story.violations += scenario.at_the_end(tables, replies)
             break
         else:
             story.violations.append(f"life {number} ended with status {life.status}")
@@ -184,20 +196,17 @@ def tell(
 def live(
     state: Path,
     kill: Kill | None,
+    options: Sequence[str] = (),
     *,
-    life: int = 0,
-    mutant: str | None = None,
-    world: str = "together",
+    module: str = invariants.module,
     on: Mapping[str, str] | None = None,
 ) -> Life:
     """One process from its start to its end."""
-    options = [str(state), "--life", str(life), "--world", world]
+    options = [str(state), *options]
     if kill is not None:
         options += ["--die", kill.point, str(kill.nth)]
-    if mutant is not None:
-        options += ["--mutant", mutant]
     state.mkdir(parents=True, exist_ok=True)
-    process = spawn(options, on)
+    process = spawn(options, module=module, on=on)
     try:
         said, log = process.communicate(timeout=LIFE_SECONDS_MAX)
     except subprocess.TimeoutExpired:
@@ -218,12 +227,17 @@ def live(
     )
 
 
-def spawn(options: list[str], on: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+def spawn(
+    options: Sequence[str],
+    *,
+    module: str = invariants.module,
+    on: Mapping[str, str] | None = None,
+) -> subprocess.Popen[str]:
     """Start the child; it dies with this process."""
     paths = {"PYTHONPATH": f"{ROOT}:{ROOT / 'src'}:{ROOT / 'tests' / 'worlds'}"}
     environment = {**os.environ, **paths, **(on or {})}
     return subprocess.Popen(
-        leashed(sys.executable, "-m", "tests.crash.child", *options),
+        leashed(sys.executable, "-m", module, *options),
         cwd=ROOT,
         env=environment,
         stdin=subprocess.PIPE,

@@ -1,111 +1,63 @@
 """
-What must be true of the files, read without the framework that wrote them.
-
-The files are copied before they are opened, because opening a killed database repairs it, and that
-is for the next life to do.
+What must be true of the stores, read without the framework that wrote them.
 """
 
 import json
-import os
-import shutil
-import sqlite3
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
-from pathlib import Path
 from typing import Any
 
+from tests.crash.bells import bells_finished, bells_whole
 from tests.crash.commands import ACCOUNTS, ANY, CLOSED_ONLY, COMMANDS, PAID
+from tests.crash.reading import Row, Tables
 
 Replies = list[tuple[str, Any]]
-Row = tuple[Any, ...]
 
-SERVICES = ("desk", "ledger", "mail")
-PAYMENTS = "select account, cents from payments order by rowid"
+module = "tests.crash.child"
+"""The program whose stores these are."""
+
+services = ("desk", "ledger", "mail")
+PAYMENTS = "select account, cents from payments order by account, cents"
 PAID_EVENTS = (
-    "select key, coalesce(json_extract(body, '$.cents'), json_extract(body, '$.price.cents'), "
-    "cast(round(json_extract(body, '$.euros') * 100) as integer)) from outgrow_journal "
+    "select key, body from outgrow_journal "
     "where kind = 'event' and type in ('ledger.Paid', 'ledger.CameIn') order by position"
 )
-"""In each form that they ever had."""
+"""Under each name that they ever had."""
 KEPT_IN_LEDGER = (
     "select count(*) from outgrow_inbox where method = 'ledger.pay' and state = 'reply'"
 )
 HEARD = "select account, cents from heard order by heard_id"
-LETTERS = "select account, text from letters order by rowid"
+LETTERS = "select account, text from letters where text <> 'closed' order by account, text"
 
 
-class Files:
-    """
-    Copies of the stores of one state.
-
-    Args:
-        state: The folder that the application was given.
-        folder: Where the copies go.
-        stack: Closes them.
-        log_share: How much of each write-ahead log is there, if the machine died as well.
-    """
-
-    def __init__(self, state: Path, folder: Path, stack: ExitStack, log_share: float = 1.0) -> None:
-        self._raw: dict[str, sqlite3.Connection] = {}
-        for service in SERVICES:
-            for path in (state / "store").glob(f"{service}.sqlite3*"):
-                if not path.name.endswith(("-shm", ".lock")):
-                    copy = Path(shutil.copy(path, folder / path.name))
-                    if path.name.endswith("-wal"):
-                        os.truncate(copy, int(path.stat().st_size * log_share))
-            raw = sqlite3.connect(folder / f"{service}.sqlite3")
-            self._raw[service] = stack.enter_context(closing(raw))
-
-    def rows(self, service: str, sql: str, *parameters: Any) -> list[Row]:
-        """What *sql* gives; nothing if the service died before it had such a table."""
-        try:
-            return self._raw[service].execute(sql, parameters).fetchall()
-        except sqlite3.OperationalError as error:
-            if "no such table" not in str(error):
-                raise
-            return []
-
-    def number(self, service: str, sql: str, *parameters: Any) -> int:
-        rows = self.rows(service, sql, *parameters)
-        return rows[0][0] if rows else 0
-
-
-def after_death(state: Path, replies: Replies) -> list[str]:
+def after_death(tables: Tables, replies: Replies) -> list[str]:
     """What is wrong in what a killed process has left."""
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="outgrow-crash-")))
-        files = Files(state, folder, stack)
-        return [*_whole(files), *_told(files, replies), *_repeats(replies)]
+    return [*_whole(tables), *_told(tables, replies), *_repeats(replies)]
 
 
-def at_the_end(state: Path, replies: Replies) -> list[str]:
+def at_the_end(tables: Tables, replies: Replies) -> list[str]:
     """What is wrong once nothing is left to do."""
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="outgrow-crash-")))
-        files = Files(state, folder, stack)
-        return [
-            *_whole(files),
-            *_told(files, replies),
-            *_repeats(replies),
-            *_unanswered(replies),
-            *_finished(files),
-            *_left_over(files),
-        ]
+    return [
+        *_whole(tables),
+        *_told(tables, replies),
+        *_repeats(replies),
+        *_unanswered(replies),
+        *_finished(tables),
+        *_left_over(tables),
+    ]
 
 
-def after_power_loss(state: Path, log_share: float) -> tuple[int, list[str]]:
-    """
-    How many payments are left of what a killed process wrote, and what is wrong in each file alone.
-
-    Nothing of the logs may have been moved into the files yet, and of each log only its beginning
-    was written.
-    """
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="outgrow-crash-")))
-        files = Files(state, folder, stack, log_share)
-        return len(files.rows("ledger", PAYMENTS)), list(each_whole(files))
+def paid_events(tables: Tables) -> list[Row]:
+    """Account and cents of each payment that was recorded, in each form that they ever had."""
+    found = []
+    for account, text in tables.rows("ledger", PAID_EVENTS):
+        body = json.loads(text)
+        if "euros" in body:
+            cents = round(body["euros"] * 100)
+        else:
+            cents = body["price"]["cents"] if "price" in body else body["cents"]
+        found.append((account, cents))
+    return found
 
 
 def differ(what: str, seen: Any, expected: Any) -> Iterator[str]:
@@ -114,82 +66,75 @@ def differ(what: str, seen: Any, expected: Any) -> Iterator[str]:
         yield f"{what}: {seen}, expected {expected}"
 
 
-def _whole(files: Files) -> Iterator[str]:
+def _whole(tables: Tables) -> Iterator[str]:
     """At any moment: units are whole, and nobody knows of what its source does not hold."""
-    yield from each_whole(files)
-    paid = files.rows("ledger", PAID_EVENTS)
-    heard = files.rows("mail", HEARD)
+    yield from each_whole(tables)
+    paid = paid_events(tables)
+    heard = tables.rows("mail", HEARD)
     for account in ACCOUNTS:
         recorded, got = of(account, paid), of(account, heard)
         if got != recorded[: len(got)]:
             yield f"heard of {account}: {got} does not begin {recorded}, which was recorded"
-    for service in SERVICES:
-        highwaters = files.rows(
+    for service in services:
+        highwaters = tables.rows(
             service, "select consumer, source, partition, position from outgrow_highwater"
         )
         for consumer, source, partition, position in highwaters:
             at = "select count(*) from outgrow_journal where position = ? and partition = ?"
-            if not files.number(source, at, position, partition):
+            if not tables.number(source, at, position, partition):
                 yield f"highwater of {consumer}: no event stands at {position} of {source}"
-        for consumer, source, position in files.rows(
+        for consumer, source, position in tables.rows(
             service, "select consumer, source, position from outgrow_cursor"
         ):
-            if position > files.number(
+            if position > tables.number(
                 source, "select coalesce(max(position), 0) from outgrow_journal"
             ):
                 yield f"cursor of {consumer}: {position} is behind the end of {source}"
 
 
-def each_whole(files: Files) -> Iterator[str]:
+def each_whole(tables: Tables) -> Iterator[str]:
     """In each file alone, and at any point of its log: units of work are there wholly or not."""
-    for service in SERVICES:
-        yield from differ(
-            f"check of {service}", files.rows(service, "pragma quick_check"), [("ok",)]
-        )
-    payments = files.rows("ledger", PAYMENTS)
-    yield from differ("recorded payments", files.rows("ledger", PAID_EVENTS), payments)
-    yield from differ("replies to payments", files.number("ledger", KEPT_IN_LEDGER), len(payments))
+    for service in services:
+        yield from differ(f"check of {service}", tables.check(service), "ok")
+    yield from bells_whole(tables)
+    payments = tables.rows("ledger", PAYMENTS)
+    recorded = paid_events(tables)
+    yield from differ("recorded payments", sorted(recorded), payments)
+    yield from differ("replies to payments", tables.number("ledger", KEPT_IN_LEDGER), len(payments))
     for account in ACCOUNTS:
-        paid = of(account, payments)
+        paid = of(account, recorded)
         if paid != PAID[: len(paid)]:
             yield f"payments of {account}: {paid} does not begin {PAID}"
     closed = "select count(*) from outgrow_journal where type like '%Closed'"
     yield from differ(
         "recorded closings",
-        files.number("ledger", closed),
-        files.number("ledger", "select count(*) from closed"),
+        tables.number("ledger", closed),
+        tables.number("ledger", "select count(*) from closed"),
     )
     yield from differ(
         "sent letters",
-        files.number("ledger", "select count(*) from outgrow_journal where kind = 'command'"),
-        files.number("ledger", "select count(*) from noted"),
+        tables.number("ledger", "select count(*) from outgrow_journal where kind = 'command'"),
+        tables.number("ledger", "select count(*) from noted"),
     )
-    heard = files.rows("mail", HEARD)
-    written = [(a, f"{cents} cents came in") for a, cents in heard]
-    letters = [row for row in files.rows("mail", LETTERS) if row[1] != "closed"]
-    yield from differ("letters of what was heard", letters, written)
-    yield from differ(
-        "recorded letters",
-        [row[0] for row in files.rows("mail", _LETTER_EVENTS)],
-        [account for account, _ in heard],
-    )
+    heard = tables.rows("mail", HEARD)
+    written = sorted((account, f"{cents} cents came in") for account, cents in heard)
+    yield from differ("letters of what was heard", tables.rows("mail", LETTERS), written)
+    told = [json.loads(body)["account"] for (body,) in tables.rows("mail", _LETTER_EVENTS)]
+    yield from differ("recorded letters", told, [account for account, _ in heard])
     yield from differ(
         "replies of the desk to itself",
-        files.number("desk", "select count(*) from outgrow_inbox where method = 'desk.keep'"),
-        files.number("desk", "select count(*) from kept"),
+        tables.number("desk", "select count(*) from outgrow_inbox where method = 'desk.keep'"),
+        tables.number("desk", "select count(*) from kept"),
     )
 
 
-_LETTER_EVENTS = (
-    "select json_extract(body, '$.account') from outgrow_journal "
-    "where kind = 'event' order by position"
-)
+_LETTER_EVENTS = "select body from outgrow_journal where kind = 'event' order by position"
 
 
-def _told(files: Files, replies: Replies) -> Iterator[str]:
+def _told(tables: Tables, replies: Replies) -> Iterator[str]:
     """What a client was told is durable, as it was told."""
     for key, reply in replies:
-        rows = files.rows(
+        rows = tables.rows(
             COMMANDS[key].service,
             "select method, state, reply from outgrow_inbox where key = ?",
             key,
@@ -216,9 +161,10 @@ def _unanswered(replies: Replies) -> Iterator[str]:
     yield from differ("not answered", sorted(COMMANDS.keys() - answered), [])
 
 
-def _finished(files: Files) -> Iterator[str]:
+def _finished(tables: Tables) -> Iterator[str]:
     """Everything happened, once, in order."""
-    payments, heard = files.rows("ledger", PAYMENTS), files.rows("mail", HEARD)
+    yield from bells_finished(tables, ACCOUNTS)
+    payments, heard = paid_events(tables), tables.rows("mail", HEARD)
     for account in ACCOUNTS:
         yield from differ(f"payments of {account}", of(account, payments), PAID)
         yield from differ(f"heard of {account}", of(account, heard), PAID)
@@ -230,13 +176,15 @@ def _finished(files: Files) -> Iterator[str]:
     }
     for name, (service, sql, each, has_closed_only) in counts.items():
         expected = dict.fromkeys(ACCOUNTS, each) | ({CLOSED_ONLY: 1} if has_closed_only else {})
-        yield from differ(name, dict(Counter(row[0] for row in files.rows(service, sql))), expected)
+        yield from differ(
+            name, dict(Counter(row[0] for row in tables.rows(service, sql))), expected
+        )
 
 
-def _left_over(files: Files) -> Iterator[str]:
+def _left_over(tables: Tables) -> Iterator[str]:
     """Nothing waits, and every consumer is where its source ends."""
-    for service in SERVICES:
-        waiting = files.rows(service, "select consumer, key, state, error from outgrow_waiting")
+    for service in services:
+        waiting = tables.rows(service, "select consumer, key, state, error from outgrow_waiting")
         yield from differ(f"waiting in {service}", waiting, [])
     for service, consumer, source, types in (
         ("mail", "mail.hear", "ledger", ["ledger.CameIn", "ledger.Paid"]),
@@ -245,13 +193,16 @@ def _left_over(files: Files) -> Iterator[str]:
     ):
         last = (
             "select partition, max(position) from outgrow_journal "
-            "where type in (select value from json_each(?)) group by 1"
+            f"where type in ({', '.join('?' * len(types))}) group by partition order by partition"
         )
-        handled = "select partition, position from outgrow_highwater where consumer = ? order by 1"
+        handled = (
+            "select partition, position from outgrow_highwater "
+            "where consumer = ? order by partition"
+        )
         yield from differ(
             f"highwater of {consumer}",
-            files.rows(service, handled, consumer),
-            files.rows(source, last, json.dumps(types)),
+            tables.rows(service, handled, consumer),
+            tables.rows(source, last, *types),
         )
 
 

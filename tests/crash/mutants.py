@@ -22,6 +22,7 @@ from outgrow.journal.delivery import Delivery
 from outgrow.journal.inbox import Inbox
 from outgrow.journal.messages import Contexts
 from outgrow.journal.outbox import Outbox
+from outgrow.journal.timing import Timers
 from outgrow.store import Store
 from outgrow.store.sqlite.connection import Connection
 from outgrow.store.sqlite.units import Work
@@ -253,6 +254,33 @@ def alias_unheard() -> None:
     replace(handlers, "event_names", lambda event: (event_type(event),))
 
 
+def timer_apart() -> None:
+    """What is due is taken from the timers in one transaction and recorded in another."""
+    fire = Timers._fire
+
+    async def take_and_fire(self: Any, tx: Any) -> int:
+        taken = await fire(self, tx)
+        self.late = list(tx.entries)
+        tx.entries.clear()
+        return taken
+
+    turn = Timers._turn
+
+    async def turn_and_record(self: Any) -> float:
+        self.late = []
+        wait_seconds = await turn(self)
+
+        async def record(tx: Any) -> None:
+            tx.entries.extend(self.late)
+
+        if self.late:
+            await self._store.transact(record)
+        return wait_seconds
+
+    replace(Timers, "_fire", take_and_fire)
+    replace(Timers, "_turn", turn_and_record)
+
+
 MUTANTS: dict[str, Callable[[], None]] = {
     "inbox_check": inbox_check,
     "inbox_key": inbox_key,
@@ -268,4 +296,5 @@ MUTANTS: dict[str, Callable[[], None]] = {
     "not_synced": not_synced,
     "upcast_step": upcast_step,
     "alias_unheard": alias_unheard,
+    "timer_apart": timer_apart,
 }

@@ -24,6 +24,7 @@ FOUND_OUT: dict[str, tuple[list[Kill], str]] = {
     "send_key": ([Kill("journal.after_send", 2), Kill("journal.after_resend", 2)], "sent letters"),
     "told_first": ([Kill("client.after_reply", 1), Kill("client.after_reply", 9)], "kept 0 times"),
     "upcast_step": ([Kill("journal.after_effect", 10)], "heard of"),
+    "timer_apart": ([Kill("timers.after_fire", 1)], "timers, expected"),
     "alias_unheard": ([Kill("journal.after_effect", 10)], "heard of"),
 }
 """By mutant: where it is killed, once in each of as many states, and the word that tells on it."""

@@ -1,40 +1,19 @@
-"""What the fault tests share: a disk that can lose power."""
+"""What the fault tests share: machines that lose power, and stores in SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.crash.harness import Machine, seed
-from tests.faults.power.disk import Disk, NoCompiler, compiled
+from outgrow.testing import PostgresServer
+from tests.crash.harness import Machine, MachineMaker, seed
+from tests.faults.machines import Databases, Mains
+from tests.faults.power.disk import NoCompiler, compiled
 
 NOT_TRIED = pytest.StashKey[list[str]]()
 """What could not be tried on this machine, and why."""
-
-
-class Mains(Machine):
-    """
-    A machine that loses power whenever its process dies.
-
-    Args:
-        state: The folder whose disk it is.
-        library: What notes the changes.
-    """
-
-    def __init__(self, state: Path, library: Path) -> None:
-        self._disk = Disk(state, state.with_name(f"{state.name}-disk"), library)
-        self._chance = random.Random(f"{seed()} {state.name}")
-        self.environment = self._disk.environment
-        self.writes_lost = 0
-
-    def begin(self) -> None:
-        self._disk.power_on()
-
-    def end(self) -> None:
-        self.writes_lost += self._disk.cut(self._chance if self._chance.random() < 0.5 else None)
 
 
 @pytest.fixture(scope="session")
@@ -53,6 +32,21 @@ def mains(library: Path) -> Callable[[Path], Mains]:
     return lambda state: Mains(state, library)
 
 
+@pytest.fixture(scope="session")
+def databases(outgrow_postgres: PostgresServer) -> MachineMaker:
+    """Makes machines whose stores are in PostgreSQL."""
+    return lambda _: Databases(outgrow_postgres)
+
+
+@pytest.fixture(scope="session")
+def machines(outgrow_postgres: PostgresServer) -> dict[str, MachineMaker]:
+    """Makes machines, by the name of their store."""
+    return {"sqlite": lambda _: Machine(), "postgres": lambda _: Databases(outgrow_postgres)}
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for reason in terminalreporter.config.stash.get(NOT_TRIED, []):
         terminalreporter.write_line(reason, red=True, bold=True)
+    terminalreporter.write_line(
+        f"faults drawn by seed {seed()}; OUTGROW_SEED={seed()} repeats them"
+    )

@@ -1,0 +1,1 @@
+"""Copies lists from what it hears."""

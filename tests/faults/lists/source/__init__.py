@@ -1,0 +1,1 @@
+"""Keeps lists, and tells of each value."""
