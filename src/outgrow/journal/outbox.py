@@ -29,15 +29,29 @@ from outgrow.store import Transaction
 BODY_BYTES_MAX: Final = 256 * 1024
 """The most that an event or the arguments of a sent command may take as JSON."""
 
+_COLUMNS: Final = (
+    "id",
+    "kind",
+    "type",
+    "schema",
+    "destination",
+    "key",
+    "partition",
+    "cause",
+    "correlation_id",
+    "trace",
+    "caller",
+    "tenant",
+    "recorded_at",
+    "body",
+)
 _INSERT = (
-    "insert into outgrow_journal (id, kind, type, schema, destination, key, partition, cause, "
-    "correlation_id, trace, caller, tenant, recorded_at, body) "
-    "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    f"insert into outgrow_journal ({', '.join(_COLUMNS)}) "  # noqa: S608 - our own columns
+    f"values ({', '.join('?' * len(_COLUMNS))})"
 )
 
 _INSERT_ALL = (
-    "insert into outgrow_journal (id, kind, type, schema, destination, key, partition, cause, "
-    "correlation_id, trace, caller, tenant, recorded_at, body) "
+    f"insert into outgrow_journal ({', '.join(_COLUMNS)}) "  # noqa: S608 - our own columns
     "select a, b, c, d, e, f, g, h, i, j, k, l, m, n from unnest(cast(? as text[]), "
     "cast(? as text[]), cast(? as text[]), cast(? as bigint[]), cast(? as text[]), "
     "cast(? as text[]), cast(? as bigint[]), cast(? as text[]), cast(? as text[]), "
@@ -137,6 +151,12 @@ class Outbox:
             await tx.own(_INSERT_ALL, tuple(list(column) for column in zip(*rows, strict=True)))
         crash.at("journal.after_append")
 
+    def rows(self, entries: list[Entry]) -> tuple[str, tuple[str, ...], list[Entry]]:
+        """The table, its columns and the rows of *entries*, written at once and outside of a unit."""
+        for entry in entries:
+            self._said.add(entry[_DESTINATION] or entry[_TYPE])
+        return "outgrow_journal", _COLUMNS, entries
+
     def watch(self, topics: Collection[str], wake: Callable[[], object]) -> None:
         """
         Call *wake* after each commit in which something was said to one of *topics*.
@@ -152,6 +172,11 @@ class Outbox:
         for topics, wake in self._watchers:
             if not topics or not said or not topics.isdisjoint(said):
                 wake()
+
+    def wake_all(self) -> None:
+        """Wake all who watch: there may be something for them."""
+        for _, wake in self._watchers:
+            wake()
 
     def _own_type(self, event: type[Event]) -> tuple[str, Codec]:
         if not issubclass(event, Event):

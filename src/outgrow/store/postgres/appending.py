@@ -1,21 +1,19 @@
-"""Units that only record: committed with their neighbours by one insert."""
+"""Units that only record: committed with their neighbours by one copy."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from outgrow import crash
-from outgrow.errors import CommitUnknown, TransactionClosed
+from outgrow.errors import CommitUnknown
 from outgrow.store.driver import outlast, shield
-from outgrow.store.postgres.connection import Connection, RunAgain, explain
+from outgrow.store.postgres.connection import RunAgain, explain
 from outgrow.store.postgres.pool import Pool
 from outgrow.store.postgres.units import Desk, Work
-from outgrow.store.session import Row, Rows
 from outgrow.store.threads import Patience
-from outgrow.store.transaction import Transaction
 
 UNITS_PER_COMMIT_MAX: Final = 256
 
@@ -111,19 +109,14 @@ class Appender:
         """Commit *batch*; why it was not."""
         entries = [entry for place in batch for entry in place.work.transaction.entries]
         connection = await self._pool.acquire()
-        session = _Session(connection)
         assert self._desk.outbox is not None
-        is_committing = False
+        crash.at("store.before_commit")
         try:
-            await connection.command("begin isolation level read committed")
-            await self._desk.outbox.append(Transaction(session, self._desk.outbox), entries)
-            crash.at("store.before_commit")
-            is_committing = True
-            await connection.command("commit")
+            await connection.copy(*self._desk.outbox.rows(entries))
         except Exception as error:  # noqa: BLE001 - the border to the driver
             self._pool.discard(connection)
             explained = explain("commit of recorded events", error)
-            if isinstance(explained, RunAgain) and explained.is_lost and is_committing:
+            if isinstance(explained, RunAgain) and explained.is_lost:
                 names = ", ".join(sorted({place.work.name for place in batch}))
                 return CommitUnknown(self._desk.place, names)
             return explained
@@ -131,28 +124,3 @@ class Appender:
         crash.at("store.after_commit")
         self.batches += 1
         return None
-
-
-class _Session:
-    """What the outbox writes a batch on."""
-
-    dialect: Final = "postgresql"
-    is_running = False
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    def own(self, sql: str, parameters: Row = ()) -> Awaitable[list[Row]]:
-        return self._connection.own(sql, parameters)
-
-    def change(self, sql: str, parameters: dict[str, Any]) -> Awaitable[int]:
-        raise TransactionClosed(f"{sql}: no statement of a service's runs here: {parameters}")
-
-    def fetch(self, sql: str, parameters: dict[str, Any]) -> Awaitable[Rows]:
-        raise TransactionClosed(f"{sql}: no statement of a service's runs here: {parameters}")
-
-    async def undo(self) -> None:
-        raise TransactionClosed("what was only recorded is not undone")
-
-    def check(self) -> None:
-        pass

@@ -26,6 +26,9 @@ from outgrow.store.session import Row, Rows
 
 STATEMENT_SECONDS_MAX: Final = 1.0
 STATEMENTS_PREPARED_MAX: Final = 512
+STATEMENTS_OF_COPIES_MAX: Final = 8
+"""What asyncpg itself keeps prepared, to copy rows into tables."""
+
 CONNECT_SECONDS_MAX: Final = 5.0
 IDLE_IN_TRANSACTION_SECONDS_MAX: Final = 10.0
 """After which the server ends a transaction whose process does nothing: it may be frozen."""
@@ -89,7 +92,7 @@ class Connection:
             raw = await asyncpg.connect(
                 url,
                 timeout=CONNECT_SECONDS_MAX,
-                statement_cache_size=0,
+                statement_cache_size=STATEMENTS_OF_COPIES_MAX,
                 server_settings=settings,
             )
         except AWAY as error:
@@ -131,6 +134,10 @@ class Connection:
         """Run a statement of outgrow's own, with ``?`` marks."""
         _, rows = await self.run(translate_own(sql), list(parameters))
         return [tuple(row) for row in rows]
+
+    async def copy(self, table: str, columns: tuple[str, ...], rows: list[Row]) -> None:
+        """Add *rows* to *table* at once; outside of a transaction it is one of its own."""
+        await self.raw.copy_records_to_table(table, records=rows, columns=columns)
 
     async def close(self) -> None:
         """Say goodbye; if the server does not answer, without."""

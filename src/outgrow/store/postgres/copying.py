@@ -14,7 +14,7 @@ import asyncpg
 
 from outgrow.errors import MoveRefused, StatementRefused, StoreUnreachable
 from outgrow.store.moving import KEPT_APART, META, MIGRATIONS, ROWS_PER_BATCH, End, Table
-from outgrow.store.postgres.connection import CONNECT_SECONDS_MAX, LOST, shown
+from outgrow.store.postgres.connection import AWAY, CONNECT_SECONDS_MAX, shown
 from outgrow.store.postgres.statements import translate
 from outgrow.store.session import Row
 
@@ -47,7 +47,8 @@ where not tgisinternal and tgenabled = 'O' and n.nspname = current_schema()
 _DESTROY = """
 do $outgrow$ declare one text; begin
 for one in select format('drop %s if exists %I cascade',
-        case relkind when 'v' then 'view' when 'm' then 'materialized view' else 'table' end, relname)
+        case relkind when 'v' then 'view' when 'm' then 'materialized view' else 'table' end,
+        relname)
     from pg_class where relnamespace = current_schema()::regnamespace
         and relkind in ('v', 'm', 'r', 'p') order by relkind desc
 loop execute one; end loop;
@@ -78,6 +79,8 @@ class PostgresEnd(End):
         url: With what is needed to log in as the service's role.
     """
 
+    is_ordered = False
+
     def __init__(self, url: str) -> None:
         self._url = url
         self.place = shown(url)
@@ -104,7 +107,7 @@ class PostgresEnd(End):
 
     async def migrations(self) -> list[tuple[int, str]]:
         sql = f"select number, name from {MIGRATIONS} order by number"  # noqa: S608 - ours
-        return [(int(number), name) for number, name in await self._fetch(sql)]
+        return [(int(number), name.partition(".")[0]) for number, name in await self._fetch(sql)]
 
     async def tables(self) -> list[Table]:
         found: dict[str, Table] = {}
@@ -334,7 +337,7 @@ class PostgresEnd(End):
         """Tell what PostgreSQL says in words of outgrow's."""
         try:
             yield
-        except (OSError, TimeoutError, *LOST) as error:
+        except (OSError, TimeoutError, *AWAY) as error:
             raise StoreUnreachable(self.place, f"{type(error).__name__}: {error}") from error
         except (asyncpg.PostgresError, asyncpg.DataError) as error:
             detail = getattr(error, "detail", None)

@@ -162,14 +162,17 @@ class PostgresDatabase:
         coroutine = work.effect()
         try:
             await drive(work, coroutine)
-            if work.has_statements:
+            if work.connection is not None:
                 await shield(work, work.commit())
             elif work.transaction.entries:
                 await self._appender.append(work)
-        finally:
+        except BaseException:
             with suppress(RuntimeError):  # It waits when told to end; it is left so.
                 coroutine.close()
-            await shield(work, work.let_go())
+            raise
+        finally:
+            if work.connection is not None:
+                await shield(work, work.let_go())
 
 
 async def _pause(runs: int, *, is_away: bool) -> None:

@@ -185,14 +185,9 @@ class Work(UnitOfWork):
                 return
         self._desk.pool.give_back(connection)
 
-    @property
-    def has_statements(self) -> bool:
-        """Whether anything was asked of the database."""
-        return self.connection is not None
-
     async def _say(self, transaction: Transaction) -> None:
         # What only records is committed with its neighbours, by the appender.
-        if self.has_statements:
+        if self.connection is not None:
             await super()._say(transaction)
 
     async def _operate(self, sql: str, parameters: dict[str, Any], *, is_change: bool) -> Any:
