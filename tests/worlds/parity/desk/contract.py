@@ -1,7 +1,14 @@
 """What the desk promises."""
 
-from outgrow import Contract, command, query
+from outgrow import Contract, Event, command, query
 from parity.ledger.contract import AccountClosed, Seen
+
+
+class Rang(Event, key="account"):
+    """A bell rang that was set before."""
+
+    account: str
+    seconds: float
 
 
 class Desk(Contract):
@@ -39,3 +46,20 @@ class Desk(Contract):
 
     @command()
     async def remember(self, account: str) -> str: ...
+
+    @command()
+    async def set_bells(
+        self, account: str, seconds: list[float], name: str | None = None
+    ) -> None: ...
+
+    @command()
+    async def set_bells_and_fail(self, account: str) -> None: ...
+
+    @command()
+    async def move_bell(self, name: str, seconds: float) -> bool: ...
+
+    @command()
+    async def take_bell(self, name: str) -> bool: ...
+
+    @query()
+    async def get_rung(self, account: str) -> list[float]: ...

@@ -1,8 +1,10 @@
 """How the desk keeps its promise."""
 
-from outgrow import Store, Transaction, new_id, service, transactional
+from datetime import timedelta
+
+from outgrow import Store, Transaction, new_id, on, service, transactional
 from outgrow.errors import CallFailed, CallTimedOut
-from parity.desk.contract import Desk
+from parity.desk.contract import Desk, Rang
 from parity.ledger.contract import AccountClosed, Ledger, Seen
 from parity.seeing import see_context
 
@@ -79,3 +81,53 @@ class DeskService(Desk):
             account=account,
         )
         return kept_id
+
+    @transactional
+    async def set_bells(
+        self, tx: Transaction, account: str, seconds: list[float], name: str | None = None
+    ) -> None:
+        await self._set_bells(tx, account, seconds, name)
+
+    @transactional
+    async def set_bells_and_fail(self, tx: Transaction, account: str) -> None:
+        await self._set_bells(tx, account, [1.0], account)
+        message = "after the bell was set"
+        raise RuntimeError(message)
+
+    @transactional
+    async def move_bell(self, tx: Transaction, name: str, seconds: float) -> bool:
+        return await tx.reschedule(name, timedelta(seconds=seconds))
+
+    @transactional
+    async def take_bell(self, tx: Transaction, name: str) -> bool:
+        return await tx.cancel(name)
+
+    async def get_rung(self, account: str) -> list[float]:
+        async with self.store.read() as snapshot:
+            return await snapshot.fetch_all(
+                float, "select seconds from rung where account = :a order by number", a=account
+            )
+
+    @on(Rang)
+    async def hear_bell(self, tx: Transaction, event: Rang) -> None:
+        """Write down each bell in the order in which they ring."""
+        await tx.execute(
+            "insert into rung (account, seconds) values (:account, :seconds)",
+            account=event.account,
+            seconds=event.seconds,
+        )
+
+    async def _set_bells(
+        self, tx: Transaction, account: str, seconds: list[float], name: str | None
+    ) -> None:
+        """A bell after each of *seconds*, and a payment with the last."""
+        for after in seconds:
+            await tx.execute(
+                "insert into bells (bell_id, account, seconds) values (:id, :account, :seconds)",
+                id=new_id(),
+                account=account,
+                seconds=after,
+            )
+            later = tx.later(timedelta(seconds=after), name=name)
+            await later.record(Rang(account=account, seconds=after))
+        await tx.later(timedelta(seconds=max(seconds))).send(self.ledger.ring, account)

@@ -190,3 +190,9 @@ class Ledger(Contract):
 
     @command(repeat="unsafe")
     async def count_up(self) -> int: ...
+
+    @command()
+    async def ring(self, account: str) -> None: ...
+
+    @query()
+    async def count_rings(self, account: str) -> int: ...

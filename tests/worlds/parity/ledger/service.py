@@ -171,6 +171,20 @@ class LedgerService(Ledger):
         self.counted += 1
         return self.counted
 
+    @transactional
+    async def ring(self, tx: Transaction, account: str) -> None:
+        await tx.execute(
+            "insert into rings (ring_id, account) values (:id, :account)",
+            id=new_id(),
+            account=account,
+        )
+
+    async def count_rings(self, account: str) -> int:
+        async with self.store.read() as snapshot:
+            return await snapshot.fetch_one(
+                int, "select count(*) from rings where account = :account", account=account
+            )
+
     @on(Closed)
     async def note_closed(self, tx: Transaction, event: Closed) -> None:
         """Listen to the ledger's own events."""

@@ -1,0 +1,1 @@
+create table rings (ring_id text primary key, account text not null);
