@@ -9,7 +9,13 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from outgrow.errors import StatementFailed, StatementInterrupted, StatementRefused, UnitError
+from outgrow.errors import (
+    DiskFailed,
+    StatementFailed,
+    StatementInterrupted,
+    StatementRefused,
+    UnitError,
+)
 from outgrow.store.rows import shorten
 from outgrow.store.session import Row, Rows
 
@@ -32,6 +38,16 @@ _READS = frozenset(
     }
 )
 _WRITES = frozenset({sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE})
+_OF_DISK = frozenset(
+    {
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_CANTOPEN,
+    }
+)
 _NEVER = frozenset(
     {
         sqlite3.SQLITE_TRANSACTION,
@@ -104,6 +120,7 @@ class Connection:
             cached_statements=STATEMENTS_CACHED_MAX,
             timeout=0,
         )
+        self._path = path
         self._rule = rule
         self._guard = Guard()
         self._cursor = self.raw.cursor()
@@ -119,7 +136,7 @@ class Connection:
         self.raw.execute("pragma trusted_schema = off")
         self.raw.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
         self.raw.set_authorizer(self._guard)
-        self.raw.set_progress_handler(self._is_over_time, INSTRUCTIONS_PER_LOOK)
+        self.raw.set_progress_handler(self.is_over_time, INSTRUCTIONS_PER_LOOK)
 
     def change(self, sql: str, parameters: dict[str, Any]) -> int:
         """Run a statement of the user's; how many rows it changed."""
@@ -144,19 +161,19 @@ class Connection:
         try:
             return self._cursor.execute(marked, parameters).fetchall()
         except sqlite3.Error as error:
-            raise explain(sql, error) from error
+            raise self._explained(sql, error) from error
 
     def savepoint(self) -> None:
         """Begin a unit within the transaction."""
-        self._cursor.execute(_SAVEPOINT)
+        self._bracket(_SAVEPOINT)
 
     def release(self) -> None:
         """End a unit; its changes are the transaction's."""
-        self._cursor.execute(_RELEASE)
+        self._bracket(_RELEASE)
 
     def take_back(self) -> None:
         """Undo what the unit did so far, and go on with it."""
-        self._cursor.execute(_TAKE_BACK)
+        self._bracket(_TAKE_BACK)
 
     @contextmanager
     def ruled_by(self, rule: Callable[[int, str | None], bool]) -> Iterator[None]:
@@ -166,6 +183,22 @@ class Connection:
             yield
         finally:
             self._guard.rule = None
+
+    @contextmanager
+    def handed_out(self) -> Iterator[None]:
+        """Let the user's statements run on `raw`, all of them in the time of one."""
+        self._seconds_max = STATEMENT_SECONDS_MAX
+        self.started = perf_counter()
+        with self.ruled_by(self._rule):
+            yield
+
+    def own_meanwhile(self, sql: str) -> None:
+        """Run a statement of outgrow's while `raw` is handed out."""
+        self._guard.rule = None
+        try:
+            self.raw.execute(MARK + sql)
+        finally:
+            self._guard.rule = self._rule
 
     def begin_patiently(self) -> None:
         """Begin a transaction, waiting for a program that is writing; for a thread."""
@@ -181,17 +214,22 @@ class Connection:
         finally:
             self.raw.execute(f"{MARK}pragma busy_timeout = 0")
 
+    def _bracket(self, marked: str) -> None:
+        try:
+            self._cursor.execute(marked)
+        except sqlite3.Error as error:
+            raise self._explained(marked.removeprefix(MARK), error) from error
+
     def _run(self, sql: str, parameters: dict[str, Any]) -> sqlite3.Cursor:
         if MARK in sql:
-            message = f"{shorten(sql)}: the comment {MARK.strip()} is outgrow's. Leave it out."
-            raise StatementRefused(message)
+            self.refuse_mark(sql)
         self._seconds_max = STATEMENT_SECONDS_MAX
         self.started = perf_counter()
         self._guard.rule = self._rule
         try:
             return self._cursor.execute(sql, parameters)
         except (sqlite3.Error, sqlite3.Warning, OverflowError, ValueError) as error:
-            raise explain(sql, error) from error
+            raise self._explained(sql, error) from error
         finally:
             self._guard.rule = None
 
@@ -199,10 +237,31 @@ class Connection:
         try:
             return self._cursor.fetchall()
         except (sqlite3.Error, OverflowError, ValueError) as error:
-            raise explain(sql, error) from error
+            raise self._explained(sql, error) from error
 
-    def _is_over_time(self) -> bool:
+    def _explained(self, sql: str, error: Exception) -> UnitError:
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF
+        return disk_failed(self._path, error) if code in _OF_DISK else explain(sql, error)
+
+    def refuse_mark(self, sql: str) -> None:
+        """Refuse a statement that looks like one of outgrow's."""
+        if MARK in sql:
+            message = f"{shorten(sql)}: the comment {MARK.strip()} is outgrow's. Leave it out."
+            raise StatementRefused(message)
+
+    def is_over_time(self) -> bool:
+        """Whether what runs now takes longer than it may."""
         return perf_counter() - self.started > self._seconds_max
+
+
+def disk_failed(path: Path, error: Exception) -> DiskFailed:
+    """The error of outgrow's that tells that the disk is full, fails or is damaged."""
+    message = (
+        f"{path}: {error}. The unit of work was rolled back; what was committed before is kept. If "
+        "the disk is full make room, and the next unit works. If the file is malformed keep it, "
+        "and bring back a backup: outgrow store restore."
+    )
+    return DiskFailed(message, type(error).__name__)
 
 
 def explain(sql: str, error: Exception) -> UnitError:

@@ -13,10 +13,10 @@ from outgrow import crash
 from outgrow.clock import Clock
 from outgrow.errors import (
     MigrationFailed,
+    StatementFailed,
     StoreInUse,
     StoreOfAnother,
     StoreRefused,
-    StoreUnreadable,
 )
 from outgrow.store.migrating import (
     Applied,
@@ -29,6 +29,7 @@ from outgrow.store.migrating import (
 )
 from outgrow.store.schema import Schema
 from outgrow.store.sqlite.connection import Connection, may_change, may_migrate
+from outgrow.store.sqlite.places import MOUNTS, refusal, refuse_network
 
 FORMAT = 1
 CHECKED_BYTES_MAX = 64 * 1024 * 1024
@@ -56,6 +57,7 @@ class Opening:
         clock: Tells when a migration was applied.
         schemas: The tables of the rooms above.
         migrations: The folder of the service's migrations, if it has one.
+        mounts: The table of mounts, which says whether the folder is on a disk of this machine.
     """
 
     path: Path
@@ -64,6 +66,7 @@ class Opening:
     clock: Clock
     schemas: Sequence[Schema] = ()
     migrations: Path | None = None
+    mounts: Path = MOUNTS
     lock: int = field(default=-1, init=False)
 
     def open(self) -> Connection:
@@ -74,8 +77,12 @@ class Opening:
             StoreRefused: Says why; nothing in the file was changed.
         """
         migrations = read_migrations(self.migrations)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.lock = take_lock(self.path)
+        refuse_network(self.path, self.mounts)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.lock = take_lock(self.path)
+        except OSError as error:
+            raise refusal(self.path, error) from error
         try:
             return self._open(migrations)
         except BaseException:
@@ -92,8 +99,9 @@ class Opening:
         except BaseException as error:
             if connection is not None:
                 connection.raw.close()
-            if isinstance(error, sqlite3.Error):
-                raise StoreUnreadable(str(self.path), _unreadable(error)) from error
+            reason = error.__cause__ if isinstance(error, StatementFailed) else error
+            if isinstance(reason, sqlite3.Error):
+                raise refusal(self.path, reason) from error
             raise
         return connection
 
@@ -126,10 +134,12 @@ class Opening:
         steps_to_today(place, meta, self.schemas, layout=FORMAT)
 
     def _bring_up_to_date(self, connection: Connection, migrations: list[Migration]) -> None:
-        connection.own("begin immediate")
+        connection.begin_patiently()
         try:
             self._create(connection)
             self._migrate(connection, migrations)
+            # A file that cannot be written is found out now, and not by the first unit of work.
+            connection.own("update outgrow_meta set value = value where name = 'format'")
             crash.at("store.before_opened")
             connection.own("commit")
             crash.at("store.after_opened")
@@ -215,18 +225,15 @@ def take_lock(path: Path) -> int:
             "or give this one another folder."
         )
         raise StoreInUse(str(path), message) from error
-    os.ftruncate(lock, 0)
-    os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    try:
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    except OSError:
+        os.close(lock)
+        raise
     return lock
 
 
 def _run_all(raw: sqlite3.Connection, ddl: str) -> None:
     for _, statement in statements_of(ddl):
         raw.execute(statement)
-
-
-def _unreadable(error: sqlite3.Error) -> str:
-    return (
-        f"it cannot be read: {error}. It is damaged, or no SQLite database. "
-        "Restore it from a backup, or move it away to begin anew."
-    )

@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import Any, NoReturn
 
 from outgrow import crash
-from outgrow.errors import StatementFailed, StoreError, UnitError
+from outgrow.errors import DiskFailed, StatementFailed, StoreError, UnitError
 from outgrow.store.database import Unit
 from outgrow.store.driver import Course, drive, outlast
 from outgrow.store.pace import QUICK_SECONDS
@@ -168,12 +168,7 @@ class Writer:
             connection.release()
         except BaseException:
             self.units_failed += 1
-            if work.has_lost:
-                self._batch = None
-                await self._run_again(work)
-            else:
-                connection.take_back()
-                connection.release()
+            await self._take_back(work)
             raise
         finally:
             self._work = None
@@ -181,6 +176,21 @@ class Writer:
         seconds = perf_counter() - started
         if seconds > UNIT_SECONDS_WARNED:
             _warn(work, seconds)
+
+    async def _take_back(self, work: Work) -> None:
+        """Undo what *work* did; if that cannot be, its neighbours too, and those run again."""
+        connection = self._connection
+        if not work.has_lost:
+            try:
+                connection.take_back()
+                connection.release()
+            except UnitError:
+                if connection.raw.in_transaction:
+                    connection.own("rollback")
+            else:
+                return
+        self._batch = None
+        await self._run_again(work)
 
     async def _begin(self, course: Course) -> None:
         try:
@@ -299,8 +309,9 @@ class Writer:
 
     def _fail(self, batch: Batch, cause: BaseException) -> None:
         self.units_failed += len(batch.works)
+        kind = DiskFailed if isinstance(cause, DiskFailed) else StatementFailed
         for work in batch.works:
-            work.error = StatementFailed(f"the commit did not succeed: {cause}", "CommitFailed")
+            work.error = kind(f"the commit did not succeed: {cause}", "CommitFailed")
             work.error.__cause__ = cause
         if self._connection.raw.in_transaction:
             self._connection.own("rollback")
