@@ -53,7 +53,7 @@ NEVER_PASSED = {
 }
 """What a process does not do in this story; the crash point is passed by another."""
 
-STORY = ("inbox.", "journal.", "nats.", "store.")
+STORY = ("inbox.", "journal.", "nats.", "store.", "timers.")
 """What this story passes; tests/faults/test_01_kill_at_every_point.py sees to all."""
 
 NEVER = ("store.before_opened", "store.after_opened")
