@@ -9,6 +9,9 @@ Offers: a cluster on disk, and how its server is started, waited for and ended.
 from outgrow.process.databases.account import Account
 from outgrow.process.databases.binaries import find_binaries
 from outgrow.process.databases.cluster import CONNECTIONS_MAX, NAME, SUPERUSER, Cluster
+from outgrow.process.databases.embedded import Embedded
+from outgrow.process.databases.kept import Kept
+from outgrow.process.databases.serving import serving
 
 __all__ = [
     "CONNECTIONS_MAX",
@@ -16,5 +19,8 @@ __all__ = [
     "SUPERUSER",
     "Account",
     "Cluster",
+    "Embedded",
+    "Kept",
     "find_binaries",
+    "serving",
 ]

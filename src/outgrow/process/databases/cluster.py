@@ -16,10 +16,11 @@ from typing import Final
 from outgrow.errors import StoreRefused
 from outgrow.process.databases.account import Account
 from outgrow.process.databases.binaries import find_binaries
+from outgrow.store.creating import verifier
 
 NAME: Final = "postgres"
 SUPERUSER: Final = "postgres"
-CONNECTIONS_MAX: Final = 200
+CONNECTIONS_MAX: Final = 400
 FOLDER_BYTES_MAX: Final = 70
 """Of the path of the folder for sockets; the system takes 107 for the path of a socket in it."""
 
@@ -36,7 +37,7 @@ _SETTINGS: Final = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     # What a statement does wrong is told to who sent it.
-    "log_min_messages": "fatal",
+    "log_min_messages": "log",
     "log_checkpoints": "off",
 }
 _DURABLE: Final = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
@@ -117,6 +118,33 @@ class Cluster:
         if done.returncode != 0:
             text = f"PostgreSQL cannot make its databases: {done.stderr.strip()}"
             raise StoreRefused(str(folder), text)
+
+    def change_password(self, password: str) -> None:
+        """
+        Give the superuser another *password*; no server may run.
+
+        Raises:
+            StoreRefused: The program that does it fails.
+        """
+        done = subprocess.run(  # noqa: S603 - a program of ours
+            [
+                str(find_binaries(self.data) / "postgres"),
+                "--single",
+                "-D",
+                _inside(self.data),
+                "postgres",
+            ],
+            check=False,
+            capture_output=True,
+            text=True,
+            input=f"alter role {SUPERUSER} password '{verifier(password)}'\n",
+            timeout=INIT_SECONDS_MAX,
+            cwd=self.data,
+            **self.account.started,
+        )
+        if done.returncode != 0 or "ERROR" in done.stderr:
+            text = f"its superuser cannot be given a password: {done.stderr.strip()}"
+            raise StoreRefused(str(self.data), text)
 
     def make_sockets(self) -> Path:
         """Make the folder where the server listens; its path is short, and nobody else enters."""

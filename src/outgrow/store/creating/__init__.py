@@ -8,6 +8,6 @@ Offers: a database and a role for each service, which may do what the service ne
 
 from outgrow.store.creating.administrator import Administrator
 from outgrow.store.creating.names import database_name
-from outgrow.store.creating.passwords import new_password
+from outgrow.store.creating.passwords import new_password, verifier
 
-__all__ = ["Administrator", "database_name", "new_password"]
+__all__ = ["Administrator", "database_name", "new_password", "verifier"]

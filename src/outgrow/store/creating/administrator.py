@@ -16,7 +16,7 @@ from outgrow.store.creating.passwords import verifier
 if TYPE_CHECKING:
     import asyncpg
 
-ROLE_CONNECTIONS_MAX: Final = 60
+ROLE_CONNECTIONS_MAX: Final = 100
 CONNECT_SECONDS_MAX: Final = 10.0
 
 _LEAST: Final = "login nosuperuser nocreatedb nocreaterole noinherit noreplication nobypassrls"
