@@ -15,7 +15,8 @@ OutgrowError
 │  └─ CallFailed         it raised something that its contract does not declare
 ├─ StoreError
 │  ├─ StoreRefused       StoreInUse · StoreOfAnother · StoreUnreadable · MigrationFailed
-│  │                     StoreMisplaced · StoreUnwritable
+│  │                     StoreMisplaced · StoreUnwritable · StoreMoved
+│  ├─ MoveRefused        MoveFailed
 │  ├─ NoSuchRow
 │  └─ UnitError          a unit of work was rolled back, alone
 │     ├─ StatementRefused · StatementFailed · DiskFailed · StatementInterrupted
@@ -347,6 +348,10 @@ class StoreUnreadable(StoreRefused):
     """The file is damaged, no database, or written by a newer outgrow."""
 
 
+class StoreMoved(StoreRefused):
+    """A move took its rows elsewhere, or has not yet brought all of them here."""
+
+
 class StoreMisplaced(StoreRefused):
     """Its folder is on a file system that is reached over a network, where stores are damaged."""
 
@@ -357,6 +362,23 @@ class StoreUnwritable(StoreRefused):
 
 class MigrationFailed(StoreRefused):
     """A migration was rolled back; the store is as it was before."""
+
+
+class MoveRefused(StoreError):
+    """
+    A store cannot be moved there, or not now; the old one is as it was.
+
+    Attributes:
+        place: What stands in the way: the file or address of a store, or the file of a move.
+    """
+
+    def __init__(self, place: str, message: str) -> None:
+        self.place = place
+        super().__init__(f"{place}: {message}")
+
+
+class MoveFailed(MoveRefused):
+    """What arrived is not what was sent; nothing was switched, and the old store goes on."""
 
 
 class NoSuchRow(StoreError):

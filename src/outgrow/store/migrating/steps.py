@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from outgrow.errors import StoreUnreadable
+from outgrow.store.moving import refuse_moved
 from outgrow.store.schema import Schema
 
 
@@ -38,7 +39,9 @@ def steps_to_today(
 
     Raises:
         StoreUnreadable: Something newer wrote it, or it is so old that no step is known.
+        StoreMoved: A move has taken its rows elsewhere, or has not brought all of them yet.
     """
+    refuse_moved(place, meta)
     found = int(meta.get("format", layout))
     if found != layout:
         raise _not_ours(place, "format", found, layout)

@@ -90,7 +90,7 @@ class PostgresEnd(End):
     async def meta(self) -> dict[str, str] | None:
         names = {row[0] for row in await self._fetch(_TABLES)}
         if META in names:
-            return dict(await self._fetch(f"select name, value from {META}"))  # type: ignore[arg-type] # noqa: S608
+            return dict(await self._fetch(f"select name, value from {META}"))  # noqa: S608 - ours
         if names:
             message = (
                 f"it has tables, such as {min(names)!r}, and is no store of outgrow's. Name an "
@@ -337,7 +337,7 @@ class PostgresEnd(End):
         """Tell what PostgreSQL says in words of outgrow's."""
         try:
             yield
-        except (OSError, TimeoutError, *AWAY) as error:
+        except AWAY as error:
             raise StoreUnreachable(self.place, f"{type(error).__name__}: {error}") from error
         except (asyncpg.PostgresError, asyncpg.DataError) as error:
             detail = getattr(error, "detail", None)

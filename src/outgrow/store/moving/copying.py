@@ -1,0 +1,214 @@
+"""Copying the tables of one end to the other, and comparing them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from outgrow import crash
+from outgrow.errors import MoveFailed, MoveRefused
+from outgrow.store.moving.end import JOURNAL, End, Table
+from outgrow.store.moving.state import TableMoved
+from outgrow.store.moving.values import ANY, Sum
+
+ROUNDS_AHEAD_MAX: Final = 3
+ROWS_LEFT: Final = 1_000
+"""Of the journal, few enough that no further round ahead is worth it."""
+
+ROWS_UNSETTLED: Final = 10_000
+"""The newest rows of a journal whose positions may still be committed out of order."""
+
+Progress = Callable[[str, int, int], object]
+"""Told what is copied or compared, how many rows are done, and how many there are."""
+
+
+class Pair(NamedTuple):
+    """
+    A table as both ends have it.
+
+    Attributes:
+        kinds: Of the columns, in the order of both lists.
+    """
+
+    source: Table
+    target: Table
+    source_columns: list[str]
+    target_columns: list[str]
+    kinds: list[str]
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether both ends count its rows up by themselves."""
+        return self.source.counter is not None and self.target.counter is not None
+
+
+async def pair_tables(source: End, target: End) -> list[Pair]:
+    """
+    The tables to copy.
+
+    Raises:
+        MoveRefused: The target lacks a table or a column.
+    """
+    there = {table.name.lower(): table for table in await target.tables()}
+    pairs, lacking = [], []
+    for table in await source.tables():
+        other = there.get(table.name.lower())
+        if other is None:
+            lacking.append(f"table {table.name!r}")
+            continue
+        names = {name.lower(): name for name in other.columns}
+        lacking += [f"{table.name}.{name}" for name in table.columns if name.lower() not in names]
+        columns = [name for name in table.columns if name.lower() in names]
+        targets = [names[name.lower()] for name in columns]
+        kinds = [
+            table.columns[here] if other.columns[name] == ANY else other.columns[name]
+            for here, name in zip(columns, targets, strict=True)
+        ]
+        pairs.append(Pair(table, other, columns, targets, kinds))
+    if lacking:
+        message = (
+            f"it lacks {', '.join(lacking)}. What the migrations make must be the same on both: "
+            "see the files 0001_name.sql and 0001_name.postgresql.sql."
+        )
+        raise MoveRefused(target.place, message)
+    return pairs
+
+
+class Copying:
+    """
+    Copies from *source* to *target*; the tables of the target but the journal are empty before.
+
+    Attributes:
+        rows_ahead: Rows of the journal that were copied before the source was held.
+        done: The tables that were copied and compared.
+    """
+
+    def __init__(self, source: End, target: End, pairs: list[Pair], progress: Progress) -> None:
+        self._source = source
+        self._target = target
+        self._pairs = pairs
+        self._progress = progress
+        self._journal = next((pair for pair in pairs if pair.source.name == JOURNAL), None)
+        self._here = self._there = Sum([])
+        self._first = self._last = 0
+        self.rows_ahead = 0
+        self.done: list[TableMoved] = []
+
+    async def copy_ahead(self) -> None:
+        """
+        Copy and compare the journal as far as it goes now; it only grows.
+
+        What an earlier attempt has copied is compared, and kept if it is right.
+        """
+        pair = self._journal
+        if pair is None or not pair.is_counted:
+            self._journal = None
+            return
+        await self._resume(pair)
+        for _ in range(ROUNDS_AHEAD_MAX):
+            self._first, last = await self._source.bounds(pair.source)
+            last -= 0 if self._source.is_ordered else ROWS_UNSETTLED
+            if last - self._last <= ROWS_LEFT and self._last:
+                break
+            await self._append(pair, last)
+        self.rows_ahead = self._here.count
+
+    async def copy_all(self) -> None:
+        """
+        Copy and compare all that is left; the source is held.
+
+        Raises:
+            MoveFailed: What is there is not what was sent.
+        """
+        for pair in self._pairs:
+            if pair is self._journal:
+                await self._copy_journal(pair)
+            else:
+                self._begin(pair)
+                await self._target.remove(pair.target)
+                await self._append(pair, None)
+            name, rows, checksum = pair.source.name, self._here.count, self._here.checksum
+            self.done.append(TableMoved(name=name, rows=rows, checksum=checksum))
+            crash.at("move.table_copied")
+        crash.at("move.copied")
+
+    async def counted(self) -> dict[str, int]:
+        """By the target's name of each table the greatest number that its counter ever had."""
+        return {
+            pair.target.name: await self._source.counted(pair.source)
+            for pair in self._pairs
+            if pair.is_counted
+        }
+
+    def _begin(self, pair: Pair) -> None:
+        self._here, self._there = Sum(pair.kinds), Sum(pair.kinds)
+        self._last = 0
+
+    async def _resume(self, pair: Pair) -> None:
+        """Take over what the target has of the journal already, if it is right."""
+        self._begin(pair)
+        _, last = await self._target.bounds(pair.target)
+        _, end = await self._source.bounds(pair.source)
+        if last and last <= end:
+            await self._add_source(pair, self._here, (0, last))
+            await self._add_target(pair, self._there, (0, last))
+        if last and self._here == self._there and self._here.count:
+            self._last = last
+            return
+        self._begin(pair)
+        await self._target.remove(pair.target)
+
+    async def _copy_journal(self, pair: Pair) -> None:
+        """Copy what came since, after a look whether what was copied ahead still stands."""
+        first, last = await self._source.bounds(pair.source)
+        if first > self._first and self._last:
+            await self._forget(pair, first - 1)
+        in_source = await self._source.count(pair.source)
+        behind = await self._source.count(pair.source, self._last)
+        if in_source - behind != self._here.count:
+            # A unit of work that drew its position before has committed it since.
+            self._begin(pair)
+            await self._target.remove(pair.target)
+        await self._append(pair, last)
+
+    async def _forget(self, pair: Pair, up_to: int) -> None:
+        """Let go of what the source has pruned meanwhile."""
+        gone = Sum(pair.kinds)
+        async for rows in self._target.rows(pair.target, pair.target_columns, (0, up_to)):
+            gone.add(rows)
+        self._here.take_away(gone)
+        self._there.take_away(gone)
+        await self._target.remove(pair.target, up_to)
+
+    async def _append(self, pair: Pair, last: int | None) -> None:
+        """Copy what is behind what was copied, up to *last*, and compare it."""
+        bounds = None if last is None else (self._last, last)
+        total = await self._source.count(pair.source)
+        async for rows in self._source.rows(pair.source, pair.source_columns, bounds):
+            self._here.add(rows)
+            await self._target.write(pair.target, pair.target_columns, rows)
+            crash.at("move.batch_copied")
+            self._progress(f"copy {pair.source.name}", self._here.count, total)
+        await self._add_target(pair, self._there, bounds)
+        self._last = last or 0
+        self._compare(pair)
+
+    async def _add_source(self, pair: Pair, into: Sum, bounds: tuple[int, int] | None) -> None:
+        async for rows in self._source.rows(pair.source, pair.source_columns, bounds):
+            into.add(rows)
+
+    async def _add_target(self, pair: Pair, into: Sum, bounds: tuple[int, int] | None) -> None:
+        async for rows in self._target.rows(pair.target, pair.target_columns, bounds):
+            into.add(rows)
+            self._progress(f"compare {pair.source.name}", into.count, self._here.count)
+
+    def _compare(self, pair: Pair) -> None:
+        here, there = self._here, self._there
+        if here != there:
+            message = (
+                f"table {pair.source.name!r} has {here.count} rows with checksum {here.checksum} "
+                f"in {self._source.place}, and {there.count} with {there.checksum} in the copy. "
+                "Nothing was switched, and the old store goes on. Ask for the same move again; if "
+                "it says the same, something else writes there, or a column cannot keep its values."
+            )
+            raise MoveFailed(self._target.place, message)
