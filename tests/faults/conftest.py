@@ -9,8 +9,22 @@ import pytest
 
 from outgrow.testing import PostgresServer
 from tests.crash.harness import Machine, MachineMaker, seed
+from tests.faults.brokers import listening, server, stopped, writing
 from tests.faults.machines import Databases, Mains
 from tests.faults.power.disk import NoCompiler, compiled
+from tests.journal.conftest import clock, run_shop, shop, store_kind, urls
+
+__all__ = [
+    "clock",
+    "listening",
+    "run_shop",
+    "server",
+    "shop",
+    "stopped",
+    "store_kind",
+    "urls",
+    "writing",
+]
 
 NOT_TRIED = pytest.StashKey[list[str]]()
 """What could not be tried on this machine, and why."""

@@ -13,6 +13,9 @@ from tests.crash.harness import Machine, seed
 from tests.crash.reading import Tables, postgres_tables
 from tests.faults.power.disk import Disk
 
+STORES = ("sqlite",)
+"""Where the stories of processes that are killed have their stores."""
+
 SERVICES = ("desk", "ledger", "mail", "source", "copies")
 """All services of the stories."""
 

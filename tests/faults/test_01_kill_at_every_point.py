@@ -26,8 +26,8 @@ from tests.crash.harness import (
     tell_of_death,
 )
 from tests.crash.points import points
+from tests.faults.machines import STORES
 
-STORES = ("sqlite",)
 STORIES: tuple[Scenario, ...] = (invariants, lists_invariants)
 SAMPLES = {"sqlite": 12, "postgres": 6}
 PAIRS = 200

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -39,15 +39,17 @@ async def wait_until(what: Callable[[], Any], seconds: float = WAIT_SECONDS_MAX)
         await clock.sleep(0.005)
 
 
-async def open_own_store(folder: Path, module: Any, clock: Clock) -> tuple[Store, Outbox]:
-    """The store of the service in *module*, below *folder*."""
+async def open_own_store(
+    folder: Path, module: Any, clock: Clock, urls: Mapping[str, str] | None = None
+) -> tuple[Store, Outbox]:
+    """The store of the service in *module*: below *folder*, or at its URL if it has one."""
     name = module.__name__.rpartition(".")[2]
     migrations = folder / f"{name}-migrations"
     migrations.mkdir(exist_ok=True)
     (migrations / "0001_tables.sql").write_text(module.MIGRATION)
     outbox = Outbox(name, clock)
     store = await open_store(
-        folder / f"{name}.sqlite3",
+        (urls or {}).get(name, folder / f"{name}.sqlite3"),
         application="shop",
         service=name,
         clock=clock,
@@ -159,10 +161,11 @@ async def writing(
     clock: Clock | None = None,
     public: frozenset[str] = PUBLIC,
     installation: str = "here",
+    urls: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Writing]:
     """The process that hosts orders, from its start to its end."""
     clock = clock or ManualClock()
-    store, outbox = await open_own_store(folder, orders, clock)
+    store, outbox = await open_own_store(folder, orders, clock, urls)
     async with store:
         delivery = Delivery(clock)
         delivery.host(store, outbox, nobody)
@@ -183,10 +186,11 @@ async def listening(
     clock: Clock | None = None,
     implementation: Callable[[Store], Any] = LettersService,
     installation: str = "here",
+    urls: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Listening]:
     """The process that hosts letters, from its start to its end."""
     clock = clock or ManualClock()
-    store, outbox = await open_own_store(folder, letters, clock)
+    store, outbox = await open_own_store(folder, letters, clock, urls)
     async with store:
         delivery = Delivery(clock)
         delivery.host(store, outbox, nobody)
