@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any, Literal, Protocol
 
 Dialect = Literal["sqlite", "postgresql"]
@@ -24,6 +24,11 @@ class Reading(Protocol):
 
     def own(self, sql: str, parameters: Row) -> Awaitable[list[Row]]:
         """Run a statement of outgrow's, which is not guarded."""
+
+    def run(
+        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Awaitable[Any]:
+        """Call *function* with a session of SQLAlchemy, and these arguments."""
 
 
 class Session(Reading, Protocol):

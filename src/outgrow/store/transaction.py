@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import datetime, timedelta
-from typing import Any, ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from outgrow.errors import NoSuchRow, StatementRefused
 from outgrow.store.rows import adapt, shorten, to_list
 from outgrow.store.session import Dialect, Reading, Row, Session
 
-T = TypeVar("T")
 P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Snapshot:
@@ -61,6 +61,27 @@ class Snapshot:
             )
             raise NoSuchRow(message)
         return to_list(kind, sql, (columns, rows[:1]))[0]
+
+    async def run(
+        self, function: Callable[Concatenate[Any, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """
+        Call ``function(session, ...)`` with a session of SQLAlchemy, and return what it returns.
+
+        The session is in this same transaction, or snapshot, and is flushed at the end. What it
+        did is taken back if the function raises. The function is an ordinary one; it runs beside
+        the event loop, and may take as long as a statement. Objects come out detached.
+
+        Raises:
+            StatementFailed: The database did not accept a statement.
+
+            StatementRefused: It would commit or roll back, or reach what a unit may not.
+
+            StatementInterrupted: It took too long.
+
+            ExtraMissing: SQLAlchemy is not installed; it comes with ``outgrow[sqlalchemy]``.
+        """
+        return await self._reading.run(function, args, kwargs)  # type: ignore[no-any-return]
 
     def own(self, sql: str, parameters: Row = ()) -> Awaitable[list[Row]]:
         """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from copy import copy
 from typing import Any
 
@@ -68,6 +68,12 @@ class UnitOfWork(Course):
     @abstractmethod
     def own(self, sql: str, parameters: Row) -> Awaitable[list[Row]]:
         """Run a statement of outgrow's, which is not guarded."""
+
+    @abstractmethod
+    def run(
+        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Awaitable[Any]:
+        """Call *function* with a session of SQLAlchemy, and these arguments."""
 
     @abstractmethod
     async def undo(self) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Final
 
 from outgrow.errors import MigrationFailed
-from outgrow.store.session import Dialect
 from outgrow.store.dialect import to_postgres
 from outgrow.store.migrating.statements import statements_of
+from outgrow.store.session import Dialect
 
 _NAME: Final = re.compile(r"(\d{4})_([a-z0-9_]+)(\.postgresql)?\.sql")
 

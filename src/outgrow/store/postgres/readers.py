@@ -21,6 +21,7 @@ from outgrow.store.postgres.connection import (
     explain,
     shown,
 )
+from outgrow.store.postgres.handing import handing
 from outgrow.store.postgres.pool import Pool
 from outgrow.store.postgres.statements import arguments_of, translate
 from outgrow.store.rows import shorten
@@ -113,6 +114,24 @@ class _Reading:
 
     async def end(self) -> None:
         """Refuse further statements, and end the transaction."""
+    async def run(
+        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        name, call = handing(_explain, function, args, kwargs)
+
+        async def attempt(connection: Connection) -> tuple[Any, Exception | None]:
+            try:
+                return await call(connection), None
+            except RunAgain as again:
+                raise again.cause from None
+            except Exception as error:  # noqa: BLE001 - it is the function's, not the connection's
+                return None, error
+
+        outcome, error = await self._run(name, attempt, STATEMENT_SECONDS_MAX)
+        if error is not None:
+            raise error
+        return outcome
+
         self.is_open = False
         async with self._turn:
             connection, self._connection = self._connection, None

@@ -22,6 +22,7 @@ from outgrow.store.postgres.connection import (
     RunAgain,
     explain,
 )
+from outgrow.store.postgres.handing import handing
 from outgrow.store.postgres.pool import Pool
 from outgrow.store.postgres.statements import arguments_of, translate
 from outgrow.store.session import Row, Rows
@@ -140,6 +141,13 @@ class Work(UnitOfWork):
     def own(self, sql: str, parameters: Row = ()) -> Awaitable[list[Row]]:
         self._not_awaited += 1
         return self._operate_own(sql, parameters)
+
+    def run(
+        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Awaitable[Any]:
+        name, call = handing(explain, function, args, kwargs)
+        self._not_awaited += 1
+        return self._hand_out(name, call)
 
     async def undo(self) -> None:
         self.check()

@@ -161,7 +161,7 @@ class Connection:
         try:
             return self._cursor.execute(marked, parameters).fetchall()
         except sqlite3.Error as error:
-            raise self._explained(sql, error) from error
+            raise self.explained(sql, error) from error
 
     def savepoint(self) -> None:
         """Begin a unit within the transaction."""
@@ -218,7 +218,7 @@ class Connection:
         try:
             self._cursor.execute(marked)
         except sqlite3.Error as error:
-            raise self._explained(marked.removeprefix(MARK), error) from error
+            raise self.explained(marked.removeprefix(MARK), error) from error
 
     def _run(self, sql: str, parameters: dict[str, Any]) -> sqlite3.Cursor:
         if MARK in sql:
@@ -229,7 +229,7 @@ class Connection:
         try:
             return self._cursor.execute(sql, parameters)
         except (sqlite3.Error, sqlite3.Warning, OverflowError, ValueError) as error:
-            raise self._explained(sql, error) from error
+            raise self.explained(sql, error) from error
         finally:
             self._guard.rule = None
 
@@ -237,9 +237,10 @@ class Connection:
         try:
             return self._cursor.fetchall()
         except (sqlite3.Error, OverflowError, ValueError) as error:
-            raise self._explained(sql, error) from error
+            raise self.explained(sql, error) from error
 
-    def _explained(self, sql: str, error: Exception) -> UnitError:
+    def explained(self, sql: str, error: Exception) -> UnitError:
+        """The error of outgrow's that tells what *error* of a statement means here."""
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF
         return disk_failed(self._path, error) if code in _OF_DISK else explain(sql, error)
 

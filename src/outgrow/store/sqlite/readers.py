@@ -19,6 +19,7 @@ from outgrow.errors import (
 from outgrow.store.pace import QUICK_SECONDS, Pace
 from outgrow.store.session import Row, Rows
 from outgrow.store.sqlite.connection import STATEMENT_SECONDS_MAX, Connection
+from outgrow.store.sqlite.handing import Aside, handing
 from outgrow.store.sqlite.units import run_timed
 from outgrow.store.threads import Threads
 from outgrow.store.transaction import Snapshot
@@ -28,6 +29,9 @@ SNAPSHOTS_INSIDE_MAX = 128
 SNAPSHOT_SECONDS_MAX = 30.0
 CONNECTIONS_KEPT = 4
 READER_THREADS = 4
+
+
+_ASIDE: Final = Aside()
 
 
 class Readers:
@@ -224,12 +228,23 @@ class _Reading:
     async def own(self, sql: str, parameters: Row) -> list[Row]:
         return await self._run(self._connection.own, sql, parameters)  # type: ignore[no-any-return]
 
+    async def run(
+        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        name, call = handing(self._connection, function, args, kwargs)
+        return await self._run_aside(_ASIDE, call, name, None)
+
     async def _run(self, run: Callable[..., Any], sql: str, parameters: Any) -> Any:
         self._check()
         if sql in self.readers.pace.quick and not self._turn.locked():
             return self._run_at_once(run, sql, parameters)
+        return await self._run_aside(self.readers.pace, run, sql, parameters)
+
+    async def _run_aside(
+        self, pace: Pace, run: Callable[..., Any], sql: str, parameters: Any
+    ) -> Any:
         async with self._turn:
-            call = partial(run_timed, self.readers.pace, run, sql, parameters)
+            call = partial(run_timed, pace, run, sql, parameters)
             try:
                 self._check()  # The snapshot may have ended while others had their turn.
                 return await self.readers.threads.run_unless_cancelled(

@@ -23,10 +23,13 @@ from outgrow.store.unit import UnitOfWork
 
 
 class Desk:
+from outgrow.store.sqlite.handing import Aside, handing
     """
     What all units of one store work with, one at a time.
 
     Attributes:
+_ASIDE: Final = Aside()
+
         connection: The connection that writes.
         threads: The one thread that uses it when the loop does not.
         pace: How quick the users' statements are.
@@ -132,6 +135,13 @@ class Work(UnitOfWork):
 
     async def _operate(
         self, pace: Pace, call: Callable[[str, Any], Any], sql: str, parameters: Any
+    def run(
+        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Awaitable[Any]:
+        name, call = handing(self._connection, function, args, kwargs)
+        self._not_awaited += 1
+        return self._operate(_ASIDE, call, name, None)
+
     ) -> Any:
         self._not_awaited -= 1
         if not self.is_running or self.poison is not None:

@@ -1,0 +1,13 @@
+"""
+SQLAlchemy on a unit's own transaction, for services that want it: ``await tx.run(function)``.
+
+Floor: store, journal, sagas.
+Uses: the ground; SQLAlchemy, an extra, so it is imported by whoever needs it and no sooner.
+Offers: the calls of functions that take a session.
+"""
+
+from outgrow.store.alchemy.postgres import run_on_postgres
+from outgrow.store.alchemy.sessions import name_of
+from outgrow.store.alchemy.sqlite import run_on_sqlite
+
+__all__ = ["name_of", "run_on_postgres", "run_on_sqlite"]

@@ -1,0 +1,188 @@
+"""SQLAlchemy on the connection of a PostgreSQL store, on the event loop."""
+
+from __future__ import annotations
+
+import contextvars
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from sqlalchemy import Engine, make_url
+from sqlalchemy.dialects.postgresql.asyncpg import (
+    AsyncAdapt_asyncpg_connection,
+    AsyncAdapt_asyncpg_cursor,
+    PGDialect_asyncpg,
+)
+from sqlalchemy.pool import NullPool
+from sqlalchemy.util import await_only, greenlet_spawn
+
+from outgrow.store.alchemy.sessions import (
+    SAVEPOINT,
+    Access,
+    access_of,
+    before,
+    note,
+    perform,
+    refuse,
+)
+
+STATEMENTS_PREPARED_MAX = 256
+
+
+class PostgresAccess(Access, Protocol):
+    """
+    What a store in PostgreSQL hands out.
+
+    Attributes:
+        raw: Its connection of asyncpg, in a transaction.
+    """
+
+    raw: Any
+
+
+_handed_out: contextvars.ContextVar[PostgresAccess] = contextvars.ContextVar(
+    "outgrow.alchemy.postgres"
+)
+
+
+async def run_on_postgres(
+    access: PostgresAccess,
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+) -> Any:
+    """
+    Call ``function(session, ...)`` in the transaction that is open on *access*.
+
+    If it raises, what it did is taken back, and the transaction goes on. What ends the transaction
+    is no `Exception`, and comes out with nothing done about it.
+    """
+    await access.raw.execute(f"savepoint {SAVEPOINT}")
+    try:
+        outcome = await greenlet_spawn(_call, access, function, args, kwargs)
+    except Exception:
+        await access.raw.execute(f"rollback to {SAVEPOINT}; release {SAVEPOINT}")
+        raise
+    await access.raw.execute(f"release {SAVEPOINT}")
+    return outcome
+
+
+def _call(
+    access: PostgresAccess,
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+) -> Any:
+    token = _handed_out.set(access)
+    try:
+        with _ENGINE.connect() as connection:
+            return perform(connection, function, args, kwargs)
+    finally:
+        _handed_out.reset(token)
+
+
+class _Cursor(AsyncAdapt_asyncpg_cursor):
+    """Looks at each statement before it runs, and at what becomes of it."""
+
+    def execute(self, operation: str, parameters: Any = None) -> None:
+        with self._noting(operation):
+            super().execute(operation, parameters)
+
+    def executemany(self, operation: str, seq_of_parameters: Any) -> Any:
+        with self._noting(operation):
+            return super().executemany(operation, seq_of_parameters)
+
+    @contextmanager
+    def _noting(self, sql: str) -> Iterator[None]:
+        door: Any = self._adapt_connection
+        before(door.access, sql)
+        try:
+            yield
+        except door.dbapi.Error as error:
+            note(door.access, sql, error.__cause__ or error)
+            raise
+
+
+class _Door(AsyncAdapt_asyncpg_connection):
+    """What SQLAlchemy takes for a connection of its own."""
+
+    _cursor_cls = _Cursor
+    access: PostgresAccess
+
+    def __init__(self, raw: Any) -> None:
+        super().__init__(_DBAPI, raw, prepared_statement_cache_size=STATEMENTS_PREPARED_MAX)
+        self.isolation_level = "autocommit"  # So that it begins nothing; the unit has begun.
+
+    def own(self, sql: str) -> None:
+        """Run a statement that the user may not."""
+        if self.access.end is not None:
+            raise self.access.end
+        raw: Any = self._connection
+        await_only(raw.execute(sql))
+
+    def rollback(self) -> None:
+        if not self.access.has_ended and self.access.failure is None and self.access.end is None:
+            raise refuse(self.access, "a rollback")
+
+    def commit(self) -> None:
+        raise refuse(self.access, "a commit")
+
+    def close(self) -> None:
+        """Stay open: it is the store's."""
+
+
+class OutgrowPostgresDialect(PGDialect_asyncpg):
+    """PostgreSQL's, in a transaction that is not its own."""
+
+    supports_statement_cache = True
+    server_version_info = (14,)
+    default_schema_name = "public"
+    default_isolation_level = "SERIALIZABLE"
+
+    def on_connect(self) -> None:
+        """Change no codecs: the store's own statements use the connection too."""
+
+    def do_savepoint(self, connection: Any, name: str) -> None:
+        """Begin a nested transaction."""
+        _door_of(connection).own(f"savepoint {name}")
+
+    def do_rollback_to_savepoint(self, connection: Any, name: str) -> None:
+        """Take a nested transaction back."""
+        _door_of(connection).own(f"rollback to savepoint {name}")
+        access_of(connection).failure = None
+
+    def do_release_savepoint(self, connection: Any, name: str) -> None:
+        """End a nested transaction."""
+        _door_of(connection).own(f"release savepoint {name}")
+
+
+def _door_of(connection: Any) -> _Door:
+    door: _Door = connection.connection.dbapi_connection
+    return door
+
+
+_doors: weakref.WeakKeyDictionary[Any, _Door] = weakref.WeakKeyDictionary()
+"""By each connection, so that its statements are prepared once."""
+
+
+def _connect() -> Any:
+    access = _handed_out.get()
+    door = _doors.get(access.raw)
+    if door is None:
+        door = _doors[access.raw] = _Door(access.raw)
+    door.access = access
+    return door
+
+
+_DBAPI: Any = OutgrowPostgresDialect.import_dbapi()
+
+
+def _make_engine() -> Engine:
+    """What all stores use, since all that it keeps are compiled statements."""
+    dialect = OutgrowPostgresDialect(dbapi=_DBAPI)
+    pool = NullPool(_connect, reset_on_return=None, dialect=dialect)
+    return Engine(pool, dialect, make_url("postgresql+asyncpg://"))
+
+
+_ENGINE = _make_engine()
