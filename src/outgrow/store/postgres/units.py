@@ -230,6 +230,27 @@ class Work(UnitOfWork):
 
         return await _Statement(self, run, None)
 
+    async def _hand_out(
+        self, name: str, call: Callable[[Connection], Coroutine[Any, Any, Any]]
+    ) -> Any:
+        self._not_awaited -= 1
+        self.check()
+        self.last_sql = name
+
+        async def run() -> Any:
+            assert self.connection is not None
+            if not self._has_begun:
+                self._has_begun = True
+                await self._command("begin")
+            self._statements += 1
+            return await call(self.connection)
+
+        try:
+            return await _Statement(self, run, STATEMENT_SECONDS_MAX)
+        except (StatementInterrupted, StatementRefused) as error:
+            self.poison = error
+            raise
+
     async def _run(self, sql: str, answer: Coroutine[Any, Any, Any]) -> Any:
         connection = self.connection
         assert connection is not None
