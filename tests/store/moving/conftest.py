@@ -11,8 +11,8 @@ import pytest
 from outgrow.clock import SystemClock
 from outgrow.journal import SCHEMA
 from outgrow.store import Store, open_store
-from outgrow.store.moving import End, Move, SqliteEnd, StateFile
-from outgrow.store.postgres import PostgresEnd
+from outgrow.store.moving import Move, StateFile
+from tests.store.moving.ends import end_of
 
 TABLES = """
 create table customer (id integer primary key autoincrement, name text not null) strict;
@@ -116,10 +116,6 @@ def open_at(migrations: Path) -> Open:
         )
 
     return open_it
-
-
-def end_of(where: Path | str) -> End:
-    return SqliteEnd(where) if isinstance(where, Path) else PostgresEnd(where)
 
 
 @pytest.fixture
