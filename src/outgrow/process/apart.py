@@ -54,6 +54,7 @@ class Apart:
             transport=self.transport,
             server=self.server,
             broker=self._broker(),
+            stores=self._directory.stores,
         )
 
     def _broker(self) -> BrokerMaker:

@@ -29,11 +29,11 @@ from outgrow.journal import Carried, Delivery, Inbox, KnownConsumer, Overview
 from outgrow.process.freezing import describe_services, read_frozen
 from outgrow.process.loading import load_contracts, load_services
 from outgrow.process.options import DRAIN_SECONDS_MAX, Hosted, Options
-from outgrow.process.stores import installation_id, open_service_store
+from outgrow.process.stores import STORE_FOLDER, installation_id, located, open_service_store
 from outgrow.process.wiring import Clients, build_service, fill_all_settings
 from outgrow.store import Store
 from outgrow.telemetry import Meters, place_raised
-from outgrow.topology import Plan, read_topology
+from outgrow.topology import SQLITE, Plan, read_topology
 
 if TYPE_CHECKING:
     from outgrow.gateway import Edge, Headers
@@ -249,17 +249,18 @@ class Application:
     async def _open_stores(self, stack: AsyncExitStack) -> dict[str, Inbox]:
         """One store for each service that asks for one, closed last."""
         inboxes = {}
-        folder = self.state / "store"
+        folder = self.state / STORE_FOLDER
         try:
             await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
         except OSError as error:
             message = f"the folder of the stores cannot be made: {error}. Choose another state."
             raise StoreRefused(str(folder), message) from error
         packages = {s.name: s.package for s in self.services if s.store is not None}
+        places = await self._locate(stack, list(packages))
         for name, package in packages.items():
             store, outbox = await open_service_store(
                 stack,
-                self.state / "store",
+                places[name],
                 application=self.name,
                 service=name,
                 package=package,
@@ -269,6 +270,12 @@ class Application:
             former = _former_names(package)
             inboxes[name] = self._delivery.host(store, outbox, self._call_sent, former)
         return inboxes
+
+    async def _locate(self, stack: AsyncExitStack, names: list[str]) -> dict[str, Path | str]:
+        """Where the stores are, and a server for those that need one."""
+        said = self.plan.stores if self.options.stores is None else self.options.stores
+        stores = {name: said.get(name, SQLITE) for name in names}
+        return await stack.enter_async_context(located(self.state, self.name, stores))
 
     def _build(self, inboxes: dict[str, Inbox]) -> list[Any]:
         """The services, admitted to the reception and listening."""

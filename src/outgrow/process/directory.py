@@ -41,6 +41,7 @@ class Directory(msgspec.Struct, frozen=True, kw_only=True):
         broker: The URL of the NATS server.
         gateway: The process that answers HTTP for all services, if one does.
         seats: The processes by name.
+        stores: Where each service's store lives: ``sqlite``, or the URL of its database.
     """
 
     application: str
@@ -49,6 +50,7 @@ class Directory(msgspec.Struct, frozen=True, kw_only=True):
     broker: str
     gateway: str | None
     seats: dict[str, Seat]
+    stores: dict[str, str] = {}
 
     def seat_of(self, service: str) -> Seat | None:
         """The process that hosts *service*; None if none does."""

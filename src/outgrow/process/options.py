@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -85,6 +85,8 @@ class Options:
         source: Makes what handlers read instead of a journal; tests repeat events with it.
         since: From when on its new handlers hear what services of other processes record while they
             open, in the machine's time; from the making of the application on if None.
+        stores: Where the stores of services live instead of where the plan says, by service:
+            ``sqlite`` or the URL of a database.
         is_test: Whether the control channel may move the clock and arm crash points.
     """
 
@@ -100,4 +102,5 @@ class Options:
     broker: BrokerMaker = in_process_broker
     source: Callable[[Source], Source] | None = None
     since: datetime | None = None
+    stores: Mapping[str, str] | None = None
     is_test: bool = False

@@ -7,18 +7,22 @@ import logging
 import os
 import secrets
 import sys
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from outgrow.clock import Clock
 from outgrow.errors import StoreRefused
 from outgrow.journal import SCHEMA, Outbox
 from outgrow.store import Store, open_store
+from outgrow.topology import POSTGRES, SQLITE
 
 logger = logging.getLogger("outgrow.process")
 
 
 INSTALLATION_FILE = "installation"
+STORE_FOLDER = "store"
+"""Below the state folder: the SQLite files."""
 
 
 def installation_id(state: Path) -> str:
@@ -68,9 +72,53 @@ def migrations_folder(package: str) -> Path | None:
     return file.with_name(f"{file.stem}_migrations")
 
 
+@asynccontextmanager
+async def located(
+    state: Path, application: str, stores: Mapping[str, str]
+) -> AsyncIterator[dict[str, Path | str]]:
+    """
+    Where each service's store is: the folder of its SQLite file, or the URL of its database.
+
+    The embedded server runs until the end of the block, if one of them needs it.
+
+    Args:
+        stores: What is configured, by service.
+
+    Raises:
+        StoreRefused: The embedded server cannot run here.
+        ExtraMissing: It is not installed.
+    """
+    places = resolved(state, application, stores)
+    embedded = [service for service, place in stores.items() if place == POSTGRES]
+    if not embedded:
+        yield places
+        return
+    # Imported here: most applications begin without it.
+    from outgrow.process.databases import serving  # noqa: PLC0415
+
+    async with serving(state, application, embedded) as urls:
+        yield {**places, **urls}
+
+
+def resolved(state: Path, application: str, stores: Mapping[str, str]) -> dict[str, Path | str]:
+    """Where each service's store is; of those in the embedded server only that they are there."""
+    places: dict[str, Path | str] = {
+        service: state / STORE_FOLDER if place == SQLITE else place
+        for service, place in stores.items()
+    }
+    elsewhere = {s: place for s, place in stores.items() if place not in (SQLITE, POSTGRES)}
+    if elsewhere:
+        from outgrow.process.databases import Kept, whole_address  # noqa: PLC0415 - as above
+
+        kept = Kept.read(state)
+        for service, place in elsewhere.items():
+            places[service] = whole_address(place, application, service, kept)
+    return places
+
+
 async def open_service_store(
     stack: AsyncExitStack,
-    folder: Path,
+    where: Path | str,
     *,
     application: str,
     service: str,
@@ -79,6 +127,9 @@ async def open_service_store(
 ) -> tuple[Store, Outbox]:
     """
     The store of a service, brought up to date; closed by *stack*.
+
+    Args:
+        where: The folder of its SQLite file, or the URL of its database in PostgreSQL.
 
     Raises:
         StoreRefused: It cannot be opened; nothing in it was changed.
@@ -89,7 +140,7 @@ async def open_service_store(
         logger.info("service %r has no migrations in %s", service, migrations)
         migrations = None
     store = await open_store(
-        folder / f"{service}.sqlite3",
+        where / f"{service}.sqlite3" if isinstance(where, Path) else where,
         application=application,
         service=service,
         clock=clock,

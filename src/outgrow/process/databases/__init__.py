@@ -7,6 +7,7 @@ Offers: a cluster on disk, and how its server is started, waited for and ended.
 """
 
 from outgrow.process.databases.account import Account
+from outgrow.process.databases.addresses import is_same_server, whole_address
 from outgrow.process.databases.binaries import find_binaries
 from outgrow.process.databases.cluster import CONNECTIONS_MAX, NAME, SUPERUSER, Cluster
 from outgrow.process.databases.embedded import Embedded
@@ -22,5 +23,7 @@ __all__ = [
     "Embedded",
     "Kept",
     "find_binaries",
+    "is_same_server",
     "serving",
+    "whole_address",
 ]

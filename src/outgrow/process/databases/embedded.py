@@ -82,9 +82,9 @@ class Embedded:
         with contextlib.suppress(OSError):
             os.close(self.lock)
 
-    async def wait_provided(self, has_ended: Callable[[], bool] = lambda: False) -> bool:
+    async def wait_answers(self, has_ended: Callable[[], bool] = lambda: False) -> bool:
         """
-        Wait until the server answers and each service has its database; may be asked again.
+        Wait until the server answers.
 
         Args:
             has_ended: Tells whether the server has ended instead.
@@ -97,6 +97,16 @@ class Embedded:
             if has_ended():
                 return False
             await clock.sleep(PROBE_PAUSE_SECONDS)
+        return True
+
+    async def provide(self) -> None:
+        """
+        Give each service its database, if it has none; the server answers.
+
+        Raises:
+            StoreRefused: A role or a database of that name is somebody else's.
+            StoreUnreachable: The server has ended.
+        """
         async with Administrator(self.admin_url) as administrator:
             await administrator.shut("postgres", "template1")
             for service in self._services:
@@ -106,7 +116,6 @@ class Embedded:
                     self._kept.roles[service],
                     is_renewed=service in self._new,
                 )
-        return True
 
     async def _take_lock(self) -> None:
         path = self._state / NAME / "lock"

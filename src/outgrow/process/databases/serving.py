@@ -119,7 +119,8 @@ class _Server:
     async def _wait_provided(self) -> None:
         process = self._process
         assert process is not None
-        if not await self._embedded.wait_provided(lambda: process.returncode is not None):
+        if not await self._embedded.wait_answers(lambda: process.returncode is not None):
             words = self._embedded.log_path.read_text(errors="replace")[-LOG_BYTES_SHOWN:]
             place = str(self._embedded.cluster.data)
             raise StoreRefused(place, f"its PostgreSQL server ended at once. It said: {words}")
+        await self._embedded.provide()

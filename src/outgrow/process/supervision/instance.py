@@ -11,6 +11,7 @@ import socket
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 
 import msgspec
 
@@ -47,6 +48,10 @@ class Recipe:
         lock: What it holds until it ends.
         wait_ready: Waits until it answers, for a process that does not say so itself.
         environment: Environment variables that it has besides those of the supervisor.
+        folder: Where it is started; here if None.
+        user: The numbers of the user and group that it runs as; ours if None.
+        passed: Further file descriptors that it holds until it ends.
+        on_our_death: The signal that it gets if the supervisor dies.
     """
 
     name: str
@@ -56,6 +61,10 @@ class Recipe:
     http: socket.socket | None = None
     wait_ready: Callable[[], Coroutine[None, None, None]] | None = None
     environment: dict[str, str] = field(default_factory=dict)
+    folder: Path | None = None
+    user: tuple[int, int] | None = None
+    passed: tuple[int, ...] = ()
+    on_our_death: signal.Signals = signal.SIGKILL
 
 
 class Instance:
@@ -161,7 +170,7 @@ class Instance:
         """Start it; None if the system does not let it."""
         recipe = self._recipe
         pipe, writing = await LogPipe.open(recipe.name, self._merged)
-        passed = [recipe.lock]
+        passed = [recipe.lock, *recipe.passed]
         environment = {**os.environ, **recipe.environment, "PYTHONUNBUFFERED": "1"}
         if recipe.http is not None:
             inheritance = Inheritance(
@@ -174,12 +183,13 @@ class Instance:
             environment[ENVIRONMENT] = msgspec.json.encode(inheritance).decode()
         try:
             self._process = await asyncio.create_subprocess_exec(
-                *leashed(*recipe.command),
+                *leashed(*recipe.command, on_end=recipe.on_our_death, user=recipe.user),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=writing,
                 stderr=writing,
                 pass_fds=passed,
                 env=environment,
+                cwd=recipe.folder,
                 start_new_session=True,  # Ctrl-C is for the supervisor, which tells the others.
             )
         except OSError as error:

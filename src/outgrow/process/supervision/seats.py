@@ -29,8 +29,10 @@ class Seats:
     seats: dict[str, Seat]
     sockets: dict[str, socket.socket]
 
-    def directory(self, plan: Plan, topology: Topology, broker: str) -> Directory:
-        """The directory of *topology*, whose broker is at the URL *broker*."""
+    def directory(
+        self, plan: Plan, topology: Topology, broker: str, stores: dict[str, str] | None = None
+    ) -> Directory:
+        """The directory of *topology*, with the URL of its *broker* and those of *stores*."""
         return Directory(
             application=plan.application,
             topology=topology.name,
@@ -38,6 +40,7 @@ class Seats:
             broker=broker,
             gateway=topology.gateway,
             seats=self.seats,
+            stores=stores or {},
         )
 
 

@@ -12,11 +12,20 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
 
 from outgrow.clock import SystemClock
-from outgrow.errors import DefinitionError, Finding, InvalidTopology, OutgrowError, ProcessFailed
+from outgrow.errors import (
+    DefinitionError,
+    Finding,
+    InvalidTopology,
+    OutgrowError,
+    ProcessFailed,
+    StoreError,
+)
 from outgrow.gateway import Listener
 from outgrow.process.application import STATE_FOLDER
 from outgrow.process.control import ControlChannel
-from outgrow.process.directory import SUPERVISOR, directory_path
+from outgrow.process.databases import NAME as POSTGRES
+from outgrow.process.databases import Embedded
+from outgrow.process.directory import SUPERVISOR, Directory, directory_path
 from outgrow.process.holding import released, take_lock
 from outgrow.process.inherited import ANSWER, LOADED, OPEN, READY, SERVING
 from outgrow.process.options import Options
@@ -25,10 +34,14 @@ from outgrow.process.supervision.instance import Instance, Recipe
 from outgrow.process.supervision.keeping import Keeper, ending
 from outgrow.process.supervision.merging import Merged
 from outgrow.process.supervision.nats import NAME, is_reachable, nats_recipe, shown
+from outgrow.process.supervision.postgres import addresses, postgres_recipe, taken
 from outgrow.process.supervision.renewing import Reasons, refusal, replace_all
 from outgrow.process.supervision.seats import Seats, check_seats, remove_sockets, take_seats
 from outgrow.process.supervision.verbs import supervisor_verbs
 from outgrow.topology import Plan, Topology
+
+BESIDE = (NAME, POSTGRES)
+"""What runs beside the processes: before all of them, and after."""
 
 OTHERS_SECONDS = 1.0
 """How long the others may take to say what is wrong with them, once one could not start."""
@@ -74,8 +87,9 @@ async def _run(
     told.listen()
     lock = await take_lock(state, topology.name)
     with released(lock), take_seats(plan, topology, state) as seats:
-        supervisor = Supervisor(plan, topology, state, told, is_open=is_open)
-        return await supervisor.run(seats, lock, arguments)
+        async with taken(state, plan.application, topology.stores) as embedded:
+            supervisor = Supervisor(plan, topology, state, told, is_open=is_open)
+            return await supervisor.run(seats, lock, arguments, embedded)
 
 
 class _Told:
@@ -129,12 +143,16 @@ class Supervisor:
         self._state = state
         self._told = told
         self._is_open = is_open
+        self._embedded: Embedded | None = None
         self._clock = SystemClock()
         self._renewing = asyncio.Lock()
 
-    async def run(self, seats: Seats, lock: int, arguments: Sequence[str]) -> bool:
+    async def run(
+        self, seats: Seats, lock: int, arguments: Sequence[str], embedded: Embedded | None = None
+    ) -> bool:
         """Run everything until the end; whether it ended in order."""
         self.seats = seats
+        self._embedded = embedded
         is_terminal = sys.stderr.isatty()
         merged = Merged(sys.stderr.buffer, self._clock, is_terminal=is_terminal)
         error: OutgrowError | None = None
@@ -144,7 +162,7 @@ class Supervisor:
         async with asyncio.TaskGroup() as tasks:
             self.keepers = {r.name: Keeper(r, merged, self._clock, tasks) for r in recipes}
             self._told.keepers = self.keepers.values()
-            seats.directory(self._plan, self.topology, url).write(directory)
+            self._directory(seats, url).write(directory)
             async with self._control():
                 try:
                     error = await self._work(tasks, url)
@@ -156,6 +174,12 @@ class Supervisor:
             raise error
         logger.info("stopped")
         return in_order
+
+    def _directory(self, seats: Seats, url: str) -> Directory:
+        stores = addresses(
+            self._state, self._plan.application, self.topology.stores, self._embedded
+        )
+        return seats.directory(self._plan, self.topology, url, stores)
 
     async def renew(self, name: str | None = None) -> Reasons:
         """
@@ -176,8 +200,10 @@ class Supervisor:
     def _recipes(
         self, seats: Seats, lock: int, arguments: Sequence[str]
     ) -> tuple[list[Recipe], str]:
-        """How everything is started, the broker first; and the URL of the broker."""
+        """How everything is started, broker and databases first; and the URL of the broker."""
         recipes, url = [], self.topology.broker
+        if self._embedded is not None:
+            recipes.append(postgres_recipe(self._embedded, lock))
         if url == NAME:
             name = f"{self._plan.application}-{self.topology.name}"
             recipe, url = nats_recipe(self._state, name, lock, self._clock)
@@ -214,11 +240,15 @@ class Supervisor:
 
     async def _start(self, url: str) -> OutgrowError | None:
         """Start everything, step by step, each step by all before the next; or why it failed."""
-        if NAME in self.keepers:
-            instances = {NAME: self.keepers[NAME].launch()}
-            if failed := await _wait_all(instances, READY):
-                return _failure(failed)
-        elif not await is_reachable(url):
+        beside = {n: k.launch() for n, k in self.keepers.items() if n in BESIDE}
+        if failed := await _wait_all(beside, READY):
+            return _failure(failed)
+        if self._embedded is not None:
+            try:
+                await self._embedded.provide()
+            except StoreError as error:
+                return error
+        if NAME not in self.keepers and not await is_reachable(url):
             told = "no NATS server answers at %s; events between processes wait until one does"
             logger.warning(told, shown(url))
         processes = {name: self.keepers[name].launch() for name in self.topology.processes}
@@ -250,11 +280,11 @@ class Supervisor:
             )
 
     async def _stop(self) -> bool:
-        """Stop the gateway first, then the others at once, then the broker."""
+        """Stop the gateway first, then the others at once, then broker and databases."""
         gateway = self.topology.gateway
         others = [name for name in self.topology.processes if name != gateway]
         in_order = True
-        for names in ([gateway] if gateway else [], others, [NAME]):
+        for names in ([gateway] if gateway else [], others, BESIDE):
             async with asyncio.TaskGroup() as tasks:
                 ending_ = [
                     tasks.create_task(self.keepers[name].stop())
