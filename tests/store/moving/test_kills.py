@@ -70,15 +70,16 @@ def test_every_crash_point_is_killed_at():
     assert points == {point for point, _ in POINTS} | ENDINGS.keys()
 
 
-@pytest.mark.parametrize(("point", "nth"), POINTS)
+@pytest.mark.parametrize("killed", POINTS, ids=lambda killed: f"{killed[0]}-{killed[1]}")
 async def test_a_killed_move_is_finished_by_the_same_command(
-    point, nth, ends, kill, move_between, open_at
+    killed, ends, kill, move_between, open_at
 ):
     source, target = ends
     before = await contents(source)
+    point, _ = killed
 
-    kill(point, nth)
-    if (point, nth) in BEFORE_LEAVING:
+    kill(*killed)
+    if killed in BEFORE_LEAVING:
         before = await _write_something(source, open_at)
     else:
         with pytest.raises(StoreMoved):
