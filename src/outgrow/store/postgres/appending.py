@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Final
 
 from outgrow import crash
 from outgrow.errors import CommitUnknown

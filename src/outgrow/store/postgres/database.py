@@ -159,6 +159,9 @@ class PostgresDatabase:
             raise StatementFailed(message, "SerializationError") from again
 
     async def _run_once(self, work: Work) -> None:
+        if not self._pool.has_idle:
+            # Whoever gives up while waiting for a connection has not begun.
+            await work.begin()
         coroutine = work.effect()
         try:
             await drive(work, coroutine)

@@ -33,6 +33,11 @@ class Pool:
         return self._count - len(self._idle)
 
     @property
+    def has_idle(self) -> bool:
+        """Whether one can be had without waiting."""
+        return bool(self._idle)
+
+    @property
     def waiting(self) -> int:
         """How many wait for one."""
         return len(self._waiting)

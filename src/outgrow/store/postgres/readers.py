@@ -101,6 +101,8 @@ class _Reading:
         self._pool = pool
         self._connection: Connection | None = None
         self._turn = asyncio.Lock()
+        self._has_read = False
+        self._is_broken = False
 
     async def fetch(self, sql: str, parameters: dict[str, Any]) -> Rows:
         translated = translate(sql)
@@ -112,8 +114,6 @@ class _Reading:
     async def own(self, sql: str, parameters: Row) -> list[Row]:
         return await self._run(sql, lambda c: c.own(sql, parameters), None)  # type: ignore[no-any-return]
 
-    async def end(self) -> None:
-        """Refuse further statements, and end the transaction."""
     async def run(
         self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
@@ -132,6 +132,8 @@ class _Reading:
             raise error
         return outcome
 
+    async def end(self) -> None:
+        """Refuse further statements, and end the transaction."""
         self.is_open = False
         async with self._turn:
             connection, self._connection = self._connection, None
@@ -158,7 +160,6 @@ class _Reading:
             self._check()  # The snapshot may have ended while others had their turn.
             stale = 0
             while True:
-                is_first = self._connection is None
                 try:
                     return await self._attempt(call, seconds_max)
                 except StoreUnreachable:
@@ -170,7 +171,7 @@ class _Reading:
                         raise failure from error
                     stale += 1
                     self._drop()
-                    if not is_first or stale > STALE_CONNECTIONS_MAX:
+                    if self._has_read or stale > STALE_CONNECTIONS_MAX:
                         raise StoreUnreachable(self.readers.place, str(error)) from error
 
     async def _attempt(
@@ -181,13 +182,16 @@ class _Reading:
             await self._connection.command("begin isolation level repeatable read read only")
         try:
             async with asyncio.timeout(seconds_max):
-                return await call(self._connection)
+                outcome = await call(self._connection)
         except asyncio.CancelledError:
             self._drop()
             raise
+        self._has_read = True
+        return outcome
 
     async def _recover(self, failure: Exception) -> None:
-        """A statement that failed took the transaction with it; the next one begins another."""
+        """A statement that failed took the transaction with it."""
+        self._is_broken = self._has_read
         connection, self._connection = self._connection, None
         if connection is None:
             return
@@ -198,6 +202,7 @@ class _Reading:
             self._pool.discard(connection)
 
     def _drop(self) -> None:
+        self._is_broken = self._has_read
         connection, self._connection = self._connection, None
         if connection is not None:
             self._pool.discard(connection)
@@ -207,6 +212,12 @@ class _Reading:
             message = (
                 "a snapshot was used after its end, or inside a transaction. It lives as long as "
                 "its 'async with store.read()'; in a transaction read with tx.fetch_…(...)."
+            )
+            raise TransactionClosed(message)
+        if self._is_broken:
+            message = (
+                "an earlier statement of this snapshot failed or was cancelled, and PostgreSQL has "
+                "ended it. What is read now would be of another moment: open a new snapshot."
             )
             raise TransactionClosed(message)
 

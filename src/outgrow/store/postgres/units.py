@@ -64,7 +64,7 @@ class _Statement(Operation):
     def perform(self, course: Course) -> Generator[Any, Any, Any]:
         work = self._work
         if work.connection is None:
-            # Nothing has happened yet, so a cancellation still ends it.
+            # Another may have taken the last idle one; nothing has happened, so it may be given up.
             yield from work.begin()
         try:
             return (yield from shield(course, self._run(), self._seconds_max))
