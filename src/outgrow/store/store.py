@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
-from outgrow.clock import Clock
+from outgrow.clock import Clock, Timer
 from outgrow.store.database import Database
 from outgrow.store.session import Dialect
 from outgrow.store.transaction import Snapshot, Transaction
@@ -30,6 +31,8 @@ class Store:
 
     def __init__(self, database: Database, *, application: str, service: str, clock: Clock) -> None:
         self._database = database
+        self._hold: asyncio.Event | None = None
+        self._hold_ends: Timer | None = None
         self.clock = clock
         self.application = application
         self.service = service
@@ -58,6 +61,8 @@ class Store:
         inside = self._database.joined()
         if inside is not None:
             return await unit(inside, *args, **kwargs)
+        while self._hold is not None:
+            await self._hold.wait()
         return await (await self._database.submit(unit, args, kwargs))  # type: ignore[no-any-return]
 
     async def submit(
@@ -73,6 +78,8 @@ class Store:
         So that one task can run many units in order and have them committed together. A unit that
         raises is rolled back alone, and what it raised comes out here.
         """
+        while self._hold is not None:
+            await self._hold.wait()
         return await self._database.submit(unit, args, kwargs)
 
     def read(self) -> AbstractAsyncContextManager[Snapshot]:
@@ -101,12 +108,44 @@ class Store:
         """Whether several processes may have it open at once."""
         return self._database.is_shared
 
+    def hold(self, seconds: float) -> None:
+        """
+        Let new units of work wait, until `go_on` or at most for *seconds* from now.
+
+        Those that have begun are not affected. Asked again, the time begins again.
+        """
+        if self._hold is None:
+            self._hold = asyncio.Event()
+        if self._hold_ends is not None:
+            self._hold_ends.cancel()
+        self._hold_ends = self.clock.call_at(self.clock.monotonic() + seconds, self.go_on)
+
+    def go_on(self) -> None:
+        """Let the units of work begin that wait since `hold`."""
+        if self._hold is not None:
+            self._hold.set()
+            self._hold = None
+        if self._hold_ends is not None:
+            self._hold_ends.cancel()
+            self._hold_ends = None
+
+    async def switch(self, other: Store) -> None:
+        """
+        Go on with the database of *other*, which has all that this one has, and close one's own.
+
+        Snapshots that are open here see the old rows until they end. *other* is not used again.
+        """
+        old, self._database = self._database, other._database
+        self.go_on()
+        await old.close()
+
     def statistics(self) -> dict[str, float]:
         """Counts since the opening, and limits; by names that end in their unit."""
         return self._database.statistics()
 
     async def close(self) -> None:
         """Commit what has begun, and let the file go."""
+        self.go_on()
         await self._database.close()
 
     async def __aenter__(self) -> Self:
