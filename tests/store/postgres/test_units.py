@@ -7,6 +7,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from outgrow import Record
 from outgrow.clock import SystemClock
 from outgrow.errors import (
     CommitUnknown,
@@ -147,6 +148,18 @@ async def test_units_that_read_what_the_other_writes_do_not_both_commit_what_the
         await store.transact(_reset)
 
 
+class Item(Record):
+    name: str
+    n: int
+
+
+STAR = "select * from item where false"
+
+
+async def _select_star(tx: Transaction) -> int:
+    return len(await tx.fetch_all(Item, STAR))
+
+
 async def _reset(tx: Transaction) -> None:
     await tx.execute("update item set n = 1")
 
@@ -217,6 +230,19 @@ async def test_connections_that_died_while_idle_are_replaced(
 
     await asyncio.gather(*[store.transact(put, f"again {n}") for n in range(8)])
     assert len(await names(store)) == 16
+
+
+async def test_a_table_that_changes_under_way_is_read_anew(store: Store, postgres_url: str) -> None:
+    async with store.read() as snapshot:
+        assert await snapshot.fetch_all(Item, STAR) == []
+    await store.transact(_select_star)
+    migrating = await asyncpg.connect(postgres_url)
+    await migrating.execute("alter table item add column more bigint")
+    await migrating.close()
+
+    assert await store.transact(_select_star) == 0
+    async with store.read() as snapshot:
+        assert await snapshot.fetch_all(Item, STAR) == []
 
 
 @pytest.mark.parametrize("has_happened", [False, True])

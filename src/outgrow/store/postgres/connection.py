@@ -146,9 +146,10 @@ class Connection:
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
             self.raw.terminate()
 
-    def forget_statements(self) -> None:
-        """Prepare all statements anew: a migration may have changed what they mean."""
+    async def forget(self) -> None:
+        """Forget what was prepared: a migration has changed what it means."""
         self._prepared.clear()
+        await self.raw.reload_schema_state()
 
     async def _prepare(self, sql: str) -> _Prepared:
         statement = await self.raw.prepare(sql)

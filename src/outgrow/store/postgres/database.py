@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 from collections.abc import Awaitable
 from contextlib import AbstractAsyncContextManager, suppress
@@ -23,7 +22,6 @@ from outgrow.store.transaction import Outbox, Snapshot, Transaction
 CONNECTIONS_MAX: Final = 16
 """How many units of work of one service are under way at once in one process."""
 
-UNIT_SECONDS_WARNED: Final = 0.05
 RUNS_MAX: Final = 32
 """How often a unit is run, if what others do at the same time comes in its way."""
 
@@ -32,8 +30,6 @@ RECONNECT_SECONDS_MAX: Final = 10.0
 """How long units try again that find the server away."""
 
 RECONNECT_PAUSE_SECONDS_MAX: Final = 0.5
-
-_log = logging.getLogger("outgrow.store")
 
 
 class PostgresDatabase:
@@ -101,7 +97,6 @@ class PostgresDatabase:
             "units_under_way": self._under_way,
             "units_waiting": self._pool.waiting,
             "units_per_commit_max": UNITS_PER_COMMIT_MAX,
-            "unit_warned_seconds": UNIT_SECONDS_WARNED,
             "unit_runs_max": RUNS_MAX,
             "grouped_commits": self._appender.batches,
             "statement_seconds_max": STATEMENT_SECONDS_MAX,
@@ -123,7 +118,6 @@ class PostgresDatabase:
 
     async def _run(self, work: Work) -> None:
         """Run *work* until it is committed, or has failed by itself."""
-        started = perf_counter()
         runs, away_since = 0, None
         while True:
             runs += 1
@@ -140,9 +134,6 @@ class PostgresDatabase:
             self._units_repeated += 1
             await _pause(runs, is_away=away_since is not None)
             work.begin_again()
-        seconds = perf_counter() - started
-        if seconds > UNIT_SECONDS_WARNED and runs == 1:
-            _log.debug("%s: its unit of work took %.0f ms", work.name, seconds * 1000)
 
     def _refuse_endless(
         self, work: Work, again: RunAgain | StoreUnreachable, runs: int, away_since: float | None

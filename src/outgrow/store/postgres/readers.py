@@ -170,7 +170,7 @@ class _Reading:
                         await self._recover(failure)
                         raise failure from error
                     stale += 1
-                    self._drop()
+                    self._drop()  # With what was prepared on it, which may be outdated.
                     if self._has_read or stale > STALE_CONNECTIONS_MAX:
                         raise StoreUnreachable(self.readers.place, str(error)) from error
 

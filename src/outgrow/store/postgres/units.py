@@ -6,6 +6,8 @@ import types
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import Any, Final
 
+import asyncpg
+
 from outgrow import crash
 from outgrow.errors import (
     CommitUnknown,
@@ -263,6 +265,8 @@ class Work(UnitOfWork):
             outcome = await answer
         except Exception as error:  # the border to the driver
             explained = explain(sql, error)
+            if isinstance(error, asyncpg.InvalidCachedStatementError):
+                await connection.forget()
             if isinstance(explained, StatementFailed):
                 await self._take_back(explained)
             raise explained from error
