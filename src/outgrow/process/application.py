@@ -29,7 +29,13 @@ from outgrow.journal import Carried, Delivery, Inbox, KnownConsumer, Overview
 from outgrow.process.freezing import describe_services, read_frozen
 from outgrow.process.loading import load_contracts, load_services
 from outgrow.process.options import DRAIN_SECONDS_MAX, Hosted, Options
-from outgrow.process.stores import STORE_FOLDER, installation_id, located, open_service_store
+from outgrow.process.stores import (
+    STORE_FOLDER,
+    HostedStore,
+    installation_id,
+    located,
+    open_service_store,
+)
 from outgrow.process.wiring import Clients, build_service, fill_all_settings
 from outgrow.store import Store
 from outgrow.telemetry import Meters, place_raised
@@ -57,6 +63,7 @@ class Application:
         asgi: Its HTTP interface, to serve or to mount. Answers while the application runs.
         http: Where that is served, as a URL; None if it is not, or by the program around it.
         since: When the application was made.
+        stores: Those of the services here, by service, for their operator.
     """
 
     asgi: Edge
@@ -90,6 +97,7 @@ class Application:
         self._methods = {m.full_name: m for model in self.known for m in model.methods.values()}
         self._delivery = Delivery(self.clock, options.source)
         self._stores: dict[str, Store] = {}
+        self.stores: dict[str, HostedStore] = {}
         self._waiting: dict[str, str] = {"application": "it is starting"}
         self._end_by: float | None = None
 
@@ -267,6 +275,7 @@ class Application:
                 clock=self.clock,
             )
             self._stores[name] = store
+            self.stores[name] = HostedStore(store=store, outbox=outbox, package=package)
             former = _former_names(package)
             inboxes[name] = self._delivery.host(store, outbox, self._call_sent, former)
         return inboxes

@@ -9,6 +9,7 @@ import secrets
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from outgrow.clock import Clock
@@ -116,6 +117,33 @@ def resolved(state: Path, application: str, stores: Mapping[str, str]) -> dict[s
     return places
 
 
+@dataclass(frozen=True, kw_only=True)
+class HostedStore:
+    """
+    The store of a service that runs here, and what is needed to open it elsewhere.
+
+    Attributes:
+        package: The service's package, which holds its migrations.
+    """
+
+    store: Store
+    outbox: Outbox
+    package: str
+
+    async def switch(self, where: Path | str) -> None:
+        """
+        Go on with what a move has brought to *where*.
+
+        Raises:
+            StoreRefused: It cannot be opened; the store is as it was.
+        """
+        store = self.store
+        other = await _open(
+            where, store.application, store.service, self.package, store.clock, self.outbox
+        )
+        await store.switch(other)
+
+
 async def open_service_store(
     stack: AsyncExitStack,
     where: Path | str,
@@ -135,11 +163,19 @@ async def open_service_store(
         StoreRefused: It cannot be opened; nothing in it was changed.
     """
     outbox = Outbox(service, clock)
+    store = await _open(where, application, service, package, clock, outbox)
+    await stack.enter_async_context(store)
+    return store, outbox
+
+
+async def _open(  # noqa: PLR0917 - two callers, beside it
+    where: Path | str, application: str, service: str, package: str, clock: Clock, outbox: Outbox
+) -> Store:
     migrations = migrations_folder(package)
     if migrations is None or not migrations.is_dir():
         logger.info("service %r has no migrations in %s", service, migrations)
         migrations = None
-    store = await open_store(
+    return await open_store(
         where / f"{service}.sqlite3" if isinstance(where, Path) else where,
         application=application,
         service=service,
@@ -148,5 +184,3 @@ async def open_service_store(
         migrations=migrations,
         outbox=outbox,
     )
-    await stack.enter_async_context(store)
-    return store, outbox

@@ -13,6 +13,7 @@ from outgrow.errors import ControlError
 from outgrow.process.application import Application
 from outgrow.process.control.channel import Verb
 from outgrow.process.control.journals import journal_verbs
+from outgrow.process.control.storing import store_verbs
 
 
 def control_verbs(application: Application) -> dict[str, Verb]:
@@ -25,6 +26,7 @@ def control_verbs(application: Application) -> dict[str, Verb]:
         "statistics": questions.statistics,
         "settle": questions.settle,
         **journal_verbs(application),
+        **store_verbs(application),
     }
     if application.options.is_test:
         verbs |= {"clock": questions.clock, "crash": questions.crash}
