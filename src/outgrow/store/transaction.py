@@ -62,7 +62,7 @@ class Snapshot:
             raise NoSuchRow(message)
         return to_list(kind, sql, (columns, rows[:1]))[0]
 
-    async def run(
+    def run(
         self, function: Callable[Concatenate[Any, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """
@@ -81,7 +81,7 @@ class Snapshot:
 
             ExtraMissing: SQLAlchemy is not installed; it comes with ``outgrow[sqlalchemy]``.
         """
-        return await self._reading.run(function, args, kwargs)  # type: ignore[no-any-return]
+        return self._reading.run(function, args, kwargs)
 
     def own(self, sql: str, parameters: Row = ()) -> Awaitable[list[Row]]:
         """

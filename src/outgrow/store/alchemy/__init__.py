@@ -3,11 +3,12 @@ SQLAlchemy on a unit's own transaction, for services that want it: ``await tx.ru
 
 Floor: store, journal, sagas.
 Uses: the ground; SQLAlchemy, an extra, so it is imported by whoever needs it and no sooner.
-Offers: the calls of functions that take a session.
+Offers: the calls of functions that take a session, and types of columns.
 """
 
 from outgrow.store.alchemy.postgres import run_on_postgres
 from outgrow.store.alchemy.sessions import name_of
 from outgrow.store.alchemy.sqlite import run_on_sqlite
+from outgrow.store.alchemy.types import COLUMN_TYPES
 
-__all__ = ["name_of", "run_on_postgres", "run_on_sqlite"]
+__all__ = ["COLUMN_TYPES", "name_of", "run_on_postgres", "run_on_sqlite"]

@@ -87,11 +87,11 @@ class _Cursor(AsyncAdapt_asyncpg_cursor):
 
     def execute(self, operation: str, parameters: Any = None) -> None:
         with self._noting(operation):
-            super().execute(operation, parameters)
+            super().execute(operation, parameters)  # type: ignore[no-untyped-call]
 
     def executemany(self, operation: str, seq_of_parameters: Any) -> Any:
         with self._noting(operation):
-            return super().executemany(operation, seq_of_parameters)
+            return super().executemany(operation, seq_of_parameters)  # type: ignore[no-untyped-call]
 
     @contextmanager
     def _noting(self, sql: str) -> Iterator[None]:
@@ -111,7 +111,9 @@ class _Door(AsyncAdapt_asyncpg_connection):
     access: PostgresAccess
 
     def __init__(self, raw: Any) -> None:
-        super().__init__(_DBAPI, raw, prepared_statement_cache_size=STATEMENTS_PREPARED_MAX)
+        super().__init__(  # type: ignore[no-untyped-call]
+            _DBAPI, raw, prepared_statement_cache_size=STATEMENTS_PREPARED_MAX
+        )
         self.isolation_level = "autocommit"  # So that it begins nothing; the unit has begun.
 
     def own(self, sql: str) -> None:
@@ -175,12 +177,12 @@ def _connect() -> Any:
     return door
 
 
-_DBAPI: Any = OutgrowPostgresDialect.import_dbapi()
+_DBAPI: Any = OutgrowPostgresDialect.import_dbapi()  # type: ignore[no-untyped-call]
 
 
 def _make_engine() -> Engine:
     """What all stores use, since all that it keeps are compiled statements."""
-    dialect = OutgrowPostgresDialect(dbapi=_DBAPI)
+    dialect = OutgrowPostgresDialect(dbapi=_DBAPI)  # type: ignore[no-untyped-call]
     pool = NullPool(_connect, reset_on_return=None, dialect=dialect)
     return Engine(pool, dialect, make_url("postgresql+asyncpg://"))
 

@@ -44,9 +44,13 @@ def before(access: Access, sql: str) -> None:
     Raises:
         UnitError: It may not, or one before it failed and was not taken back.
     """
-    access.check(sql)
     if access.end is not None:
         raise access.end
+    try:
+        access.check(sql)
+    except UnitError as error:
+        access.end = error
+        raise
     if access.failure is not None:
         message = (
             f"{shorten(sql)}: a statement before it failed in the same function, which in "

@@ -1,0 +1,43 @@
+"""A store in each database, made by the same migration; every test here holds on both."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from outgrow.clock import SystemClock
+from outgrow.store import Store, open_store
+
+Make = Callable[..., Awaitable[Store]]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def dialect(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+async def make(dialect: str, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Make]:
+    """``await make(ddl)``: an empty store with these tables; closed at the end."""
+    where: Path | str = tmp_path / "s.sqlite3"
+    if dialect == "postgresql":
+        server = request.getfixturevalue("outgrow_postgres")
+        where = await server.database()
+    opened: list[Store] = []
+    folder = tmp_path / "migrations"
+    folder.mkdir()
+
+    async def make_it(*migrations: str) -> Store:
+        for number, ddl in enumerate(migrations, 1):
+            (folder / f"{number:04}_tables.sql").write_text(ddl)
+        store = await open_store(
+            where, application="shop", service="s", clock=SystemClock(), migrations=folder
+        )
+        opened.append(store)
+        return store
+
+    yield make_it
+    for store in opened:
+        await store.close()
