@@ -16,11 +16,13 @@ from outgrow.journal.messages import Batch, Message, Source
 from outgrow.journal.outbox import Outbox
 from outgrow.journal.overview import JournalRow, JournalRows, KnownConsumer, Overview, WaitingKey
 from outgrow.journal.reading import Journal
-from outgrow.journal.schema import SCHEMA
+from outgrow.journal.schema import HEARD, JOURNAL_TABLE, SCHEMA
 from outgrow.journal.timing import SetTimer, TimerStatistics
 from outgrow.journal.transactional import is_transactional, transactional
 
 __all__ = [
+    "HEARD",
+    "JOURNAL_TABLE",
     "SCHEMA",
     "Batch",
     "Broker",

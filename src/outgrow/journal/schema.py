@@ -125,3 +125,14 @@ UPGRADES: Final = {2: UPGRADE_TO_2}
 
 SCHEMA: Final = Schema("journal", VERSION, TABLES + UPGRADE_TO_2, UPGRADES)
 """What the store is opened with."""
+
+JOURNAL_TABLE: Final = "outgrow_journal"
+"""The table that counts the positions."""
+
+HEARD: Final = """
+select consumer, max(position) from (
+    select consumer, position from outgrow_highwater where source = ?
+    union all select consumer, position from outgrow_cursor where source = ?
+) as heard group by consumer order by consumer
+"""
+"""How far each handler of a store has heard another service."""

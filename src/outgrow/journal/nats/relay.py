@@ -200,12 +200,14 @@ class Relay:
 
     async def last_event(self) -> int:
         """The position of the last event that the stream holds, or will."""
+        after = self._last
         while True:
-            batch = await self._journal.events(self._last, self._types, WINDOW_EVENTS)
+            batch = await self._journal.events(after, self._types, WINDOW_EVENTS)
             if batch.messages:
                 self._last = batch.messages[-1].position
             if batch.is_last:
                 return self._last
+            after = batch.position  # Perhaps behind nothing but what does not leave.
 
     async def _take_place(self, connection: Connection) -> None:
         """Learn from the stream up to where it holds the journal, and go on behind that."""

@@ -109,11 +109,10 @@ class Opening:
         size = self.path.stat().st_size
         raw.execute("pragma schema_version").fetchone()
         tables = {name for (name,) in raw.execute("select name from sqlite_master")}
-        if tables and "outgrow_meta" not in tables:
-            message = "it is a database, but no store of outgrow's. Name another file."
-            raise StoreOfAnother(str(self.path), message)
         if tables:
-            self._check_owner(dict(raw.execute("select name, value from outgrow_meta")))
+            known = "outgrow_meta" in tables
+            meta = dict(raw.execute("select name, value from outgrow_meta")) if known else {}
+            self.check_meta(self.path, meta)
         if size <= CHECKED_BYTES_MAX:
             (verdict,) = raw.execute("pragma quick_check(1)").fetchone()
             if verdict != "ok":
@@ -122,16 +121,17 @@ class Opening:
             message = "the file system cannot keep a write-ahead log. Put it on a local disk."
             raise StoreRefused(str(self.path), message)
 
-    def _check_owner(self, meta: dict[str, str]) -> None:
-        place = str(self.path)
-        owner = (meta.get("application"), meta.get("service"))
-        if owner != (self.application, self.service):
-            message = (
-                f"it belongs to service {owner[1]!r} of application {owner[0]!r}, and "
-                f"{self.service!r} of {self.application!r} would open it. Name another file."
-            )
-            raise StoreOfAnother(place, message)
-        steps_to_today(place, meta, self.schemas, layout=FORMAT)
+    def check_meta(self, path: Path, meta: dict[str, str]) -> None:
+        """
+        See by the notes in the file *path* that it may be opened as this store.
+
+        Raises:
+            StoreOfAnother: It belongs to another, or is no store.
+
+            StoreUnreadable: Something newer wrote it.
+        """
+        check_owner(path, meta, self.application, self.service)
+        steps_to_today(str(path), meta, self.schemas, layout=FORMAT)
 
     def _bring_up_to_date(self, connection: Connection, migrations: list[Migration]) -> None:
         connection.begin_patiently()
@@ -182,6 +182,25 @@ class Opening:
         # What a migration cannot say in one text it may have said in another way.
         for name, sql in raw.execute("select name, sql from sqlite_master where sql is not null"):
             refuse_deferred(f"{self.path}: table {name!r}", sql)
+
+
+def check_owner(path: Path, meta: dict[str, str], application: str, service: str) -> None:
+    """
+    See by the notes in the file *path* whose store it is.
+
+    Raises:
+        StoreOfAnother: It belongs to another, or is no store.
+    """
+    if not meta:
+        message = "it is a database, but no store of outgrow's. Name another file."
+        raise StoreOfAnother(str(path), message)
+    owner = (meta.get("application"), meta.get("service"))
+    if owner != (application, service):
+        message = (
+            f"it belongs to service {owner[1]!r} of application {owner[0]!r}, and "
+            f"{service!r} of {application!r} would open it. Name another file."
+        )
+        raise StoreOfAnother(str(path), message)
 
 
 def _apply(raw: sqlite3.Connection, migration: Migration) -> None:

@@ -1,0 +1,79 @@
+"""Backing up a store, whether its service runs or not."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from outgrow.clock import Clock
+from outgrow.errors import StoreRefused, StoreUnwritable
+from outgrow.journal import JOURNAL_TABLE
+from outgrow.process.backups.note import Backup, fingerprint, note_of, write_note
+from outgrow.store.sqlite import copy_store
+
+
+def back_up(
+    path: Path,
+    to: Path,
+    *,
+    application: str,
+    service: str,
+    clock: Clock,
+    tell: Callable[[int, int], None],
+) -> Backup:
+    """
+    Copy the store in the file *path* to *to*, with a note beside it that says what it is.
+
+    The copy is of one moment. It has its name only once it is whole, on the disk and noted.
+
+    Args:
+        path: The store, which may be in use.
+        to: A file that does not exist.
+        application: Whose store it must be.
+        service: Whose store it must be.
+        clock: Tells when it was made.
+        tell: Told how many pages are done, and of how many.
+
+    Raises:
+        StoreRefused: Says why; there is no backup then.
+    """
+    for one in (to, note_of(to)):
+        if one.exists():
+            message = "there is such a file already. Name one that does not exist."
+            raise StoreRefused(str(one), message)
+    draft = to.with_name(f"{to.name}.part")
+    made_at = clock.now()
+    try:
+        to.parent.mkdir(parents=True, exist_ok=True)
+        draft.unlink(missing_ok=True)  # One that was not finished.
+        contents = copy_store(path, draft, application=application, service=service, tell=tell)
+        backup = Backup(
+            application=application,
+            service=service,
+            kind="sqlite",
+            made_at=made_at,
+            journal_position=contents.positions.get(JOURNAL_TABLE, 0),
+            migrations=len(contents.migrations),
+            bytes=draft.stat().st_size,
+            sha256=fingerprint(draft),
+        )
+        write_note(to, backup)
+        draft.rename(to)
+        _sync_folder(to.parent)
+    except BaseException as error:
+        draft.unlink(missing_ok=True)
+        if not to.exists():
+            note_of(to).unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise StoreUnwritable(str(to), f"it cannot be written: {error}.") from error
+        raise
+    return backup
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

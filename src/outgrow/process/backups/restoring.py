@@ -1,0 +1,114 @@
+"""Bringing a backup back, and who has heard what it does not know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from outgrow.clock import Clock
+from outgrow.errors import StoreOfAnother, StoreRefused
+from outgrow.journal import HEARD, JOURNAL_TABLE, SCHEMA
+from outgrow.process.backups.note import Backup, read_note
+from outgrow.store.sqlite import Opening, ask_store, bring_back
+
+
+class Ahead(NamedTuple):
+    """
+    Who has heard events that the backup does not hold.
+
+    Attributes:
+        service: Whose it is.
+        consumer: The handler.
+        position: The last position of the restored journal that it has taken.
+    """
+
+    service: str
+    consumer: str
+    position: int
+
+
+class Restored(NamedTuple):
+    """
+    What was restored.
+
+    Attributes:
+        backup: What its note says.
+        aside: Where what was there before is kept, if there was something.
+        ahead: Who has heard what is not in it.
+        unknown: Services whose stores could not be asked, and why.
+    """
+
+    backup: Backup
+    aside: Path | None
+    ahead: list[Ahead]
+    unknown: dict[str, str]
+
+
+def restore(
+    path: Path,
+    file: Path,
+    *,
+    application: str,
+    service: str,
+    clock: Clock,
+    migrations: Path | None,
+    others: Mapping[str, Path],
+) -> Restored:
+    """
+    Put the backup *file* in the place of the store in *path*, which nobody may have open.
+
+    What is there is kept beside it. The journal goes on behind every position that it or anybody
+    who listens to it knows, so that no event is taken for one that was heard before.
+
+    Args:
+        path: The store's file; it need not exist.
+        file: What `back_up` made.
+        application: Whose it must be.
+        service: Whose it must be.
+        clock: Names what is kept aside.
+        migrations: The folder of the service's migrations.
+        others: The files of the other services' stores, which may have heard its events.
+
+    Raises:
+        StoreRefused: Says why; nothing was changed.
+    """
+    backup = read_note(file)
+    if (backup.application, backup.service) != (application, service):
+        message = (
+            f"it is of service {backup.service!r} of application {backup.application!r}, and "
+            f"{service!r} of {application!r} is to be restored. Name another file."
+        )
+        raise StoreOfAnother(str(file), message)
+    if backup.kind != "sqlite":
+        message = f"it was made by {backup.kind}, and the store is an SQLite file now."
+        raise StoreRefused(str(file), message)
+    heard, unknown = _heard(service, others)
+    positions = [one.position for one in heard]
+    aside = path.with_name(f"{path.name}.before-{clock.now():%Y%m%dT%H%M%S%fZ}")
+    opening = Opening(
+        path=path,
+        application=application,
+        service=service,
+        clock=clock,
+        schemas=[SCHEMA],
+        migrations=migrations,
+    )
+    was_there = bring_back(opening, file, {JOURNAL_TABLE: max(positions, default=0)}, aside)
+    ahead = [one for one in heard if one.position > backup.journal_position]
+    return Restored(backup, aside if was_there else None, ahead, unknown)
+
+
+def _heard(service: str, others: Mapping[str, Path]) -> tuple[list[Ahead], dict[str, str]]:
+    """How far others have heard *service*, and whose stores could not be asked."""
+    heard, unknown = [], {}
+    for other, path in others.items():
+        if not path.exists():
+            continue
+        try:
+            rows = ask_store(path, HEARD, (service, service))
+        except StoreRefused as error:
+            unknown[other] = str(error)
+            continue
+        heard += [Ahead(other, consumer, position) for consumer, position in rows]
+    return heard, unknown
