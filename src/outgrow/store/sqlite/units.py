@@ -10,26 +10,32 @@ from functools import partial
 from time import perf_counter, thread_time
 from typing import Any, Final
 
-from outgrow.errors import StatementFailed, StatementInterrupted, StatementRefused, UnitError
+from outgrow.errors import (
+    DiskFailed,
+    StatementFailed,
+    StatementInterrupted,
+    StatementRefused,
+    UnitError,
+)
 from outgrow.store.database import Unit
 from outgrow.store.driver import Operation
 from outgrow.store.pace import QUICK_SECONDS, Pace
 from outgrow.store.rows import shorten
 from outgrow.store.session import Row, Rows
 from outgrow.store.sqlite.connection import Connection
+from outgrow.store.sqlite.handing import Aside, handing
 from outgrow.store.threads import Patience, Threads
 from outgrow.store.transaction import Outbox
 from outgrow.store.unit import UnitOfWork
 
+_ASIDE: Final = Aside()
+
 
 class Desk:
-from outgrow.store.sqlite.handing import Aside, handing
     """
     What all units of one store work with, one at a time.
 
     Attributes:
-_ASIDE: Final = Aside()
-
         connection: The connection that writes.
         threads: The one thread that uses it when the loop does not.
         pace: How quick the users' statements are.
@@ -129,12 +135,6 @@ class Work(UnitOfWork):
         self._not_awaited += 1
         return self._operate(self._desk.own_pace, self._connection.own, sql, parameters)
 
-    async def undo(self) -> None:
-        self.check()
-        self._connection.take_back()
-
-    async def _operate(
-        self, pace: Pace, call: Callable[[str, Any], Any], sql: str, parameters: Any
     def run(
         self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Awaitable[Any]:
@@ -142,6 +142,12 @@ class Work(UnitOfWork):
         self._not_awaited += 1
         return self._operate(_ASIDE, call, name, None)
 
+    async def undo(self) -> None:
+        self.check()
+        self._connection.take_back()
+
+    async def _operate(
+        self, pace: Pace, call: Callable[[str, Any], Any], sql: str, parameters: Any
     ) -> Any:
         self._not_awaited -= 1
         if not self.is_running or self.poison is not None:
@@ -167,7 +173,9 @@ class Work(UnitOfWork):
             pace.was_slow(sql, math.inf)
         if not self._connection.raw.in_transaction:
             lost = self._lose(sql)
-            if not isinstance(error, StatementInterrupted):
+            if isinstance(error, DiskFailed):
+                self.poison = error
+            elif not isinstance(error, StatementInterrupted):
                 raise lost from error
         if isinstance(error, StatementInterrupted | StatementRefused):
             self.poison = error
