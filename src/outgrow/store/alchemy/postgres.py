@@ -36,9 +36,11 @@ class PostgresAccess(Access, Protocol):
 
     Attributes:
         raw: Its connection of asyncpg, in a transaction.
+        opening: What begins the transaction, if nothing has yet.
     """
 
     raw: Any
+    opening: str
 
 
 _handed_out: contextvars.ContextVar[PostgresAccess] = contextvars.ContextVar(
@@ -58,7 +60,7 @@ async def run_on_postgres(
     If it raises, what it did is taken back, and the transaction goes on. What ends the transaction
     is no `Exception`, and comes out with nothing done about it.
     """
-    await access.raw.execute(f"savepoint {SAVEPOINT}")
+    await access.raw.execute(f"{access.opening}savepoint {SAVEPOINT}")
     try:
         outcome = await greenlet_spawn(_call, access, function, args, kwargs)
     except Exception:

@@ -19,14 +19,18 @@ class HandedOut:
 
     Attributes:
         raw: The connection of asyncpg.
+        opening: What must run before anything else.
         explain: What an error of it means.
         end: Why the function cannot succeed any more.
         failure: A statement that failed and was not taken back yet.
         has_ended: Whether the function is over.
     """
 
-    def __init__(self, connection: Connection, name: str, explain: Explain) -> None:
+    def __init__(
+        self, connection: Connection, name: str, explain: Explain, opening: str = ""
+    ) -> None:
         self._name = name
+        self.opening = opening
         self._began = perf_counter()
         self.raw = connection.raw
         self.explain = explain
@@ -56,7 +60,7 @@ class HandedOut:
 
 def handing(
     explain: Explain, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[str, Callable[[Connection], Coroutine[Any, Any, Any]]]:
+) -> tuple[str, Callable[..., Coroutine[Any, Any, Any]]]:
     """
     A name for the call ``function(session, ...)``, and what makes it.
 
@@ -69,8 +73,8 @@ def handing(
         raise ExtraMissing("sqlalchemy", "functions that take a session of SQLAlchemy") from error
     name = name_of(function)
 
-    async def call(connection: Connection) -> Any:
-        access = HandedOut(connection, name, explain)
+    async def call(connection: Connection, opening: str = "") -> Any:
+        access = HandedOut(connection, name, explain, opening)
         return await run_on_postgres(access, function, args, kwargs)
 
     return name, call

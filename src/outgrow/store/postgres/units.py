@@ -232,20 +232,17 @@ class Work(UnitOfWork):
 
         return await _Statement(self, run, None)
 
-    async def _hand_out(
-        self, name: str, call: Callable[[Connection], Coroutine[Any, Any, Any]]
-    ) -> Any:
+    async def _hand_out(self, name: str, call: Callable[..., Coroutine[Any, Any, Any]]) -> Any:
         self._not_awaited -= 1
         self.check()
         self.last_sql = name
 
         async def run() -> Any:
             assert self.connection is not None
-            if not self._has_begun:
-                self._has_begun = True
-                await self._command("begin")
+            opening = "" if self._has_begun else "begin; "
+            self._has_begun = True
             self._statements += 1
-            return await call(self.connection)
+            return await call(self.connection, opening)
 
         try:
             return await _Statement(self, run, STATEMENT_SECONDS_MAX)
