@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -14,6 +14,7 @@ from outgrow.context import new_id
 from outgrow.errors import ControlError, MoveRefused
 from outgrow.store.moving.copying import Copying, Progress, pair_tables
 from outgrow.store.moving.end import JOURNAL, End
+from outgrow.store.moving.ending import abandon
 from outgrow.store.moving.marks import (
     ARRIVING,
     MOVED_FROM,
@@ -108,19 +109,28 @@ class Move:
             await self._arrive()
         return self.moving
 
-    async def check(self) -> None:
+    async def check(self, statements: Iterable[str]) -> dict[str, str]:
         """
-        Make and migrate the target, and see that it takes the tables; nothing is copied.
+        Make and migrate the target, try *statements* there, and remove what was made.
+
+        Returns:
+            Why the target would not take a statement, by its text.
 
         Raises:
-            MoveRefused: It does not.
+            MoveRefused: The store cannot be moved there; nothing was changed in the old one.
         """
+        if self.state.read() is not None:
+            message = f"a move of {self.service!r} is not finished or not confirmed."
+            raise MoveRefused(str(self.state.path), message)
         source_meta = await self._begin()
-        if self._is_left(source_meta):
-            raise MoveRefused(self.source.place, "it was moved already; the move is not finished.")
-        await self._prepare(source_meta)
-        await pair_tables(self.source, self.target)
-        await self.target.finish_writing({})
+        try:
+            await self._prepare(source_meta)
+            await pair_tables(self.source, self.target)
+            await self.target.finish_writing({})
+            found = {one: await self.target.refusal_of(one) for one in statements}
+        finally:
+            await abandon(self.state, self.moving, self.source, self.target)
+        return {statement: reason for statement, reason in found.items() if reason is not None}
 
     async def _begin(self) -> Mapping[str, str]:
         """Read or write the file of the move; what the source says of itself."""

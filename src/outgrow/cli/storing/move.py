@@ -1,0 +1,146 @@
+"""``outgrow store move``: the data of a service goes to another database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from outgrow.cli.printing import print_columns, print_json, print_to_stderr
+from outgrow.cli.storing.group import FILE, File, Json, State, store
+
+if TYPE_CHECKING:
+    from outgrow.process.moving import Checked, Moved
+    from outgrow.store.moving import Moving
+
+Topology = Annotated[
+    str | None, typer.Option("--topology", help="Whose stores are meant, if it runs divided.")
+]
+
+
+@store.command()
+def move(
+    service: Annotated[str, typer.Argument(help="The service whose store it is.")],
+    *,
+    to: Annotated[
+        str | None, typer.Option("--to", help="Where it goes: a URL, 'postgres' or 'sqlite'.")
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only try migrations and statements there.")
+    ] = False,
+    confirm: Annotated[
+        bool, typer.Option("--confirm", help="All is well there: remove the old store.")
+    ] = False,
+    abandon: Annotated[
+        bool, typer.Option("--abandon", help="Give up a move that is not finished.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove without asking.")] = False,
+    topology: Topology = None,
+    file: File = FILE,
+    state: State = None,
+    json: Json = False,
+) -> None:
+    """Move a service's store to another database, or go on with a move that was interrupted."""
+    # Imported here: other commands start sooner without it.
+    from outgrow.process.moving import Moves  # noqa: PLC0415
+
+    moves = Moves.read(file, state, topology)
+    if confirm or abandon:
+        if to is not None or check or (confirm and abandon):
+            message = "--confirm and --abandon stand alone: they speak of the move that is known."
+            raise typer.BadParameter(message)
+        _end(moves.confirm if confirm else moves.abandon, service, is_confirm=confirm, is_sure=yes)
+        return
+    if to is None:
+        message = "Say where it goes: --to URL, --to postgres or --to sqlite."
+        raise typer.BadParameter(message)
+    if check:
+        _tell_checked(service, to, asyncio.run(moves.check(service, to)), json=json)
+        return
+    with _progress(f"moving {service}") as tell:
+        moved = asyncio.run(moves.move(service, to, tell))
+    _tell_moved(moved, json=json)
+
+
+def _end(end: Callable[..., object], service: str, *, is_confirm: bool, is_sure: bool) -> None:
+    if is_confirm and not is_sure:
+        question = f"The old store of {service} is removed for good. Go on?"
+        typer.confirm(question, abort=True, err=True)
+    moving: Moving = asyncio.run(end(service))  # type: ignore[arg-type]
+    if is_confirm:
+        print(f"{service}: the move to {moving.target} is confirmed; {moving.source} is removed")
+    else:
+        print(f"{service}: the move is given up; the store is {moving.source}, as before")
+
+
+def _tell_checked(service: str, to: str, checked: Checked, *, json: bool) -> None:
+    if json:
+        print_json(checked._asdict())
+    else:
+        print(f"{service}: its migrations are accepted by {checked.target}")
+        print(f"{checked.statements} statements that tests ran were tried there")
+        if not checked.statements:
+            print("to have them tried, run the tests with: pytest --outgrow-statements")
+        for statement, reason in checked.refused.items():
+            print_to_stderr(f"{' '.join(statement.split())}\n    {reason}")
+        if checked.refused:
+            print_to_stderr("What is understood by both databases: docs/sql.md")
+        else:
+            print(f"nothing stands in the way: outgrow store move {service} --to {to}")
+    if checked.refused:
+        raise typer.Exit(1)
+
+
+def _tell_moved(moved: Moved, *, json: bool) -> None:
+    moving = moved.moving
+    if json:
+        print_json({**msgspec.to_builtins(moving), "missed": moved.missed})
+    else:
+        titles = ["table", "rows", "checksum"]
+        print_columns(titles, ((one.name, one.rows, one.checksum) for one in moving.tables))
+        rows = sum(one.rows for one in moving.tables)
+        print(f"\n{moving.service}: {rows} rows moved to {moving.target}, and compared")
+        if moving.pause_seconds is not None:
+            print(
+                f"units of work waited for {moving.pause_seconds:.2f} s; {moving.rows_ahead} rows "
+                "were copied before that"
+            )
+        for process in moved.processes:
+            print(f"process {process} goes on there")
+        _tell_next(moving)
+    for process, why in moved.missed.items():
+        print_to_stderr(f"process {process} did not go on there; start it again. {why}")
+    if moved.missed:
+        raise typer.Exit(1)
+
+
+def _tell_next(moving: Moving) -> None:
+    """What is left to be done by a person."""
+    service, setting = moving.service, moving.setting
+    print("\nBefore the next start, say where it lives now, in outgrow.toml or the environment:")
+    print(f'    [app] store = {{ {service} = "{setting}", "*" = "sqlite" }}')
+    print(f"    OUTGROW_STORE_{service.upper()}={setting}")
+    print(
+        f"\nThe old store, {moving.source}, is kept as it was, and nobody writes there. When all "
+        f"is well:\n    outgrow store move {service} --confirm\nThe way back:\n"
+        f"    outgrow store move {service} --to {moving.old_setting}"
+    )
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[str, int, int], None]]:
+    """Shows on a terminal how far it is."""
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(what, total=None)
+
+        def tell(step: str, done: int, total: int) -> None:
+            progress.update(task, description=f"{what}: {step}", completed=done, total=total)
+
+        yield tell

@@ -1,0 +1,290 @@
+"""What an operator asks of a move: check it, do it, confirm it, give it up."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple, Self
+
+from outgrow.clock import SystemClock
+from outgrow.errors import ExtraMissing, MoveRefused, StoreMoved
+from outgrow.process.application import STATE_FOLDER
+from outgrow.process.loading import load_services
+from outgrow.process.moving.hosts import RunningHosts, find_hosts
+from outgrow.process.moving.statements import noted_statements, statements_path
+from outgrow.process.stores import STORE_FOLDER, located, open_service_store
+from outgrow.store.creating import database_name
+from outgrow.store.moving import (
+    End,
+    Move,
+    Moving,
+    SqliteEnd,
+    StateFile,
+    abandon,
+    confirm,
+)
+from outgrow.topology import POSTGRES, SQLITE, Plan, read_topology, shown
+
+Progress = Callable[[str, int, int], object]
+
+
+class Checked(NamedTuple):
+    """
+    What a check found.
+
+    Attributes:
+        target: Where it looked, without a password.
+        statements: How many statements of the service it tried.
+        refused: Why the database would not take a statement, by its text.
+    """
+
+    target: str
+    statements: int
+    refused: dict[str, str]
+
+
+class Moved(NamedTuple):
+    """
+    What a move did.
+
+    Attributes:
+        moving: How far it came, and what was copied.
+        processes: The processes that go on at the target.
+        missed: Why a process does not, by its name.
+    """
+
+    moving: Moving
+    processes: list[str]
+    missed: dict[str, str]
+
+
+class _Ends(NamedTuple):
+    """Both ends of a move, what is configured of them, and where the store is opened there."""
+
+    source: End
+    target: End
+    settings: tuple[str, str]
+    wheres: tuple[Path | str, Path | str]
+
+
+class Moves(NamedTuple):
+    """
+    The moves of one application's stores.
+
+    Attributes:
+        plan: What its topology file says.
+        state: Where it keeps its state.
+        stores: Where the store of each service lives, as configured.
+    """
+
+    plan: Plan
+    state: Path
+    stores: dict[str, str]
+
+    @classmethod
+    def read(cls, file: Path, state: Path | None, topology: str | None) -> Self:
+        """
+        Those of the application that *file* describes.
+
+        Args:
+            topology: Whose stores are meant; None if all services run together.
+
+        Raises:
+            InvalidTopology: The file is wrong.
+            MoveRefused: There is no such topology.
+        """
+        plan = read_topology(file)
+        if topology is not None and topology not in plan.topologies:
+            known = ", ".join(plan.topologies) or "none"
+            raise MoveRefused(str(file), f"it has no topology {topology!r}. It has: {known}.")
+        stores = plan.stores if topology is None else plan.topologies[topology].stores
+        return cls(plan, state or plan.folder / STATE_FOLDER, stores)
+
+    async def move(self, service: str, to: str, progress: Progress) -> Moved:
+        """
+        Move the store of *service* to *to*: ``sqlite``, ``postgres``, or a URL.
+
+        Raises:
+            MoveRefused: It cannot be moved there, or not now.
+            MoveFailed: What arrived is not what was sent; the old store goes on.
+        """
+        settings = self._settings_of(service, to)
+        processes = find_hosts(self.state, service)
+        if processes and to == POSTGRES:
+            message = (
+                "the server that is started with the application would be started by this command, "
+                "and end with it. Stop the application first, then move the store."
+            )
+            raise MoveRefused(to, message)
+        async with self._ends(service, *settings) as ends:
+            hosts = None
+            if processes:
+                hosts = RunningHosts(self.state, service, processes, ends.wheres[1])
+            else:
+                await self._bring_up_to_date(service, ends)
+            moving = await self._move(service, ends, hosts, progress).run()
+        missed = hosts.missed if hosts is not None else {}
+        return Moved(moving, [name for name in processes if name not in missed], missed)
+
+    async def check(self, service: str, to: str) -> Checked:
+        """
+        Make the tables at *to* by the service's migrations, try its statements, and remove them.
+
+        Raises:
+            MoveRefused: It cannot be moved there.
+            MigrationFailed: A migration was not accepted there.
+        """
+        statements = noted_statements(statements_path(self.state, service))
+        async with self._ends(service, *self._settings_of(service, to)) as ends:
+            if not find_hosts(self.state, service):
+                await self._bring_up_to_date(service, ends)
+            move = self._move(service, ends, None, lambda *_: None)
+            refused = await move.check(statements)
+        return Checked(ends.target.place, len(statements), refused)
+
+    async def confirm(self, service: str) -> Moving:
+        """
+        Remove the store that a move has left.
+
+        Raises:
+            MoveRefused: There is no move, or it is not finished.
+        """
+        moving, state = self._found(service)
+        settings = self._known(service, moving.old_setting), self._known(service, moving.setting)
+        async with self._ends(service, *settings) as ends:
+            await confirm(state, moving, ends.source, ends.target)
+        return moving
+
+    async def abandon(self, service: str) -> Moving:
+        """
+        Give up a move that is not finished.
+
+        Raises:
+            MoveRefused: There is none, or it is finished.
+        """
+        moving, state = self._found(service)
+        settings = self._known(service, moving.old_setting), self._known(service, moving.setting)
+        async with self._ends(service, *settings) as ends:
+            await abandon(state, moving, ends.source, ends.target)
+        return moving
+
+    def _state_file(self, service: str) -> StateFile:
+        return StateFile(self.state / STORE_FOLDER / f"{service}.move.json")
+
+    def _found(self, service: str) -> tuple[Moving, StateFile]:
+        state = self._state_file(service)
+        moving = state.read()
+        if moving is None:
+            message = f"there is no move of {service!r}. outgrow store move {service} --to URL"
+            raise MoveRefused(str(state.path), message)
+        return moving, state
+
+    def _move(
+        self,
+        service: str,
+        ends: _Ends,
+        hosts: RunningHosts | None,
+        progress: Progress,
+    ) -> Move:
+        async def make_target() -> None:
+            await self._open(service, ends.wheres[1])
+
+        return Move(
+            application=self.plan.application,
+            service=service,
+            source=ends.source,
+            target=ends.target,
+            setting=shown(ends.settings[1]),
+            old_setting=shown(ends.settings[0]),
+            state=self._state_file(service),
+            make_target=make_target,
+            hosts=hosts,
+            clock=SystemClock(),
+            progress=progress,
+        )
+
+    async def _bring_up_to_date(self, service: str, ends: _Ends) -> None:
+        """Apply what the service's next start would apply; nobody else has it open then."""
+        if await ends.source.meta() is None:
+            return
+        await ends.source.close()
+        # A move that has left it goes on; any other says so itself.
+        with suppress(StoreMoved):
+            await self._open(service, ends.wheres[0])
+
+    @asynccontextmanager
+    async def _ends(self, service: str, old: str, new: str) -> AsyncIterator[_Ends]:
+        async with AsyncExitStack() as stack:
+            wheres = (
+                await self._where(stack, service, old),
+                await self._where(stack, service, new),
+            )
+            ends = [_end(service, where) for where in wheres]
+            for end in ends:
+                stack.push_async_callback(end.close)
+            yield _Ends(ends[0], ends[1], (old, new), wheres)
+
+    async def _where(self, stack: AsyncExitStack, service: str, setting: str) -> Path | str:
+        """Where a store is of which outgrow.toml says *setting*."""
+        application = self.plan.application
+        if setting == POSTGRES:
+            # Imported here: most stores live elsewhere.
+            from outgrow.process.databases import Kept  # noqa: PLC0415
+
+            kept = Kept.read(self.state)
+            if find_hosts(self.state, service) and kept.sockets and service in kept.roles:
+                # Its server runs already, beside the service.
+                name = database_name(application, service)
+                return f"postgresql://{name}:{kept.roles[service]}@/{name}?host={kept.sockets}"
+        places = await stack.enter_async_context(
+            located(self.state, application, {service: setting})
+        )
+        return places[service]
+
+    def _settings_of(self, service: str, to: str) -> tuple[str, str]:
+        """What is configured of the store as it is, and of where it goes."""
+        if service not in self.plan.services:
+            known = ", ".join(self.plan.services)
+            message = f"the application has no service {service!r}. It has: {known}."
+            raise MoveRefused(str(self.plan.file), message)
+        configured = self.stores.get(service, SQLITE)
+        moving = self._state_file(service).read()
+        if moving is not None and shown(configured) == shown(to):
+            # Where it is said to go was configured too early, or after the move before this one
+            # it was not configured yet.
+            is_finished = moving.step == "finished"
+            configured = self._known(service, moving.setting if is_finished else moving.old_setting)
+        if shown(configured) == shown(to):
+            message = f"the store of {service!r} lives there already."
+            raise MoveRefused(shown(to), message)
+        return configured, to
+
+    def _known(self, service: str, setting: str) -> str:
+        """*setting* with the password, if it is configured."""
+        configured = self.stores.get(service, SQLITE)
+        return configured if shown(configured) == setting else setting
+
+    async def _open(self, service: str, where: Path | str) -> None:
+        """Open the store at *where* as the service does, and close it."""
+        models = {model.name: model for model in load_services(self.plan, None)}
+        async with AsyncExitStack() as stack:
+            await open_service_store(
+                stack,
+                where,
+                application=self.plan.application,
+                service=service,
+                package=models[service].package,
+                clock=SystemClock(),
+            )
+
+
+def _end(service: str, where: Path | str) -> End:
+    """The end of a move at *where* a store is opened."""
+    if isinstance(where, Path):
+        return SqliteEnd(where / f"{service}.sqlite3")
+    try:
+        from outgrow.store.postgres import PostgresEnd  # noqa: PLC0415 - an extra
+    except ModuleNotFoundError as error:
+        raise ExtraMissing("postgres", "stores in PostgreSQL") from error
+    return PostgresEnd(where)
