@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import urlsplit, urlunsplit
 
-from outgrow.errors import ExtraMissing, StoreRefused, StoreUnreachable
+from outgrow.errors import StoreRefused
+from outgrow.store.creating.connecting import connect, shown
 from outgrow.store.creating.names import database_name
 from outgrow.store.creating.passwords import verifier
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     import asyncpg
 
 ROLE_CONNECTIONS_MAX: Final = 100
-CONNECT_SECONDS_MAX: Final = 10.0
 
 _LEAST: Final = "login nosuperuser nocreatedb nocreaterole noinherit noreplication nobypassrls"
 _SETTINGS: Final = {
@@ -37,7 +36,6 @@ class Administrator:
     Need not be a superuser: ``createrole`` and ``createdb`` are enough.
 
     Raises:
-        ExtraMissing: ``asyncpg`` is not installed.
         StoreUnreachable: The server does not answer.
         StoreRefused: It lets nobody in under that name and password.
     """
@@ -47,7 +45,7 @@ class Administrator:
         self._connection: asyncpg.Connection | None = None
 
     async def __aenter__(self) -> Self:
-        self._connection = await _connect(self._url)
+        self._connection = await connect(self._url)
         return self
 
     async def __aexit__(
@@ -78,7 +76,7 @@ class Administrator:
             StoreRefused: A role or database of that name is somebody else's, or the role may do
                 more than a service should; or the administrator may not make them.
         """
-        import asyncpg  # noqa: PLC0415 - of an extra
+        import asyncpg  # noqa: PLC0415 - of an extra, which is there
 
         name = database_name(application, service)
         note = f"outgrow: the store of service {service!r} of application {application!r}"
@@ -90,7 +88,7 @@ class Administrator:
                 f"its administrator may not do that: {error}. It takes one with CREATEROLE and "
                 "CREATEDB."
             )
-            raise StoreRefused(_shown(self._url), message) from error
+            raise StoreRefused(shown(self._url), message) from error
         return is_given
 
     async def shut(self, *databases: str) -> None:
@@ -123,7 +121,7 @@ class Administrator:
         if mighty := [right for right in _MIGHTY if role[right]]:
             rights = ", ".join(right.removeprefix("rol") for right in mighty)
             message = f"role {name!r} may do more than a service should: {rights}. Take it away."
-            raise StoreRefused(_shown(self._url), message)
+            raise StoreRefused(shown(self._url), message)
         if is_renewed:
             await self._execute(f"alter role {_name(name)} password {_text(verifier(password))}")
         return is_renewed
@@ -168,13 +166,13 @@ class Administrator:
             f"there is a {kind} {name!r} already{told}. Nothing of it was changed. Rename it, or "
             "give the service the URL of another database."
         )
-        raise StoreRefused(_shown(self._url), message)
+        raise StoreRefused(shown(self._url), message)
 
     @asynccontextmanager
     async def _within(self, database: str) -> AsyncIterator[asyncpg.Connection]:
         """A connection to *database* as the same administrator."""
         parts = urlsplit(self._url)
-        connection = await _connect(urlunsplit(parts._replace(path=f"/{database}")))
+        connection = await connect(urlunsplit(parts._replace(path=f"/{database}")))
         try:
             yield connection
         finally:
@@ -183,24 +181,6 @@ class Administrator:
     async def _execute(self, sql: str) -> None:
         assert self._connection is not None, "inside its async with"
         await self._connection.execute(sql)
-
-
-async def _connect(url: str) -> asyncpg.Connection:
-    try:
-        import asyncpg  # noqa: PLC0415 - of an extra
-    except ModuleNotFoundError as error:
-        raise ExtraMissing("postgres", "stores in PostgreSQL") from error
-    try:
-        return await asyncpg.connect(url, timeout=CONNECT_SECONDS_MAX)
-    except (OSError, TimeoutError, asyncpg.CannotConnectNowError) as error:
-        raise StoreUnreachable(_shown(url), str(error) or type(error).__name__) from error
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
-        raise StoreRefused(_shown(url), f"it lets nobody in: {error}.") from error
-
-
-def _shown(url: str) -> str:
-    """*url* without its password."""
-    return re.sub(r"(?<=://)([^/?#@:]*):[^/?#@]*@", r"\1@", url)
 
 
 def _name(name: str) -> str:
