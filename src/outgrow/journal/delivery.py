@@ -211,7 +211,8 @@ class Delivery:
             busy: list[Consumer | Timers] = [c for c in consumers if c.is_busy(ends[c.source])]
             busy += [post.timers for post in self._posts.values() if post.timers.is_busy]
             for one in busy:
-                one.wake()
+                if one.is_resting:  # One that is at work would only begin once more.
+                    one.wake()
             if busy:
                 await self._moved.wait()
             elif len(consumers) == len(self._consumers):

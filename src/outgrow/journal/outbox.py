@@ -45,25 +45,8 @@ _COLUMNS: Final = (
     "recorded_at",
     "body",
 )
-_INSERT = (
-    f"insert into outgrow_journal ({', '.join(_COLUMNS)}) "  # noqa: S608 - our own columns
-    f"values ({', '.join('?' * len(_COLUMNS))})"
-)
-
-_INSERT_ALL = (
-    f"insert into outgrow_journal ({', '.join(_COLUMNS)}) "  # noqa: S608 - our own columns
-    "select a, b, c, d, e, f, g, h, i, j, k, l, m, n from unnest(cast(? as text[]), "
-    "cast(? as text[]), cast(? as text[]), cast(? as bigint[]), cast(? as text[]), "
-    "cast(? as text[]), cast(? as bigint[]), cast(? as text[]), cast(? as text[]), "
-    "cast(? as text[]), cast(? as text[]), cast(? as text[]), cast(? as text[]), "
-    "cast(? as text[])) with ordinality as t (a, b, c, d, e, f, g, h, i, j, k, l, m, n, place) "
-    "order by place"
-)
 
 _TYPE, _DESTINATION = 2, 4
-
-GROUPED_FROM: Final = 3
-"""From how many rows on they are written by one statement in PostgreSQL; it costs more than one."""
 
 Entry = tuple[Any, ...]
 """A row of the journal that is yet to be written, encoded when it was said."""
@@ -135,27 +118,26 @@ class Outbox:
         body = encode_arguments(method, bind_arguments(method, args, kwargs))
         return self._entry("command", method.full_name, method.service, None, body)
 
+    def audit(self, name: str, key: str | None, body: Any) -> Entry:
+        """
+        The journal row that says what an operator decided; nobody is told of it.
+
+        Args:
+            name: What was decided, such as ``outgrow.Dropped``.
+            key: Whose key it concerns.
+            body: What there is to say of it.
+        """
+        return self._entry("audit", name, None, key, self._encode(body))
+
     async def append(self, tx: Transaction, entries: list[Entry]) -> None:
         """Write *entries* as the last thing that the unit of *tx* does."""
-        # Each statement is a journey over the network there.
-        is_grouped = tx.dialect == "postgresql" and len(entries) >= GROUPED_FROM
-        for entry in entries:
-            if entry == SET:
-                self._said.add(TOPIC)
-                continue
-            if not is_grouped:
-                await tx.own(_INSERT, entry)
-            self._said.add(entry[_DESTINATION] or entry[_TYPE])
-        if is_grouped:
-            rows = [entry for entry in entries if entry != SET]
-            await tx.own(_INSERT_ALL, tuple(list(column) for column in zip(*rows, strict=True)))
+        rows = [entry for entry in entries if entry != SET]
+        if len(rows) < len(entries):
+            self._said.add(TOPIC)
+        if rows:
+            await tx.add("outgrow_journal", _COLUMNS, rows)
+        self._said.update(row[_DESTINATION] or row[_TYPE] for row in rows)
         crash.at("journal.after_append")
-
-    def rows(self, entries: list[Entry]) -> tuple[str, tuple[str, ...], list[Entry]]:
-        """The table, its columns and the rows of *entries*, written at once and outside of a unit."""
-        for entry in entries:
-            self._said.add(entry[_DESTINATION] or entry[_TYPE])
-        return "outgrow_journal", _COLUMNS, entries
 
     def watch(self, topics: Collection[str], wake: Callable[[], object]) -> None:
         """

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Final, NamedTuple
 
 from outgrow.clock import SystemClock
 from outgrow.journal.messages import Batch, Message
 from outgrow.journal.outbox import Outbox
-from outgrow.store import Store
+from outgrow.journal.replicas import Frontier
+from outgrow.store import Snapshot, Store
 
 SCANNED_ROWS_MAX: Final = 10_000
 """How far one reading looks, so that a handler of rare events does not hold up others."""
@@ -23,7 +25,8 @@ _COLUMNS = (
 _END = "select coalesce(max(position), 0) from outgrow_journal"
 _COMMANDS = (
     f"select {_COLUMNS} from outgrow_journal "  # noqa: S608 - our own columns
-    "where kind = 'command' and destination = ? and position > ? order by position limit ?"
+    "where kind = 'command' and destination = ? and position > ? and position <= ? "
+    "order by position limit ?"
 )
 _DESTINATIONS = (
     "with recursive found (destination) as ("
@@ -46,9 +49,11 @@ class Journal:
     """
     The journal of a service of this process, as its readers see it: what is committed.
 
-    Has one writer, so positions become visible in their order and what was read once is final.
+    What was read once is final: nothing can appear behind it. With one writer all that can be seen
+    is; with several, what is up to the frontier.
 
     Attributes:
+        frontier: Up to where it is final, if it has several writers.
         opening: Where new handlers of processes begin that have begun before the service opened;
             None until it opens.
     """
@@ -56,6 +61,7 @@ class Journal:
     def __init__(self, store: Store, outbox: Outbox) -> None:
         self._store = store
         self._outbox = outbox
+        self.frontier = Frontier(store, outbox.wake_all) if store.is_shared else None
         self.opening: Opening | None = None
         self.service = store.service
 
@@ -65,9 +71,8 @@ class Journal:
 
     async def end(self) -> int:
         """The position of the last message; 0 if there is none."""
-        async with self._store.read() as snapshot:
-            ((end,),) = await snapshot.own(_END)
-        return int(end)
+        async with self._look() as (_, end):
+            return end
 
     async def events(self, after: int, types: Collection[str], limit: int) -> Batch:
         """The next events of *types* behind *after*; at most *limit*. Perhaps none: look on."""
@@ -77,8 +82,7 @@ class Journal:
             f"where position > ? and position <= ? and kind = 'event' and type in ({marks}) "
             "order by position limit ?"
         )
-        async with self._store.read() as snapshot:
-            ((end,),) = await snapshot.own(_END)
+        async with self._look() as (snapshot, end):
             up_to = min(end, after + SCANNED_ROWS_MAX)
             if up_to <= after:
                 return Batch([], after, is_last=True)
@@ -90,11 +94,10 @@ class Journal:
 
     async def commands(self, after: int, destination: str, limit: int) -> Batch:
         """The next commands to *destination* behind *after*; at most *limit*."""
-        async with self._store.read() as snapshot:
-            ((end,),) = await snapshot.own(_END)
+        async with self._look() as (snapshot, end):
             if end <= after:
                 return Batch([], after, is_last=True)
-            rows = await snapshot.own(_COMMANDS, (destination, after, limit))
+            rows = await snapshot.own(_COMMANDS, (destination, after, end, limit))
         messages = [Message(*row) for row in rows]
         up_to = messages[-1].position if len(messages) == limit else end
         return Batch(messages, up_to, is_last=up_to == end)
@@ -103,6 +106,15 @@ class Journal:
         """The services that commands were ever sent to."""
         async with self._store.read() as snapshot:
             return [row[0] for row in await snapshot.own(_DESTINATIONS)]
+
+    @asynccontextmanager
+    async def _look(self) -> AsyncIterator[tuple[Snapshot, int]]:
+        """The rows, and up to where they are final."""
+        end = None if self.frontier is None else await self.frontier.reach()
+        async with self._store.read() as snapshot:
+            if end is None:
+                ((end,),) = await snapshot.own(_END)
+            yield snapshot, int(end)
 
     def watch(self, types: Collection[str], wake: Callable[[], object]) -> None:
         """Call *wake* after each commit that recorded one of *types*."""

@@ -151,6 +151,11 @@ class Consumer(ABC):
             return self.is_due
         return not self.is_idle or self.is_due or self.position < end
 
+    @property
+    def is_resting(self) -> bool:
+        """Whether it does nothing until it is woken, or the clock moves."""
+        return self.is_idle or self._recovers_at is not None
+
     def wake(self) -> None:
         """There may be something to do."""
         self.is_idle = False

@@ -104,6 +104,11 @@ class Timers:
             return True
         return not self.is_idle and self.recovers_at is None
 
+    @property
+    def is_resting(self) -> bool:
+        """Whether it does nothing until it is woken, or the clock moves."""
+        return self.is_idle or self.recovers_at is not None
+
     def wake(self) -> None:
         """There may be something to do."""
         self.is_idle = False
