@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -21,13 +21,44 @@ def clock() -> ManualClock:
     return ManualClock()
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def store_kind(request: pytest.FixtureRequest) -> str:
+    """Where the stores are; each test that uses them runs on both."""
+    kind: str = request.param
+    return kind
+
+
 @pytest.fixture
-def run_shop(tmp_path: Path, clock: ManualClock) -> Run:
+async def urls(store_kind: str, request: pytest.FixtureRequest) -> dict[str, str]:
+    """Where the databases of the shop's services are; nothing for files in this test's folder."""
+    if store_kind == "sqlite":
+        return {}
+    server = request.getfixturevalue("outgrow_postgres")
+    return {service: await server.database() for service in ("orders", "letters")}
+
+
+@pytest.fixture
+def empty_store(
+    tmp_path: Path, urls: dict[str, str], request: pytest.FixtureRequest
+) -> Callable[[str], Awaitable[None]]:
+    """``await empty_store("orders")``: let a service that is stopped find an empty store."""
+
+    async def empty(service: str) -> None:
+        if urls:
+            urls[service] = await request.getfixturevalue("outgrow_postgres").database()
+        for file in tmp_path.glob(f"{service}.sqlite3*"):  # noqa: ASYNC240
+            file.unlink()
+
+    return empty
+
+
+@pytest.fixture
+def run_shop(tmp_path: Path, clock: ManualClock, urls: dict[str, str]) -> Run:
     """``async with run_shop() as shop``: open the stores in this test's folder, and deliver."""
 
     @asynccontextmanager
     async def run(*, deliver: bool = True) -> AsyncIterator[Shop]:
-        shop = Shop(tmp_path, clock)
+        shop = Shop(tmp_path, clock, urls)
         await shop.open()
         try:
             if deliver:

@@ -19,8 +19,9 @@ from tests.journal.orders import Orders, OrdersService
 class Shop:
     """What is running; a client of each service comes from outside of any execution."""
 
-    def __init__(self, folder: Path, clock: Clock) -> None:
+    def __init__(self, folder: Path, clock: Clock, urls: dict[str, str] | None = None) -> None:
         self.folder = folder
+        self.urls = urls or {}
         self.clock = clock
         self.delivery = Delivery(clock)
         self.stores: dict[str, Store] = {}
@@ -53,7 +54,7 @@ class Shop:
         (migrations / "0001_tables.sql").write_text(module.MIGRATION)
         outbox = Outbox(name, self.clock)
         store = await open_store(
-            self.folder / f"{name}.sqlite3",
+            self.urls.get(name, self.folder / f"{name}.sqlite3"),
             application="shop",
             service=name,
             clock=self.clock,

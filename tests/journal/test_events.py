@@ -1,6 +1,6 @@
 import asyncio
 import random
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -39,7 +39,9 @@ async def test_an_event_reaches_its_handlers(shop: Shop):
 
 
 async def test_a_handler_that_is_ahead_of_its_source_is_told_of(
-    run_shop: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    run_shop: Run,
+    empty_store: Callable[[str], Awaitable[None]],
+    caplog: pytest.LogCaptureFixture,
 ):
     async with run_shop() as shop:
         await record(shop, placed("a"), placed("b"))
@@ -47,8 +49,7 @@ async def test_a_handler_that_is_ahead_of_its_source_is_told_of(
     async with run_shop() as shop:
         await shop.delivery.settle()
     assert caplog.messages == []
-    for file in tmp_path.glob("orders.sqlite3*"):  # noqa: ASYNC240
-        file.unlink()
+    await empty_store("orders")
 
     async with run_shop() as shop:
         await shop.delivery.settle()
@@ -401,11 +402,7 @@ async def until_interrupted(shop: Shop):
     """Wait until letters.tell has found out that it is out of step."""
     (tell,) = [c for c in shop.delivery._consumers if c.name == "letters.tell"]
     while tell._is_loaded:
-        await shop.stores["letters"].transact(nothing)
-
-
-async def nothing(tx):
-    pass
+        await shop.rows("letters", "select 1")
 
 
 async def test_a_handler_that_is_told_of_two_events_keeps_one_order(run_shop: Run):

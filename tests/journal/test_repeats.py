@@ -140,7 +140,8 @@ async def test_a_failure_is_not_remembered_so_that_the_repeat_succeeds(shop: Sho
     client = using(shop.orders, key="k")
     with pytest.raises(CallFailed):
         await client.place("a")
-    assert (await client.place("a")).number == 1
+    first = await client.place("a")
+    assert await client.place("a") == first
     assert await shop.orders.count() == 1
 
 
@@ -148,7 +149,7 @@ async def test_a_repeat_that_runs_into_its_own_first_effect_gets_the_first_reply
     client = using(shop.orders, key="k")
     first = await client.place_unique("a")
     assert await client.place_unique("a") == first
-    with pytest.raises(CallFailed, match="UNIQUE"):
+    with pytest.raises(CallFailed, match="(?i)unique"):
         await using(shop.orders, key="other").place_unique("a")
 
 
@@ -208,8 +209,11 @@ async def test_calls_of_itself_have_their_own_effects_and_are_repeated_under_the
     with pytest.raises(CallFailed):  # after the first two
         await client.place_two("a")
     assert await shop.orders.count() == 2
-    assert await client.place_two("a") == [1, 2, 3]
-    assert await client.place_two("a") == [1, 2, 3]
+    numbers = await client.place_two("a")
+    assert await client.place_two("a") == numbers
+    assert [(n,) for n in numbers] == await shop.rows(
+        "orders", "select number from orders order by 1"
+    )
     assert await shop.orders.count() == 3
 
 
