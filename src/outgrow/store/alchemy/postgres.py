@@ -60,14 +60,21 @@ async def run_on_postgres(
     If it raises, what it did is taken back, and the transaction goes on. What ends the transaction
     is no `Exception`, and comes out with nothing done about it.
     """
-    await access.raw.execute(f"{access.opening}savepoint {SAVEPOINT}")
+    await _command(access, f"{access.opening}savepoint {SAVEPOINT}")
     try:
         outcome = await greenlet_spawn(_call, access, function, args, kwargs)
     except Exception:
-        await access.raw.execute(f"rollback to {SAVEPOINT}; release {SAVEPOINT}")
+        await _command(access, f"rollback to {SAVEPOINT}; release {SAVEPOINT}")
         raise
-    await access.raw.execute(f"release {SAVEPOINT}")
+    await _command(access, f"release {SAVEPOINT}")
     return outcome
+
+
+async def _command(access: PostgresAccess, sql: str) -> None:
+    try:
+        await access.raw.execute(sql)
+    except Exception as error:  # the border to the driver
+        raise access.explain(sql, error) from error
 
 
 def _call(
