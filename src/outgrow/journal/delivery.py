@@ -10,6 +10,7 @@ from typing import Any, Final
 from outgrow.clock import Clock
 from outgrow.contracts import place_of
 from outgrow.errors import BrokerUnreachable, ControlError, Finding, InvalidService, OutgrowError
+from outgrow.journal.auditing import Decisions, Fates, Histories
 from outgrow.journal.broker import Broker, InProcessBroker
 from outgrow.journal.consumers import Call, Consumer, ConsumerStatistics, Sender, Subscription
 from outgrow.journal.handlers import handlers_of
@@ -54,6 +55,9 @@ class Delivery:
     Attributes:
         journals: The journals of the hosted services, by service.
         overview: The same journals and their consumers, for an operator.
+        decisions: What an operator decides about messages.
+        fates: What became of single messages.
+        histories: Who did what, when.
 
     Args:
         clock: The application's.
@@ -65,12 +69,16 @@ class Delivery:
         self._wrap = wrap or _as_it_is
         self._posts: dict[str, _Post] = {}
         self._stores: dict[str, Store] = {}
+        self._outboxes: dict[str, Outbox] = {}
         self.journals: dict[str, Journal] = {}
         self._broker: Broker = InProcessBroker(self.journals)
         self._sources: dict[str, Source] = {}
         self._consumers: list[Consumer] = []
         self._former: dict[str, tuple[str, ...]] = {}
         self.overview = Overview(self._stores, self._consumers, self._former)
+        self.decisions = Decisions(self._consumers, self._stores, self._outboxes)
+        self.fates = Fates(self._consumers, self._stores)
+        self.histories = Histories(self._stores)
         self._starts: list[tuple[Subscription, bool]] = []
         self._group: asyncio.TaskGroup | None = None
         self._adding = asyncio.Lock()
@@ -100,6 +108,7 @@ class Delivery:
         post = self._posts[store.service] = _Post(store, outbox, call, self._moved.set)
         self.journals[store.service] = post.journal
         self._stores[store.service] = store
+        self._outboxes[store.service] = outbox
         self._former |= former or {}
         outbox.watch((), lambda: self._look_for_destinations(post))
         return post.inbox

@@ -96,6 +96,7 @@ create table outgrow_timer (
     body text not null
 ) strict;
 create index outgrow_timer_due on outgrow_timer (due_at, number);
+create index outgrow_journal_audits on outgrow_journal (position) where kind = 'audit';
 create table outgrow_lease (
     name text primary key,
     holder text not null,

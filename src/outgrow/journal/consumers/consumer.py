@@ -34,6 +34,8 @@ _START = (
 )
 _SAVE = "update outgrow_cursor set position = ? where consumer = ? and source = ?"
 
+Note = Callable[[Transaction], Awaitable[None]]
+
 _log = logging.getLogger("outgrow.journal")
 
 
@@ -84,6 +86,7 @@ class Consumer(ABC):
     def __init__(self, name: str, source: str, store: Store, on_idle: Callable[[], object]) -> None:
         self.name = name
         self.source = source
+        self.service = store.service
         self.position = 0
         self.is_idle = False
         self.handled = 0
@@ -171,16 +174,19 @@ class Consumer(ABC):
         """*key*, or all keys under which something waits if it is None."""
         return list(self.waiting.lines) if key is None else [key]
 
-    async def replay(self, key: str) -> int:
+    async def replay(self, key: str, note: Note | None = None) -> int:
         """
         Try again what waits under *key*, as if it were new; how many messages that are.
 
         A message that was handled is never handled again.
+
+        Args:
+            note: Writes down in the same unit of work who decided that.
         """
         line = self.waiting.lines.get(key)
         if line is None:
             return 0
-        await self._store.transact(self.waiting.write_replayed, key)
+        await self._store.transact(self._replay, key, note)
         if self.waiting.lines.get(key) is line:
             self.waiting.replayed(line)
         self.wake()
@@ -200,6 +206,20 @@ class Consumer(ABC):
             parked=tuple(sorted(parked)[:100]),
             parked_count=len(parked),
         )
+
+    def reload(self) -> None:
+        """Look into the store again, where somebody else has changed what waits."""
+        self._is_loaded = False
+        self.wake()
+
+    async def _replay(self, tx: Transaction, key: str, note: Note | None) -> None:
+        if note is not None:
+            await note(tx)
+        await self.waiting.write_replayed(tx, key)
+
+    @abstractmethod
+    def takes(self, kind: str, topic: str) -> bool:
+        """Whether an event of the type *topic*, or a command for the service, is one for it."""
 
     @abstractmethod
     async def _fetch(self) -> Batch:

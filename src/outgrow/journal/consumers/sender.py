@@ -84,6 +84,9 @@ class Sender(Consumer):
         self._contexts = Contexts(self._clock)
         journal.watch_commands(destination, self.wake)
 
+    def takes(self, kind: str, topic: str) -> bool:
+        return kind == "command" and topic == self._destination
+
     async def _fetch(self) -> Batch:
         return await self._journal.commands(self.position, self._destination, IN_FLIGHT_MAX)
 

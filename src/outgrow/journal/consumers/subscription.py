@@ -68,6 +68,9 @@ class Subscription(Consumer):
         """The highest position that was handled or waits; 0 if there is none."""
         return max(self._highwater.values(), default=0)
 
+    def takes(self, kind: str, topic: str) -> bool:
+        return kind == "event" and topic in self._readers
+
     async def _load(self) -> None:
         await super()._load()
         async with self._store.read() as snapshot:
