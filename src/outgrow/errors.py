@@ -17,7 +17,7 @@ OutgrowError
 │  ├─ StoreRefused       StoreInUse · StoreOfAnother · StoreUnreadable · MigrationFailed
 │  │                     StoreMisplaced · StoreUnwritable · StoreMoved
 │  ├─ MoveRefused        MoveFailed
-│  ├─ NoSuchRow
+│  ├─ NoSuchRow · StoreUnreachable · CommitUnknown
 │  └─ UnitError          a unit of work was rolled back, alone
 │     ├─ StatementRefused · StatementFailed · DiskFailed · StatementInterrupted
 │     ├─ TransactionClosed · SnapshotExpired · WaitedInTransaction

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from outgrow.store.session import Dialect
 from outgrow.store.transaction import Snapshot, Transaction
@@ -18,15 +18,13 @@ class Database(Protocol):
     One service's database.
 
     A unit of work runs in its caller's task and waits for its transaction only.
+
+    Attributes:
+        dialect: Which database it is. PostgreSQL may be open in several processes at once; then
+            positions are committed out of their order.
     """
 
-    @property
-    def dialect(self) -> Dialect:
-        """Which database it is."""
-
-    @property
-    def is_shared(self) -> bool:
-        """Whether several processes may have it open; then positions commit out of order."""
+    dialect: ClassVar[Dialect]
 
     async def submit(
         self, unit: Unit, args: tuple[Any, ...], kwargs: dict[str, Any]

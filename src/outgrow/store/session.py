@@ -41,6 +41,9 @@ class Session(Reading, Protocol):
     def change(self, sql: str, parameters: dict[str, Any]) -> Awaitable[int]:
         """Run a statement of the user's; how many rows it changed."""
 
+    def add(self, table: str, columns: tuple[str, ...], rows: list[Row]) -> Awaitable[None]:
+        """Add rows to a table of outgrow's, in their order."""
+
     async def undo(self) -> None:
         """Take back what the unit of work did so far."""
 

@@ -106,7 +106,7 @@ class Store:
     @property
     def is_shared(self) -> bool:
         """Whether several processes may have it open at once."""
-        return self._database.is_shared
+        return self.dialect == "postgresql"
 
     def hold(self, seconds: float) -> None:
         """

@@ -64,7 +64,7 @@ class Snapshot:
 
     def run(
         self, function: Callable[Concatenate[Any, P], T], /, *args: P.args, **kwargs: P.kwargs
-    ) -> T:
+    ) -> Awaitable[T]:
         """
         Call ``function(session, ...)`` with a session of SQLAlchemy, and return what it returns.
 
@@ -210,6 +210,14 @@ class Transaction(Snapshot):
             TimerRefused: The moment has no time zone, or is too far in the future.
         """
         return self._need_outbox().timers.move(self, timer, when)
+
+    def add(self, table: str, columns: tuple[str, ...], rows: list[Row]) -> Awaitable[None]:
+        """
+        Add *rows* to one of outgrow's tables, in their order.
+
+        For the rooms above the store, not for services.
+        """
+        return self._session.add(table, columns, rows)
 
     async def undo(self) -> None:
         """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine
 from copy import copy
+from functools import lru_cache
 from typing import Any
 
 from outgrow.context import Context, current, enter, leave
@@ -75,6 +76,12 @@ class UnitOfWork(Course):
     ) -> Awaitable[Any]:
         """Call *function* with a session of SQLAlchemy, and these arguments."""
 
+    async def add(self, table: str, columns: tuple[str, ...], rows: list[Row]) -> None:
+        """Add rows to a table of outgrow's, in their order."""
+        insert = insert_into(table, columns)
+        for row in rows:
+            await self.own(insert, row)
+
     @abstractmethod
     async def undo(self) -> None:
         """Take back what the unit of work did so far."""
@@ -104,3 +111,10 @@ class UnitOfWork(Course):
         """Write what was recorded and sent, as the last thing that the unit does."""
         assert self._outbox is not None
         await self._outbox.append(transaction, transaction.entries)
+
+
+@lru_cache(maxsize=64)
+def insert_into(table: str, columns: tuple[str, ...]) -> str:
+    """The statement that adds one row."""
+    marks = ", ".join("?" * len(columns))
+    return f"insert into {table} ({', '.join(columns)}) values ({marks})"  # noqa: S608 - outgrow's

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import Final
+from typing import Any, Final, NoReturn
 
 from outgrow import crash
-from outgrow.errors import CommitUnknown
+from outgrow.errors import CommitUnknown, TransactionClosed
 from outgrow.store.driver import outlast, shield
-from outgrow.store.postgres.connection import RunAgain, explain
+from outgrow.store.postgres.connection import Connection, RunAgain, explain
 from outgrow.store.postgres.pool import Pool
 from outgrow.store.postgres.units import Desk, Work
 from outgrow.store.threads import Patience
+from outgrow.store.transaction import Transaction
 
 UNITS_PER_COMMIT_MAX: Final = 256
 
@@ -111,7 +112,7 @@ class Appender:
         assert self._desk.outbox is not None
         crash.at("store.before_commit")
         try:
-            await connection.copy(*self._desk.outbox.rows(entries))
+            await self._desk.outbox.append(Transaction(_Copying(connection), None), entries)
         except Exception as error:  # noqa: BLE001 - the border to the driver
             self._pool.discard(connection)
             explained = explain("commit of recorded events", error)
@@ -123,3 +124,21 @@ class Appender:
         crash.at("store.after_commit")
         self.batches += 1
         return None
+
+
+class _Copying:
+    """What a batch is written on: it takes rows at once, each time in a transaction of its own."""
+
+    dialect: Final = "postgresql"
+    is_running: Final = False
+
+    def __init__(self, connection: Connection) -> None:
+        self.add = connection.copy
+
+    def _refuse(self, *_: Any) -> NoReturn:
+        raise TransactionClosed("units that only record run no statement")
+
+    own = change = fetch = run = undo = _refuse
+
+    def check(self) -> None:
+        """Nobody but the journal is here."""

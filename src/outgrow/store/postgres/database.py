@@ -7,7 +7,7 @@ import random
 from collections.abc import Awaitable
 from contextlib import AbstractAsyncContextManager, suppress
 from time import perf_counter
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from outgrow.errors import StatementFailed, StoreError, StoreUnreachable
 from outgrow.store.database import Unit
@@ -17,6 +17,7 @@ from outgrow.store.postgres.connection import STATEMENT_SECONDS_MAX, RunAgain, s
 from outgrow.store.postgres.pool import Pool
 from outgrow.store.postgres.readers import SNAPSHOTS_MAX, Readers
 from outgrow.store.postgres.units import Desk, Work
+from outgrow.store.session import Dialect
 from outgrow.store.transaction import Outbox, Snapshot, Transaction
 
 CONNECTIONS_MAX: Final = 16
@@ -39,8 +40,7 @@ class PostgresDatabase:
     Units are serializable: a unit that would see or undo half of another's work is run again.
     """
 
-    dialect: Final = "postgresql"
-    is_shared: Final = True
+    dialect: ClassVar[Dialect] = "postgresql"
 
     def __init__(self, url: str, service: str, outbox: Outbox | None) -> None:
         self._pool = Pool(url, service, CONNECTIONS_MAX)

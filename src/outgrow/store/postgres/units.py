@@ -31,6 +31,9 @@ from outgrow.store.session import Row, Rows
 from outgrow.store.transaction import Outbox, Transaction
 from outgrow.store.unit import UnitOfWork
 
+COPIED_FROM: Final = 3
+"""From how many rows on they are copied, which costs two journeys to the server."""
+
 
 class Desk:
     """
@@ -150,6 +153,18 @@ class Work(UnitOfWork):
         name, call = handing(explain, function, args, kwargs)
         self._not_awaited += 1
         return self._hand_out(name, call)
+
+    async def add(self, table: str, columns: tuple[str, ...], rows: list[Row]) -> None:
+        if len(rows) < COPIED_FROM:
+            await super().add(table, columns, rows)
+            return
+        self.check()
+
+        async def run() -> None:
+            assert self.connection is not None
+            await self._run(table, self.connection.copy(table, columns, rows))
+
+        await _Statement(self, run, None)
 
     async def undo(self) -> None:
         self.check()

@@ -6,11 +6,12 @@ import os
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Final
+from typing import ClassVar
 
 from outgrow.clock import Clock
 from outgrow.store.driver import Course, outlast
 from outgrow.store.schema import Schema
+from outgrow.store.session import Dialect
 from outgrow.store.sqlite.checkpoints import Checkpoints
 from outgrow.store.sqlite.connection import STATEMENT_SECONDS_MAX, Connection, may_read
 from outgrow.store.sqlite.opening import Opening
@@ -84,8 +85,7 @@ async def open_sqlite(
 class SqliteDatabase:
     """The `Database` of an SQLite file."""
 
-    dialect: Final = "sqlite"
-    is_shared: Final = False
+    dialect: ClassVar[Dialect] = "sqlite"
 
     def __init__(
         self,
