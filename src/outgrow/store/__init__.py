@@ -7,9 +7,18 @@ Offers: a service's store, its transactions and snapshots, and the driver of uni
 """
 
 from outgrow.store.database import Database
-from outgrow.store.opening import open_store
+from outgrow.store.opening import bring_up_to_date, open_store
 from outgrow.store.schema import Schema
 from outgrow.store.store import Store
 from outgrow.store.transaction import Outbox, Snapshot, Transaction
 
-__all__ = ["Database", "Outbox", "Schema", "Snapshot", "Store", "Transaction", "open_store"]
+__all__ = [
+    "Database",
+    "Outbox",
+    "Schema",
+    "Snapshot",
+    "Store",
+    "Transaction",
+    "bring_up_to_date",
+    "open_store",
+]

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from outgrow.clock import Clock
 from outgrow.errors import ExtraMissing
+from outgrow.store.driver import Course, outlast
 from outgrow.store.schema import Schema
+from outgrow.store.sqlite import Opening as SqliteOpening
+from outgrow.store.sqlite import bring_up_to_date as bring_sqlite_up_to_date
 from outgrow.store.sqlite import open_sqlite
 from outgrow.store.store import Store
+from outgrow.store.threads import Threads
 from outgrow.store.transaction import Outbox
 
 
@@ -62,11 +68,7 @@ async def open_store(
             migrations=migrations,
             outbox=outbox,
         )
-    try:
-        from outgrow.store.postgres import open_postgres  # noqa: PLC0415 - an extra
-    except ModuleNotFoundError as error:
-        raise ExtraMissing("postgres", "a store in PostgreSQL") from error
-    return await open_postgres(
+    return await _postgres().open_postgres(  # type: ignore[no-any-return]
         where,
         application=application,
         service=service,
@@ -75,3 +77,52 @@ async def open_store(
         migrations=migrations,
         outbox=outbox,
     )
+
+
+async def bring_up_to_date(
+    where: Path | str,
+    *,
+    application: str,
+    service: str,
+    clock: Clock,
+    schemas: Sequence[Schema] = (),
+    migrations: Path | None = None,
+    is_trial: bool = False,
+) -> list[str]:
+    """
+    Do to the tables of a store what its opening does, and let it go; the names of what was done.
+
+    Args:
+        is_trial: Whether all is taken back, once it has worked.
+
+    Raises:
+        StoreRefused: As `open_store` does.
+    """
+    is_file = isinstance(where, Path)
+    place: dict[str, Any] = {"path" if is_file else "url": where}
+    opening: Any = (SqliteOpening if is_file else _postgres().Opening)(
+        **place,
+        application=application,
+        service=service,
+        clock=clock,
+        schemas=schemas,
+        migrations=migrations,
+        is_trial=is_trial,
+    )
+    if not is_file:
+        await opening.open()
+        return list(opening.brought)
+    threads = Threads(f"outgrow-store-{service}", 1)
+    try:
+        await outlast(Course(), threads.run(partial(bring_sqlite_up_to_date, opening)))
+        return list(opening.brought)
+    finally:
+        threads.close()
+
+
+def _postgres() -> Any:
+    try:
+        from outgrow.store import postgres  # noqa: PLC0415 - an extra
+    except ModuleNotFoundError as error:
+        raise ExtraMissing("postgres", "a store in PostgreSQL") from error
+    return postgres

@@ -8,7 +8,11 @@ Offers: reading and splitting migrations, what is pending, and the steps of outg
 
 from outgrow.store.migrating.files import Migration, read_migrations
 from outgrow.store.migrating.level import Applied, Level, level_of, pending_of
-from outgrow.store.migrating.statements import refuse_deferred, statements_of
+from outgrow.store.migrating.statements import (
+    refuse_deferred,
+    refuse_in_postgres,
+    statements_of,
+)
 from outgrow.store.migrating.steps import Step, steps_to_today
 
 __all__ = [
@@ -20,6 +24,7 @@ __all__ = [
     "pending_of",
     "read_migrations",
     "refuse_deferred",
+    "refuse_in_postgres",
     "statements_of",
     "steps_to_today",
 ]

@@ -25,6 +25,39 @@ _BODY: Final = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _BODY_END: Final = re.compile(r"\bend\s*;\Z", re.IGNORECASE)
+_COMMENTS_AND_TEXTS: Final = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'", re.DOTALL)
+_RESERVED: Final = re.compile(r"(?<![\w$])\"?outgrow_", re.IGNORECASE)
+_NEVER_FIRST: Final = frozenset(
+    {
+        "abort",
+        "begin",
+        "checkpoint",
+        "close",
+        "cluster",
+        "commit",
+        "copy",
+        "deallocate",
+        "declare",
+        "discard",
+        "end",
+        "execute",
+        "fetch",
+        "listen",
+        "load",
+        "lock",
+        "move",
+        "notify",
+        "prepare",
+        "release",
+        "reset",
+        "rollback",
+        "savepoint",
+        "set",
+        "start",
+        "unlisten",
+        "vacuum",
+    }
+)
 _DEFERRED: Final = re.compile(r"(not\s+)?deferrable\s+initially\s+deferred", re.IGNORECASE)
 
 
@@ -60,6 +93,24 @@ def refuse_deferred(place: str, sql: str) -> None:
                 "one of them could fail the others. Leave out 'deferrable initially deferred'."
             )
             raise MigrationFailed(place, message)
+
+
+def refuse_in_postgres(place: str, statement: str) -> None:
+    """
+    Refuse in PostgreSQL what SQLite's own guard refuses there.
+
+    Raises:
+        MigrationFailed: It would end the transaction, change the session, or outgrow's tables.
+    """
+    first = without_noise(statement, is_postgres=True).split(maxsplit=1)
+    text = _COMMENTS_AND_TEXTS.sub(" ", statement)
+    if (first and first[0].lower().rstrip(";") in _NEVER_FIRST) or _RESERVED.search(text):
+        message = (
+            "a migration changes its own service's tables, and no more. No transactions, settings "
+            "of the session, or tables named outgrow_… Nothing was changed; correct it and start "
+            "again."
+        )
+        raise MigrationFailed(place, message)
 
 
 def without_noise(sql: str, *, is_postgres: bool = False) -> str:

@@ -24,6 +24,9 @@ class Step(NamedTuple):
     version: int
     ddl: str
 
+    def __str__(self) -> str:
+        return f"{self.name.removeprefix('schema:')}, version {self.version}"
+
 
 def steps_to_today(
     place: str, meta: Mapping[str, str], schemas: Iterable[Schema], *, layout: int

@@ -7,6 +7,6 @@ Offers: the opening of a store in a database, and a database as one end of a mov
 """
 
 from outgrow.store.postgres.copying import PostgresEnd
-from outgrow.store.postgres.opening import open_postgres
+from outgrow.store.postgres.opening import Opening, open_postgres
 
-__all__ = ["PostgresEnd", "open_postgres"]
+__all__ = ["Opening", "PostgresEnd", "open_postgres"]

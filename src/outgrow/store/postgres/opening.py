@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +24,7 @@ from outgrow.store.migrating import (
     pending_of,
     read_migrations,
     refuse_deferred,
+    refuse_in_postgres,
     statements_of,
     steps_to_today,
 )
@@ -35,6 +36,8 @@ from outgrow.store.transaction import Outbox
 
 FORMAT: Final = 1
 SERVER_VERSION_MIN: Final = 15
+LOCK_SECONDS_MAX: Final = 5.0
+"""How long a migration waits for a table, since whoever comes after it waits as long."""
 
 _LOCK: Final = 0x6F757467726F77
 """The number of the advisory lock under which tables are changed, by one process at a time."""
@@ -89,7 +92,13 @@ async def open_postgres(
 
 @dataclass(kw_only=True)
 class Opening:
-    """What a store is opened with; as of the SQLite file, but for the address."""
+    """
+    What a store is opened with; as of the SQLite file, but for the address.
+
+    Attributes:
+        is_trial: Whether what is brought up to date is taken back, once it has worked.
+        brought: What was brought up to date.
+    """
 
     url: str
     application: str
@@ -97,6 +106,8 @@ class Opening:
     clock: Clock
     schemas: Sequence[Schema] = ()
     migrations: Path | None = None
+    is_trial: bool = False
+    brought: list[str] = field(default_factory=list, init=False)
 
     @property
     def place(self) -> str:
@@ -129,13 +140,20 @@ class Opening:
             raise StoreRefused(self.place, message)
 
     async def _bring_up_to_date(self, connection: Connection, migrations: list[Migration]) -> None:
-        async with connection.raw.transaction():
+        transaction = connection.raw.transaction()
+        await transaction.start()
+        try:
             await connection.own("select pg_advisory_xact_lock(?)", (_LOCK,))
+            await connection.command(f"set local lock_timeout = '{LOCK_SECONDS_MAX:g}s'")
             await self._check_encoding(connection)
             await self._check_file(connection)
             await self._create(connection)
             await self._migrate(connection, migrations)
             crash.at("store.before_opened")
+        except BaseException:
+            await transaction.rollback()
+            raise
+        await (transaction.rollback() if self.is_trial else transaction.commit())
         crash.at("store.after_opened")
 
     async def _check_encoding(self, connection: Connection) -> None:
@@ -191,6 +209,7 @@ class Opening:
         for step in steps_to_today(self.place, noted, self.schemas, layout=FORMAT):
             await self._run_all(connection, step.ddl)
             await self._note(connection, step.name, str(step.version))
+            self.brought.append(str(step))
 
     async def _run_all(self, connection: Connection, ddl: str) -> None:
         for _, statement in statements_of(ddl):
@@ -207,6 +226,7 @@ class Opening:
         rows = await connection.own("select number, name, checksum from outgrow_migrations")
         for migration in pending_of(self.place, [Applied(*row) for row in rows], migrations):
             await self._apply(connection, migration)
+            self.brought.append(migration.path.name)
             applied_at = self.clock.now().isoformat(timespec="microseconds")
             await connection.own(
                 "insert into outgrow_migrations values (?, ?, ?, ?)",
@@ -217,8 +237,16 @@ class Opening:
         for line, statement in migration.statements:
             place = f"{migration.path}:{line}"
             refuse_deferred(place, statement)
+            refuse_in_postgres(place, statement)
             try:
                 await connection.command(statement)
+            except asyncpg.LockNotAvailableError as error:
+                message = (
+                    f"it waited {LOCK_SECONDS_MAX:g} s for others who use the table, and made "
+                    "all who came after it wait too. Nothing was changed; start again, when no "
+                    "long transaction is open."
+                )
+                raise MigrationFailed(place, message) from error
             except asyncpg.PostgresError as error:
                 message = f"{error}. Nothing was changed; correct it and start again."
                 raise MigrationFailed(place, message) from error

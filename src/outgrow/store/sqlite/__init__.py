@@ -14,13 +14,14 @@ from outgrow.store.sqlite.copies import (
     look_into,
 )
 from outgrow.store.sqlite.database import open_sqlite
-from outgrow.store.sqlite.opening import Opening
+from outgrow.store.sqlite.opening import Opening, bring_up_to_date
 
 __all__ = [
     "Contents",
     "Opening",
     "ask_store",
     "bring_back",
+    "bring_up_to_date",
     "copy_store",
     "look_into",
     "open_sqlite",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,6 +59,8 @@ class Opening:
         schemas: The tables of the rooms above.
         migrations: The folder of the service's migrations, if it has one.
         mounts: The table of mounts, which says whether the folder is on a disk of this machine.
+        is_trial: Whether what is brought up to date is taken back, once it has worked.
+        brought: What was brought up to date.
     """
 
     path: Path
@@ -67,6 +70,8 @@ class Opening:
     schemas: Sequence[Schema] = ()
     migrations: Path | None = None
     mounts: Path = MOUNTS
+    is_trial: bool = False
+    brought: list[str] = field(default_factory=list, init=False)
     lock: int = field(default=-1, init=False)
 
     def open(self) -> Connection:
@@ -141,7 +146,7 @@ class Opening:
             # A file that cannot be written is found out now, and not by the first unit of work.
             connection.own("update outgrow_meta set value = value where name = 'format'")
             crash.at("store.before_opened")
-            connection.own("commit")
+            connection.own("rollback" if self.is_trial else "commit")
             crash.at("store.after_opened")
         except BaseException:
             if connection.raw.in_transaction:
@@ -160,6 +165,7 @@ class Opening:
         for step in steps_to_today(str(self.path), meta, self.schemas, layout=FORMAT):
             _run_all(raw, step.ddl)
             self._note(connection, step.name, str(step.version))
+            self.brought.append(str(step))
 
     def _note(self, connection: Connection, name: str, value: str) -> None:
         connection.own(
@@ -174,6 +180,7 @@ class Opening:
         for migration in pending_of(str(self.path), map(Applied._make, rows), migrations):
             with connection.ruled_by(may_migrate):
                 _apply(raw, migration)
+            self.brought.append(migration.path.name)
             applied_at = self.clock.now().isoformat(timespec="microseconds")
             connection.own(
                 "insert into outgrow_migrations values (?, ?, ?, ?)",
@@ -224,6 +231,24 @@ def _not_accepted(error: Exception) -> str:
             "pragmas, other files, or tables named outgrow_…"
         )
     return f"{text.rstrip('.')}. Nothing was changed; correct it and start again."
+
+
+def bring_up_to_date(opening: Opening) -> None:
+    """
+    Do what a start does to the file of *opening*, and let it go; `Opening.brought` says what.
+
+    A trial of a file that does not exist leaves none.
+
+    Raises:
+        StoreRefused: Says why; nothing in the file was changed.
+    """
+    path = opening.path
+    with tempfile.TemporaryDirectory(prefix="outgrow-") as folder:
+        if opening.is_trial and not path.exists():
+            opening.path = Path(folder, path.name)
+        opening.open().raw.close()
+        os.close(opening.lock)
+        opening.lock = -1
 
 
 def take_lock(path: Path) -> int:
