@@ -44,10 +44,12 @@ class Program:
         self.folder = folder
         self.socket = folder / ".outgrow" / "run" / "main.sock"
         self.processes: list[subprocess.Popen[str]] = []
+        self.services = ["orders"]
 
     def start(self, source: str = SERVICE) -> None:
         (self.folder / "orders.py").write_text(source)
-        text = '[app]\nname = "tried"\nservices = ["orders"]\n[gateway]\nhttp = "127.0.0.1:0"\n'
+        services = json.dumps(self.services)
+        text = f'[app]\nname = "tried"\nservices = {services}\n[gateway]\nhttp = "127.0.0.1:0"\n'
         (self.folder / "outgrow.toml").write_text(text)
         process = subprocess.Popen(
             [sys.executable, "-m", "outgrow", "run", "--test-mode"],

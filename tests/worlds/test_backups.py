@@ -1,4 +1,4 @@
-"""A store is brought back to an earlier state, and its journal goes on where nobody has heard it."""
+"""A store is brought back, and its journal goes on where nobody has heard it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from parity.ledger.contract import Ledger
 from parity.mail.contract import Mail
 
 from outgrow.process.backups import Ahead, Stores
+from outgrow.process.places import Places
 from outgrow.testing import ApartWorld, World
 from outgrow.testing.hosts import Hosts
 from outgrow.testing.world import opened
@@ -33,16 +34,16 @@ async def test_events_after_a_restoration_are_heard_once_and_in_order(
             await world.client(Ledger).pay("a", cents)
         await world.settle()
 
-    stores = Stores.read(outgrow_file, tmp_path)
+    stores = Stores(Places.read(outgrow_file, tmp_path, ""))
     backup = tmp_path / "ledger.backup"
     async with opened(made()) as world:
         await pay(world, range(1, 4))
-        stores.back_up("ledger", backup, tell)
+        await stores.back_up("ledger", backup, tell)
         await pay(world, range(4, 7))
     if is_old_lost:
         for file in (tmp_path / "store").glob("ledger.sqlite3*"):
             file.unlink()
-    restored = stores.restore("ledger", backup)
+    restored = await stores.restore("ledger", backup)
 
     async with opened(made()) as world:
         assert await world.client(Ledger).count_payments("a") == 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,12 +18,18 @@ if TYPE_CHECKING:
 
 Service = Annotated[str, typer.Argument(help="The service whose store it is.")]
 
+Topology = Annotated[
+    str | None,
+    typer.Option(help="Where stores are in this topology; the one that runs, if one does."),
+]
+
 
 @store.command()
 def backup(
     service: Service,
     *,
     to: Annotated[Path, typer.Option("--to", help="A file that does not exist yet.")],
+    topology: Topology = None,
     file: File = FILE,
     state: State = None,
     json: Json = False,
@@ -30,10 +37,11 @@ def backup(
     """Copy a service's store as it is now, while the application runs or not."""
     # Imported here: other commands start sooner without it.
     from outgrow.process.backups import Stores  # noqa: PLC0415
+    from outgrow.process.places import Places  # noqa: PLC0415
 
-    stores = Stores.read(file, state)
+    stores = Stores(Places.read(file, state, topology))
     with _progress(f"backing up {service}") as tell:
-        made = stores.back_up(service, to, tell)
+        made = asyncio.run(stores.back_up(service, to, tell))
     if json:
         print_json(made)
         return
@@ -48,14 +56,16 @@ def restore(
     service: Service,
     *,
     from_: Annotated[Path, typer.Option("--from", help="What 'outgrow store backup' made.")],
+    topology: Topology = None,
     file: File = FILE,
     state: State = None,
     json: Json = False,
 ) -> None:
     """Put a backup in the place of a service's store, which nobody may have open."""
     from outgrow.process.backups import Stores  # noqa: PLC0415
+    from outgrow.process.places import Places  # noqa: PLC0415
 
-    restored = Stores.read(file, state).restore(service, from_)
+    restored = asyncio.run(Stores(Places.read(file, state, topology)).restore(service, from_))
     if json:
         print_json({**restored._asdict(), "ahead": [one._asdict() for one in restored.ahead]})
         return

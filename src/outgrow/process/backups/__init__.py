@@ -2,7 +2,7 @@
 Copies of a service's store, made while it is in use, and brought back.
 
 Floor: house; a room inside process.
-Uses: the ground, topology, journal, store.
+Uses: the ground, journal, store; of process where the stores are.
 Offers: backing up a store, restoring it, and what that means to those who heard its events.
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,9 @@ from outgrow.journal import JOURNAL_TABLE
 from outgrow.process.backups.note import Backup, fingerprint, note_of, write_note
 from outgrow.store.sqlite import copy_store
 
+Tell = Callable[[int, int], None]
+"""Told how much is done, and of how much."""
+
 
 def back_up(
     path: Path,
@@ -20,7 +24,7 @@ def back_up(
     application: str,
     service: str,
     clock: Clock,
-    tell: Callable[[int, int], None],
+    tell: Tell,
 ) -> Backup:
     """
     Copy the store in the file *path* to *to*, with a note beside it that says what it is.
@@ -62,9 +66,10 @@ def back_up(
         draft.rename(to)
         _sync_folder(to.parent)
     except BaseException as error:
-        draft.unlink(missing_ok=True)
-        if not to.exists():
-            note_of(to).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
+            if not to.exists():
+                note_of(to).unlink(missing_ok=True)
         if isinstance(error, OSError):
             raise StoreUnwritable(str(to), f"it cannot be written: {error}.") from error
         raise

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from outgrow.clock import Clock
 from outgrow.errors import StoreOfAnother, StoreRefused
-from outgrow.journal import HEARD, JOURNAL_TABLE, SCHEMA
+from outgrow.journal import JOURNAL_TABLE, SCHEMA
 from outgrow.process.backups.note import Backup, read_note
-from outgrow.store.sqlite import Opening, ask_store, bring_back
+from outgrow.store.sqlite import Opening, bring_back
 
 
 class Ahead(NamedTuple):
@@ -53,7 +53,8 @@ def restore(
     service: str,
     clock: Clock,
     migrations: Path | None,
-    others: Mapping[str, Path],
+    heard: Sequence[Ahead],
+    unknown: dict[str, str],
 ) -> Restored:
     """
     Put the backup *file* in the place of the store in *path*, which nobody may have open.
@@ -68,7 +69,8 @@ def restore(
         service: Whose it must be.
         clock: Names what is kept aside.
         migrations: The folder of the service's migrations.
-        others: The files of the other services' stores, which may have heard its events.
+        heard: How far the handlers of others have heard its events.
+        unknown: Of whom that is not known, and why.
 
     Raises:
         StoreRefused: Says why; nothing was changed.
@@ -83,7 +85,6 @@ def restore(
     if backup.kind != "sqlite":
         message = f"it was made by {backup.kind}, and the store is an SQLite file now."
         raise StoreRefused(str(file), message)
-    heard, unknown = _heard(service, others)
     positions = [one.position for one in heard]
     aside = path.with_name(f"{path.name}.before-{clock.now():%Y%m%dT%H%M%S%fZ}")
     opening = Opening(
@@ -97,18 +98,3 @@ def restore(
     was_there = bring_back(opening, file, {JOURNAL_TABLE: max(positions, default=0)}, aside)
     ahead = [one for one in heard if one.position > backup.journal_position]
     return Restored(backup, aside if was_there else None, ahead, unknown)
-
-
-def _heard(service: str, others: Mapping[str, Path]) -> tuple[list[Ahead], dict[str, str]]:
-    """How far others have heard *service*, and whose stores could not be asked."""
-    heard, unknown = [], {}
-    for other, path in others.items():
-        if not path.exists():
-            continue
-        try:
-            rows = ask_store(path, HEARD, (service, service))
-        except StoreRefused as error:
-            unknown[other] = str(error)
-            continue
-        heard += [Ahead(other, consumer, position) for consumer, position in rows]
-    return heard, unknown

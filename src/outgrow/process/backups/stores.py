@@ -1,109 +1,110 @@
-"""The stores of one application, as backups see them."""
+"""The stores of one application, as backups see them: files, or databases on a server."""
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from collections.abc import Callable
+import asyncio
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple
 
 from outgrow.clock import Clock, SystemClock
-from outgrow.errors import StoreRefused
-from outgrow.process.backups.making import back_up
+from outgrow.errors import StoreError, StoreRefused
+from outgrow.journal import HEARD
+from outgrow.process.backups.making import Tell, back_up
 from outgrow.process.backups.note import Backup
-from outgrow.process.backups.restoring import Restored, restore
-from outgrow.topology import SQLITE, Plan, read_topology, shown
+from outgrow.process.backups.restoring import Ahead, Restored, restore
+from outgrow.process.places import Places
+from outgrow.store.creating import ask_database
+from outgrow.store.sqlite import ask_store
 
 
 class Stores(NamedTuple):
     """
-    Where the stores of an application are.
+    The stores of one application.
 
     Attributes:
-        plan: What its topology file says.
-        state: Where it keeps its state.
+        places: Where they are.
         clock: What is asked for the time.
     """
 
-    plan: Plan
-    state: Path
+    places: Places
     clock: Clock = SystemClock()
 
-    @classmethod
-    def read(cls, file: Path, state: Path | None) -> Self:
+    async def back_up(self, service: str, to: Path, tell: Tell) -> Backup:
         """
-        Those of the application that *file* describes.
+        Copy the store of *service* to the file *to*, whether the application runs or not.
 
         Raises:
-            InvalidTopology: The file is wrong.
+            StoreRefused: Says why; there is no backup then.
         """
-        plan = read_topology(file)
-        return cls(plan, state or plan.folder / ".outgrow")
+        async with self.places.found(self.places.chosen([service])) as found:
+            where = _place_of(service, found)
+            return await asyncio.to_thread(
+                back_up,
+                where / f"{service}.sqlite3",
+                to,
+                application=self.places.plan.application,
+                service=service,
+                clock=self.clock,
+                tell=tell,
+            )
 
-    def back_up(self, service: str, to: Path, tell: Callable[[int, int], None]) -> Backup:
+    async def restore(self, service: str, file: Path) -> Restored:
         """
-        Copy the store of *service* to the file *to*.
-
-        Raises:
-            StoreRefused: Says why.
-        """
-        return back_up(
-            self._file_of(service),
-            to,
-            application=self.plan.application,
-            service=service,
-            clock=self.clock,
-            tell=tell,
-        )
-
-    def restore(self, service: str, file: Path) -> Restored:
-        """
-        Put the backup *file* in the place of the store of *service*.
+        Put the backup *file* in the place of the store of *service*, which nobody may have open.
 
         Raises:
             StoreRefused: Says why; nothing was changed.
         """
-        path = self._file_of(service)
-        others = [other for other in self.plan.services if other != service]
-        return restore(
-            path,
-            file,
-            application=self.plan.application,
-            service=service,
-            clock=self.clock,
-            migrations=self._migrations_of(service),
-            others={other: self._path_of(other) for other in others},
-        )
+        self.places.chosen([service])
+        migrations = self.places.migrations_of(service)
+        async with self.places.found(list(self.places.plan.services)) as found:
+            where = _place_of(service, found)
+            heard, unknown = await _heard(service, found)
+            return await asyncio.to_thread(
+                restore,
+                where / f"{service}.sqlite3",
+                file,
+                application=self.places.plan.application,
+                service=service,
+                clock=self.clock,
+                migrations=migrations,
+                heard=heard,
+                unknown=unknown,
+            )
 
-    def _path_of(self, service: str) -> Path:
-        return self.state / "store" / f"{service}.sqlite3"
 
-    def _file_of(self, service: str) -> Path:
-        place = self.plan.stores.get(service, SQLITE)
-        if service not in self.plan.services:
-            known = ", ".join(self.plan.services)
-            message = f"the application has no service {service!r}. It has: {known}."
-            raise StoreRefused(str(self.plan.file), message)
-        if place != SQLITE:
-            message = f"its store is {shown(place)}, and no file. Use pg_dump and pg_restore."
-            raise StoreRefused(service, message)
-        return self._path_of(service)
+def _place_of(service: str, found: Mapping[str, Path | str]) -> Path:
+    where = found.get(service)
+    if isinstance(where, Path):
+        return where
+    raise StoreRefused(service, "its store is in PostgreSQL: use pg_dump and pg_restore.")
 
-    def _migrations_of(self, service: str) -> Path | None:
-        """The folder of its migrations, found without running its code."""
-        folder = str(self.plan.folder.absolute())
-        if folder not in sys.path:
-            sys.path.insert(0, folder)
-        package = self.plan.services[service]
-        spec = importlib.util.find_spec(package)
-        if spec is None:
-            message = f"there is no module {package!r}, so its migrations cannot be compared."
-            raise StoreRefused(str(self.plan.folder), message)
-        if spec.submodule_search_locations:
-            found = Path(next(iter(spec.submodule_search_locations)), "migrations")
-        else:
-            assert spec.origin is not None
-            file = Path(spec.origin)
-            found = file.with_name(f"{file.stem}_migrations")
-        return found if found.is_dir() else None
+
+async def _heard(
+    service: str, found: Mapping[str, Path | str]
+) -> tuple[list[Ahead], dict[str, str]]:
+    """How far others have heard *service*, and whose stores could not be asked."""
+    heard: list[Ahead] = []
+    unknown: dict[str, str] = {}
+    for other, where in found.items():
+        if other == service:
+            continue
+        try:
+            rows = await _ask(other, where, HEARD.replace("?", f"'{service}'"))
+        except StoreError as error:
+            unknown[other] = str(error)
+            continue
+        heard += [Ahead(other, consumer, position) for consumer, position in rows]
+    return heard, unknown
+
+
+async def _ask(service: str, where: Path | str, sql: str) -> list[tuple[str, int]]:
+    if isinstance(where, str):
+        [answered] = await ask_database(where, sql)
+        rows: list[Any] = list(answered)
+    else:
+        path = where / f"{service}.sqlite3"
+        is_there = await asyncio.to_thread(path.exists)
+        rows = await asyncio.to_thread(ask_store, path, sql) if is_there else []
+    return [(consumer, int(position)) for consumer, position in rows]
