@@ -131,7 +131,7 @@ async def test_an_earlier_timer_that_is_set_later_does_not_wait_for_the_first(sh
 
 
 async def test_nothing_is_looked_at_until_a_timer_is_due(shop: Shop):
-    """The next look stands in the application's clock, and not before the moment that is due."""
+    """But once a second if another process may have set an earlier one."""
     await do(shop, lambda tx: tx.later(timedelta(seconds=30)).record(placed("a")))
     await shop.settle_all()
     looks = 0
@@ -146,10 +146,10 @@ async def test_nothing_is_looked_at_until_a_timer_is_due(shop: Shop):
     for _ in range(29):
         shop.clock.advance(1)
         await shop.delivery.settle()
-    assert looks == 0
+    assert looks == (29 if shop.stores["orders"].is_shared else 0)
     shop.clock.advance(1)
     await shop.delivery.settle()
-    assert looks > 0
+    assert looks > 29 or not shop.stores["orders"].is_shared
     assert await shop.texts() == ["a placed 1"]
 
 
