@@ -6,7 +6,7 @@ Uses: the ground, contracts.
 Offers: a service's store, its transactions and snapshots, and the driver of units of work.
 """
 
-from outgrow.store.database import Database
+from outgrow.store.database import Database, Others
 from outgrow.store.opening import bring_up_to_date, open_store
 from outgrow.store.schema import Schema
 from outgrow.store.store import Store
@@ -14,6 +14,7 @@ from outgrow.store.transaction import Outbox, Snapshot, Transaction
 
 __all__ = [
     "Database",
+    "Others",
     "Outbox",
     "Schema",
     "Snapshot",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import AbstractAsyncContextManager
 from typing import Any, ClassVar, Protocol
 
@@ -11,6 +11,24 @@ from outgrow.store.transaction import Snapshot, Transaction
 
 Unit = Callable[..., Awaitable[Any]]
 """What a user writes: ``async def unit(tx, ...)``."""
+
+
+class Others(Protocol):
+    """
+    The other processes that have the database open.
+
+    Attributes:
+        key: While it is not 0, this process holds an advisory lock of that number, which the
+            database takes back when the process dies.
+    """
+
+    key: int
+
+    def tell(self, topics: Collection[str]) -> None:
+        """Let them know soon that something concerning *topics* was committed; none means all."""
+
+    async def run(self, hear: Callable[[frozenset[str]], object]) -> None:
+        """Tell and hear until cancelled; *hear* is called with topics, of which none means all."""
 
 
 class Database(Protocol):
@@ -25,6 +43,10 @@ class Database(Protocol):
     """
 
     dialect: ClassVar[Dialect]
+
+    @property
+    def others(self) -> Others | None:
+        """The other processes that may have it open; None if there can be none."""
 
     async def submit(
         self, unit: Unit, args: tuple[Any, ...], kwargs: dict[str, Any]

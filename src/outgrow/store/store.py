@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
 from outgrow.clock import Clock, Timer
-from outgrow.store.database import Database
+from outgrow.store.database import Database, Others
 from outgrow.store.session import Dialect
 from outgrow.store.transaction import Snapshot, Transaction
 
@@ -32,7 +32,10 @@ class Store:
     def __init__(self, database: Database, *, application: str, service: str, clock: Clock) -> None:
         self._database = database
         self._hold: asyncio.Event | None = None
+        self._rest = asyncio.Event()
+        self._under_way = 0
         self._hold_ends: Timer | None = None
+        self._switched: list[Callable[[], object]] = []
         self.clock = clock
         self.application = application
         self.service = service
@@ -63,7 +66,13 @@ class Store:
             return await unit(inside, *args, **kwargs)
         while self._hold is not None:
             await self._hold.wait()
-        return await (await self._database.submit(unit, args, kwargs))  # type: ignore[no-any-return]
+        self._under_way += 1
+        try:
+            return await (await self._database.submit(unit, args, kwargs))  # type: ignore[no-any-return]
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._rest.set()
 
     async def submit(
         self,
@@ -80,7 +89,13 @@ class Store:
         """
         while self._hold is not None:
             await self._hold.wait()
-        return await self._database.submit(unit, args, kwargs)
+        self._under_way += 1
+        try:
+            return await self._database.submit(unit, args, kwargs)
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._rest.set()
 
     def read(self) -> AbstractAsyncContextManager[Snapshot]:
         """
@@ -108,20 +123,33 @@ class Store:
         """Whether several processes may have it open at once."""
         return self.dialect == "postgresql"
 
-    def hold(self, seconds: float) -> None:
+    @property
+    def others(self) -> Others | None:
+        """The other processes that may have it open now; None if there can be none."""
+        return self._database.others
+
+    def on_switch(self, call: Callable[[], object]) -> None:
+        """Call *call* whenever it has gone on with another database."""
+        self._switched.append(call)
+
+    async def hold(self, seconds: float) -> None:
         """
         Let new units of work wait, until `go_on` or at most for *seconds* from now.
 
-        Those that have begun are not affected. Asked again, the time begins again.
+        Those that have begun end before this returns. Asked again, the time begins again.
         """
         if self._hold is None:
             self._hold = asyncio.Event()
         if self._hold_ends is not None:
             self._hold_ends.cancel()
         self._hold_ends = self.clock.call_at(self.clock.monotonic() + seconds, self.go_on)
+        while self._under_way and self._hold is not None:
+            self._rest.clear()
+            await self._rest.wait()
 
     def go_on(self) -> None:
         """Let the units of work begin that wait since `hold`."""
+        self._rest.set()
         if self._hold is not None:
             self._hold.set()
             self._hold = None
@@ -137,6 +165,8 @@ class Store:
         """
         old, self._database = self._database, other._database
         self.go_on()
+        for call in self._switched:
+            call()
         await old.close()
 
     def statistics(self) -> dict[str, float]:

@@ -14,6 +14,7 @@ from outgrow.store.database import Unit
 from outgrow.store.driver import drive, shield
 from outgrow.store.postgres.appending import UNITS_PER_COMMIT_MAX, Appender
 from outgrow.store.postgres.connection import STATEMENT_SECONDS_MAX, RunAgain, shown
+from outgrow.store.postgres.notices import Notices
 from outgrow.store.postgres.pool import Pool
 from outgrow.store.postgres.readers import SNAPSHOTS_MAX, Readers
 from outgrow.store.postgres.units import Desk, Work
@@ -48,6 +49,7 @@ class PostgresDatabase:
         self._desk = Desk(self._pool, shown(url), outbox)
         self._appender = Appender(self._desk, self._appending)
         self._readers = Readers(url, service, lambda: self.joined() is not None)
+        self.others = Notices(url, service)
         self._under_way = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -68,8 +70,10 @@ class PostgresDatabase:
         self._idle.clear()
         try:
             await self._run(work)
-        except BaseException:
+        except BaseException as error:
             self._units_failed += 1
+            if work.cancelled is not None and work.is_cancelled:
+                raise work.cancelled from error  # Nobody else would tell the task again.
             raise
         finally:
             self._under_way -= 1
@@ -104,6 +108,8 @@ class PostgresDatabase:
             "connections_max": CONNECTIONS_MAX,
             "connections_opened": self._pool.opened,
             "reconnect_seconds_max": RECONNECT_SECONDS_MAX,
+            "notices_sent": self.others.sent,
+            "notices_heard": self.others.heard,
             "snapshots": self._readers.snapshots,
             "snapshots_open": self._readers.open,
             "snapshots_open_max": SNAPSHOTS_MAX,

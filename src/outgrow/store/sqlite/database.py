@@ -86,6 +86,7 @@ class SqliteDatabase:
     """The `Database` of an SQLite file."""
 
     dialect: ClassVar[Dialect] = "sqlite"
+    others: ClassVar[None] = None
 
     def __init__(
         self,
