@@ -53,7 +53,6 @@ class Journal:
     is; with several, what is up to the frontier.
 
     Attributes:
-        frontier: Up to where it is final, if it has several writers.
         opening: Where new handlers of processes begin that have begun before the service opened;
             None until it opens.
     """
@@ -61,9 +60,14 @@ class Journal:
     def __init__(self, store: Store, outbox: Outbox) -> None:
         self._store = store
         self._outbox = outbox
-        self.frontier = Frontier(store, outbox.wake_all) if store.is_shared else None
+        self._frontier = Frontier(store, outbox.wake_all)
         self.opening: Opening | None = None
         self.service = store.service
+
+    @property
+    def frontier(self) -> Frontier | None:
+        """Up to where it is final, if it has several writers; a move of the store changes that."""
+        return self._frontier if self._store.is_shared else None
 
     async def note_opening(self) -> None:
         """The service opens now: what it records from now on is later than that."""
@@ -110,7 +114,8 @@ class Journal:
     @asynccontextmanager
     async def _look(self) -> AsyncIterator[tuple[Snapshot, int]]:
         """The rows, and up to where they are final."""
-        end = None if self.frontier is None else await self.frontier.reach()
+        frontier = self.frontier
+        end = None if frontier is None else await frontier.reach()
         async with self._store.read() as snapshot:
             if end is None:
                 ((end,),) = await snapshot.own(_END)

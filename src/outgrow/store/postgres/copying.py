@@ -21,6 +21,8 @@ from outgrow.store.session import Row
 HOLD_SECONDS_MAX: Final = 30.0
 """How long to wait for units of work that are under way."""
 
+HOLD_ATTEMPTS_MAX: Final = 20
+
 ASIDE: Final = "move_aside"
 """The note that keeps what was put aside."""
 
@@ -172,12 +174,24 @@ class PostgresEnd(End):
     async def hold(self) -> None:
         raw = await self._open()
         names = ", ".join(_name(table.name) for table in await self.tables())
-        held = raw.transaction(isolation="read_committed")
-        with self._told():
-            await held.start()
+        for attempt in range(1, HOLD_ATTEMPTS_MAX + 1):
+            held = raw.transaction(isolation="read_committed")
+            with self._told("units of work that are under way do not end: "):
+                await held.start()
+                try:
+                    await raw.execute(f"set local lock_timeout = '{HOLD_SECONDS_MAX:.0f}s'")
+                    await raw.execute(f"lock table {names} in share row exclusive mode")
+                except asyncpg.DeadlockDetectedError:
+                    # A unit of work took these tables in another order; let it end.
+                    await held.rollback()
+                    if attempt == HOLD_ATTEMPTS_MAX:
+                        raise
+                    continue
+                except BaseException:
+                    await held.rollback()
+                    raise
             self._held = held
-            await raw.execute(f"set local lock_timeout = '{HOLD_SECONDS_MAX:.0f}s'")
-            await raw.execute(f"lock table {names} in share row exclusive mode")
+            return
 
     async def switch(self, notes: Mapping[str, str | None], refusal: str) -> None:
         assert self._held is not None, "it is held"
