@@ -44,7 +44,7 @@ async def _a_few_turns() -> None:
 async def test_new_units_wait_and_reading_goes_on(stores):
     store, _ = stores
     await store.transact(note, "before")
-    store.hold(5)
+    await store.hold(5)
     async with asyncio.TaskGroup() as tasks:
         waiting = [tasks.create_task(store.transact(note, "meanwhile"))]
         waiting.append(tasks.create_task(await_submitted(store)))
@@ -62,11 +62,11 @@ async def await_submitted(store) -> None:
 
 async def test_a_hold_ends_by_itself_and_later_if_it_is_asked_for_again(stores):
     store, _ = stores
-    store.hold(5)
+    await store.hold(5)
     async with asyncio.TaskGroup() as tasks:
         waiting = tasks.create_task(store.transact(note, "late"))
         store.clock.advance(4)
-        store.hold(5)
+        await store.hold(5)
         store.clock.advance(4)
         await _a_few_turns()
         assert not waiting.done()
@@ -76,7 +76,7 @@ async def test_a_hold_ends_by_itself_and_later_if_it_is_asked_for_again(stores):
 
 async def test_who_gives_up_while_it_is_held_has_not_begun(stores):
     store, _ = stores
-    store.hold(5)
+    await store.hold(5)
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.01):
             await store.transact(note, "given up")
@@ -88,7 +88,7 @@ async def test_who_gives_up_while_it_is_held_has_not_begun(stores):
 async def test_after_the_switch_all_goes_on_with_the_other_database(stores):
     old, new = stores
     await old.transact(note, "old")
-    old.hold(5)
+    await old.hold(5)
     async with asyncio.TaskGroup() as tasks, old.read() as snapshot:
         before = await snapshot.fetch_all(str, "select line from note")
         waiting = tasks.create_task(old.transact(note, "new"))
@@ -103,7 +103,7 @@ async def test_after_the_switch_all_goes_on_with_the_other_database(stores):
 
 async def test_a_store_that_is_closed_lets_nobody_wait(stores):
     store, _ = stores
-    store.hold(5)
+    await store.hold(5)
 
     async def never() -> None:
         with pytest.raises(StoreError, match="closed"):
@@ -113,3 +113,20 @@ async def test_a_store_that_is_closed_lets_nobody_wait(stores):
         tasks.create_task(never())
         await _a_few_turns()
         await store.close()
+
+
+async def test_units_that_have_begun_end_before_it_is_held(stores):
+    store, _ = stores
+    ended = []
+
+    async def slowly(tx) -> None:
+        # A statement that the store runs aside, since it does not know how quick it is.
+        await tx.execute("insert into note values ('slow')")
+        ended.append("slow")
+
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(10):
+            tasks.create_task(store.transact(slowly))
+        await asyncio.to_thread(lambda: None)
+        await store.hold(5)
+        assert len(ended) == 10

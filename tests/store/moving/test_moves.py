@@ -107,3 +107,43 @@ async def test_a_store_that_is_open_elsewhere_writes_nothing_after_it_was_left(
             await store.transact(one)
     await store.close()
     assert await contents(first) == await contents(second)
+
+
+async def test_the_journal_is_copied_ahead_and_not_again_while_all_wait(
+    filled, postgres_url, move_between, open_at
+):
+    store = await open_at(filled)
+    move = move_between(filled, postgres_url)
+    written = []
+
+    class Counting(type(move.target)):
+        async def write(self, table, columns, rows):
+            await super().write(table, columns, rows)
+            if table.name == "outgrow_journal":
+                written.append(len(rows))
+
+    move.target = Counting(postgres_url)
+    hold = move.source.hold
+
+    async def unit(tx):
+        await tx.own("delete from outgrow_journal where position < 100")
+        for n in range(5):
+            await tx.own(
+                "insert into outgrow_journal (id, kind, type, schema, partition, correlation_id, "
+                "trace, caller, recorded_at, body) values (?,'e','t',1,0,'c','t','c','n','{}')",
+                (f"late-{n}",),
+            )
+
+    async def hold_late():
+        written.append("held")
+        await store.transact(unit)
+        await hold()
+
+    move.source.hold = hold_late
+    report = await move.run()
+    await move.target.close()
+    await store.close()
+
+    assert report.rows_ahead == 1200
+    assert written[written.index("held") :] == ["held", 5]
+    assert await contents(postgres_url) == await contents(filled)

@@ -31,8 +31,12 @@ class _Questions:
         self._application = application
 
     async def hold(self, fields: dict[str, Any]) -> Any:
-        """Let new units of work wait for at most 10 s more: ``{"service": "orders"}``."""
-        self._stored(fields).store.hold(HOLD_SECONDS_MAX)
+        """
+        Let new units of work wait for at most 10 s more: ``{"service": "orders"}``.
+
+        Those that have begun end before it answers.
+        """
+        await self._stored(fields).store.hold(HOLD_SECONDS_MAX)
         return {"seconds": HOLD_SECONDS_MAX}
 
     async def go_on(self, fields: dict[str, Any]) -> Any:

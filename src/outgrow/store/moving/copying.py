@@ -74,6 +74,23 @@ async def pair_tables(source: End, target: End) -> list[Pair]:
     return pairs
 
 
+class _Copy:
+    """
+    How far the copy of one table is.
+
+    Attributes:
+        here: Count and checksum of the rows that were read from the source.
+        there: Of those that were read back from the target.
+        first: The least number that the source had given when it was looked at last.
+        last: Up to which number of its counter it is copied and compared.
+    """
+
+    def __init__(self, pair: Pair) -> None:
+        self.pair = pair
+        self.here, self.there = Sum(pair.kinds), Sum(pair.kinds)
+        self.first = self.last = 0
+
+
 class Copying:
     """
     Copies from *source* to *target*; the tables of the target but the journal are empty before.
@@ -88,9 +105,7 @@ class Copying:
         self._target = target
         self._pairs = pairs
         self._progress = progress
-        self._journal = next((pair for pair in pairs if pair.source.name == JOURNAL), None)
-        self._here = self._there = Sum([])
-        self._first = self._last = 0
+        self._ahead: _Copy | None = None
         self.rows_ahead = 0
         self.done: list[TableMoved] = []
 
@@ -100,18 +115,17 @@ class Copying:
 
         What an earlier attempt has copied is compared, and kept if it is right.
         """
-        pair = self._journal
+        pair = next((pair for pair in self._pairs if pair.source.name == JOURNAL), None)
         if pair is None or not pair.is_counted:
-            self._journal = None
             return
-        await self._resume(pair)
+        self._ahead = copy = await self._resume(pair)
         for _ in range(ROUNDS_AHEAD_MAX):
-            self._first, last = await self._source.bounds(pair.source)
+            copy.first, last = await self._source.bounds(pair.source)
             last -= 0 if self._source.is_ordered else ROWS_UNSETTLED
-            if last - self._last <= ROWS_LEFT and self._last:
+            if last - copy.last <= ROWS_LEFT and copy.last:
                 break
-            await self._append(pair, last)
-        self.rows_ahead = self._here.count
+            await self._append(copy, max(last, 0))
+        self.rows_ahead = copy.here.count
 
     async def copy_all(self) -> None:
         """
@@ -121,13 +135,13 @@ class Copying:
             MoveFailed: What is there is not what was sent.
         """
         for pair in self._pairs:
-            if pair is self._journal:
-                await self._copy_journal(pair)
+            if self._ahead is not None and self._ahead.pair is pair:
+                copy = await self._copy_rest(self._ahead)
             else:
-                self._begin(pair)
+                copy = _Copy(pair)
                 await self._target.remove(pair.target)
-                await self._append(pair, None)
-            name, rows, checksum = pair.source.name, self._here.count, self._here.checksum
+                await self._append(copy, None)
+            name, rows, checksum = pair.source.name, copy.here.count, copy.here.checksum
             self.done.append(TableMoved(name=name, rows=rows, checksum=checksum))
             crash.at("move.table_copied")
         crash.at("move.copied")
@@ -140,75 +154,73 @@ class Copying:
             if pair.is_counted
         }
 
-    def _begin(self, pair: Pair) -> None:
-        self._here, self._there = Sum(pair.kinds), Sum(pair.kinds)
-        self._last = 0
-
-    async def _resume(self, pair: Pair) -> None:
+    async def _resume(self, pair: Pair) -> _Copy:
         """Take over what the target has of the journal already, if it is right."""
-        self._begin(pair)
+        copy = _Copy(pair)
         _, last = await self._target.bounds(pair.target)
         _, end = await self._source.bounds(pair.source)
-        if last and last <= end:
-            await self._add_source(pair, self._here, (0, last))
-            await self._add_target(pair, self._there, (0, last))
-        if last and self._here == self._there and self._here.count:
-            self._last = last
-            return
-        self._begin(pair)
+        if 0 < last <= end:
+            async for rows in self._source.rows(pair.source, pair.source_columns, (0, last)):
+                copy.here.add(rows)
+            await self._read_back(copy, (0, last))
+            if copy.here == copy.there and copy.here.count:
+                copy.last = last
+                return copy
         await self._target.remove(pair.target)
+        return _Copy(pair)
 
-    async def _copy_journal(self, pair: Pair) -> None:
+    async def _copy_rest(self, copy: _Copy) -> _Copy:
         """Copy what came since, after a look whether what was copied ahead still stands."""
+        pair = copy.pair
         first, last = await self._source.bounds(pair.source)
-        if first > self._first and self._last:
-            await self._forget(pair, first - 1)
+        if copy.last and first > copy.first:
+            await self._forget(copy, first - 1)
         in_source = await self._source.count(pair.source)
-        behind = await self._source.count(pair.source, self._last)
-        if in_source - behind != self._here.count:
+        behind = await self._source.count(pair.source, copy.last)
+        if in_source - behind != copy.here.count:
             # A unit of work that drew its position before has committed it since.
-            self._begin(pair)
+            copy = _Copy(pair)
             await self._target.remove(pair.target)
-        await self._append(pair, last)
+        await self._append(copy, last)
+        return copy
 
-    async def _forget(self, pair: Pair, up_to: int) -> None:
+    async def _forget(self, copy: _Copy, up_to: int) -> None:
         """Let go of what the source has pruned meanwhile."""
-        gone = Sum(pair.kinds)
+        pair, gone = copy.pair, Sum(copy.pair.kinds)
         async for rows in self._target.rows(pair.target, pair.target_columns, (0, up_to)):
             gone.add(rows)
-        self._here.take_away(gone)
-        self._there.take_away(gone)
+        copy.here.take_away(gone)
+        copy.there.take_away(gone)
         await self._target.remove(pair.target, up_to)
 
-    async def _append(self, pair: Pair, last: int | None) -> None:
+    async def _append(self, copy: _Copy, last: int | None) -> None:
         """Copy what is behind what was copied, up to *last*, and compare it."""
-        bounds = None if last is None else (self._last, last)
+        pair = copy.pair
+        bounds = None if last is None else (copy.last, last)
         total = await self._source.count(pair.source)
         async for rows in self._source.rows(pair.source, pair.source_columns, bounds):
-            self._here.add(rows)
+            copy.here.add(rows)
             await self._target.write(pair.target, pair.target_columns, rows)
             crash.at("move.batch_copied")
-            self._progress(f"copy {pair.source.name}", self._here.count, total)
-        await self._add_target(pair, self._there, bounds)
-        self._last = last or 0
-        self._compare(pair)
+            self._progress(f"copy {pair.source.name}", copy.here.count, total)
+        await self._read_back(copy, bounds)
+        copy.last = last or 0
+        self._compare(copy)
 
-    async def _add_source(self, pair: Pair, into: Sum, bounds: tuple[int, int] | None) -> None:
-        async for rows in self._source.rows(pair.source, pair.source_columns, bounds):
-            into.add(rows)
-
-    async def _add_target(self, pair: Pair, into: Sum, bounds: tuple[int, int] | None) -> None:
+    async def _read_back(self, copy: _Copy, bounds: tuple[int, int] | None) -> None:
+        pair = copy.pair
         async for rows in self._target.rows(pair.target, pair.target_columns, bounds):
-            into.add(rows)
-            self._progress(f"compare {pair.source.name}", into.count, self._here.count)
+            copy.there.add(rows)
+            self._progress(f"compare {pair.source.name}", copy.there.count, copy.here.count)
 
-    def _compare(self, pair: Pair) -> None:
-        here, there = self._here, self._there
+    def _compare(self, copy: _Copy) -> None:
+        here, there = copy.here, copy.there
         if here != there:
             message = (
-                f"table {pair.source.name!r} has {here.count} rows with checksum {here.checksum} "
-                f"in {self._source.place}, and {there.count} with {there.checksum} in the copy. "
-                "Nothing was switched, and the old store goes on. Ask for the same move again; if "
-                "it says the same, something else writes there, or a column cannot keep its values."
+                f"table {copy.pair.source.name!r} has {here.count} rows with checksum "
+                f"{here.checksum} in {self._source.place}, and {there.count} with "
+                f"{there.checksum} in the copy. Nothing was switched, and the old store goes on. "
+                "Ask for the same move again; if it says the same, something else writes there, or "
+                "a column cannot keep its values."
             )
             raise MoveFailed(self._target.place, message)
