@@ -18,7 +18,8 @@ def find_binaries(data: Path | None = None) -> Path:
     The wheel is not imported: its Python changes users of the system, and ends servers at exit.
 
     Args:
-        data: A cluster's folder; the programs are then those of the version that wrote it.
+        data: A cluster's folder; the programs are then those of the version that wrote it, and
+            the newest if nothing did.
 
     Raises:
         ExtraMissing: The wheel is not installed.
@@ -28,10 +29,10 @@ def find_binaries(data: Path | None = None) -> Path:
     folder = Path(found.origin).parent if found is not None and found.origin else None
     if folder is None or not (folder / DEFAULT / "bin" / "postgres").is_file():
         raise ExtraMissing("postgres", "stores in an embedded PostgreSQL")
+    installed = {_major(path): path / "bin" for path in sorted(folder.glob(f"{DEFAULT}*"))}
     wanted = _version(data) if data is not None else None
     if wanted is None:
-        return folder / DEFAULT / "bin"
-    installed = {_major(path): path / "bin" for path in sorted(folder.glob(f"{DEFAULT}*"))}
+        return installed[max(installed, key=int)]
     if wanted not in installed:
         known = ", ".join(sorted(installed))
         message = (
