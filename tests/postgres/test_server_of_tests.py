@@ -56,7 +56,7 @@ async def test_a_database_takes_milliseconds(outgrow_postgres):
         begun = time.perf_counter()
         await outgrow_postgres.database()
         took.append(time.perf_counter() - begun)
-    assert sorted(took)[5] < 0.06 * 3  # What is aimed at, on a machine that does much else.
+    assert min(took) < 0.06  # The others may have met a machine that does much else.
 
 
 async def test_a_server_that_was_killed_starts_again_at_its_address():

@@ -36,15 +36,21 @@ _LOGGED = pytest.StashKey[tuple["Hosts", dict[str, int]]]()
 """The processes of the apart world, and how much they had logged when the test began."""
 
 WORLD_NAMES = (*WORLDS, "apart")
+STORE_NAMES = ("sqlite", "postgres")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--world`` and the setting ``outgrow_file``."""
+    """Add ``--world``, ``--store`` and the setting ``outgrow_file``."""
     group = parser.getgroup("outgrow")
     group.addoption(
         "--world",
         default="all",
         help=f"which worlds to run tests in: all, or some of {', '.join(WORLD_NAMES)}, by commas",
+    )
+    group.addoption(
+        "--store",
+        default="sqlite",
+        help="which stores the worlds have: sqlite, postgres (a server is started), or all",
     )
     parser.addini("outgrow_file", "the topology file of the tested application", "string", "")
 
@@ -55,7 +61,9 @@ def pytest_configure(config: pytest.Config) -> None:
     # A world says nothing of loops that last longer than a test, so this choice is of no concern.
     warnings.filterwarnings("ignore", message=_UNSET)
     config.addinivalue_line("markers", "worlds(*names): run a test in these worlds alone")
+    config.addinivalue_line("markers", "stores(*names): run a test on these stores, and no others")
     _chosen(config)
+    _chosen_stores(config)
     configured = config.getini("outgrow_file")
     file = config.rootpath / (configured or "outgrow.toml")
     if file.is_file() and str(file.parent) not in sys.path:
@@ -81,6 +89,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         for mark in metafunc.definition.iter_markers("worlds"):
             names = [name for name in names if name in mark.args]
         metafunc.parametrize("world_name", names, scope="session")
+    if "world_store" in metafunc.fixturenames:
+        stores = _chosen_stores(metafunc.config)
+        for mark in metafunc.definition.iter_markers("stores"):
+            stores = (
+                list(mark.args) if stores == ["sqlite"] else [s for s in stores if s in mark.args]
+            )
+        if stores != ["sqlite"]:
+            metafunc.parametrize("world_store", stores, scope="session")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -104,6 +120,21 @@ def _chosen(config: pytest.Config) -> list[str]:
         message = f"--world={asked}: no such world. There are: {', '.join(WORLD_NAMES)}, or all."
         raise pytest.UsageError(message)
     return names
+
+
+def _chosen_stores(config: pytest.Config) -> list[str]:
+    asked = config.getoption("--store")
+    names = list(STORE_NAMES) if asked == "all" else asked.split(",")
+    if set(names) - set(STORE_NAMES):
+        message = f"--store={asked}: no such store. There are: {', '.join(STORE_NAMES)}, or all."
+        raise pytest.UsageError(message)
+    return names
+
+
+@pytest.fixture(scope="session")
+def world_store() -> str:
+    """Where the stores of a world live: ``sqlite`` or ``postgres``; by ``--store``."""
+    return "sqlite"
 
 
 @pytest.fixture
@@ -159,9 +190,12 @@ async def postgres_url(outgrow_postgres: PostgresServer) -> str:
 @async_fixture
 async def world(
     request: pytest.FixtureRequest,
+    *,
     world_name: str,
+    world_store: str,
     outgrow_file: Path,
     outgrow_hosts: Hosts,
+    outgrow_postgres: PostgresServer,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[World]:
     """The application, freshly started with empty stores and a clock that stands still."""
@@ -170,6 +204,8 @@ async def world(
     async with AsyncExitStack() as stack:
         try:
             made = _world(world_name, outgrow_file, state, outgrow_hosts)
+            if world_store == "postgres":
+                await made.keep_in(outgrow_postgres)
             started = await stack.enter_async_context(opened(made))
         except (DefinitionError, ControlError) as error:
             # What is wrong stands in the finding, and nothing in the frames of outgrow.

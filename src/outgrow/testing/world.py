@@ -12,6 +12,7 @@ from outgrow.clock import ManualClock
 from outgrow.context import Caller
 from outgrow.journal import WaitingKey
 from outgrow.process import Application, Options, start_application
+from outgrow.testing.databases import PostgresServer
 from outgrow.testing.repeats import Redelivering
 from outgrow.testing.wired import wired
 from outgrow.topology import read_topology
@@ -59,16 +60,23 @@ class World:
         name: ``together``, ``wired`` or ``apart``.
         clock: Moves only when the test moves it, or `settle` does.
         state: The folder of its stores.
+        stores: Where they live instead, by service: URLs of databases.
     """
 
     def __init__(self, name: str, file: Path, state: Path) -> None:
         self.name = name
         self.clock = ManualClock()
         self.state = state
+        self.stores: dict[str, str] | None = None
         self._file = file
         self._stack = AsyncExitStack()
         self._application: Application | None = None
         self._parked: set[tuple[str, str, str]] = set()
+
+    async def keep_in(self, server: PostgresServer) -> None:
+        """Let each service have a fresh database of *server*; before the start."""
+        services = read_topology(self._file).services
+        self.stores = {service: await server.database() for service in services}
 
     @property
     def application(self) -> Application:
@@ -130,7 +138,9 @@ class World:
     async def start(self) -> None:
         """Start the application on the stores as they are."""
         template = WORLDS[self.name]
-        options = dataclasses.replace(template, clock=self.clock, state=self.state)
+        options = dataclasses.replace(
+            template, clock=self.clock, state=self.state, stores=self.stores
+        )
         application = start_application(read_topology(self._file), options)
         self._application = await self._stack.enter_async_context(application)
 

@@ -102,6 +102,16 @@ class Administrator:
         await self._execute(f"create database {_name(database)} template {role} strategy file_copy")
         await self._execute(f"grant connect on database {_name(database)} to {role}")
 
+    async def drop_unused(self, database: str) -> bool:
+        """Drop *database* and what it holds, if nobody is logged in there; whether it is gone."""
+        import asyncpg  # noqa: PLC0415 - of an extra, which is there
+
+        try:
+            await self._execute(f"drop database if exists {_name(database)}")
+        except asyncpg.ObjectInUseError:
+            return False
+        return True
+
     async def _provide_role(self, name: str, note: str, password: str, *, is_renewed: bool) -> bool:
         assert self._connection is not None, "inside its async with"
         role = await self._connection.fetchrow(
