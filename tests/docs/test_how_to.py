@@ -33,6 +33,7 @@ ATTEMPTS_MAX = 50
         "look-inside",
         "test-a-service",
         "operate-a-split-application",
+        "back-up-a-store",
         "change-a-contract",
         "adopt-in-an-existing-code-base",
     ],
