@@ -7,22 +7,36 @@ be found out, or this proves nothing.
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import random
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import asyncpg
 import pytest
 
+from outgrow.calls import using
+from outgrow.clock import ManualClock
+from outgrow.errors import CallError, StoreError
 from tests.crash.harness import Kill, MachineMaker, seed, tell_of_death
 from tests.faults.power.disk import Disk
+from tests.faults.power.server import PoweredServer
+from tests.journal.nats.parts import wait_until
+from tests.journal.shop import Shop
 
 CUTS = [
     Kill("store.after_commit", 12),
     Kill("client.after_reply", 20),
     Kill("store.before_commit", 25),
 ]
+
+NAMES = ("orders", "letters")
+CLIENTS = 8
+ACKNOWLEDGED = 150
+CARELESS = {"synchronous_commit": "off", "wal_writer_delay": "10s"}
 
 
 @pytest.mark.parametrize("kill", CUTS, ids=str)
@@ -54,6 +68,94 @@ def test_a_store_that_does_not_sync_its_commits_is_found_out(
     story = tell_of_death(tmp_path, [kill], mutant="not_synced", machine=mains)
 
     assert any("kept 0 times" in violation for violation in story.violations), str(story)
+
+
+async def work_until_the_cut(
+    folder: Path, servers: list[PoweredServer], chance: random.Random
+) -> list[str]:
+    """What two servers have lost, and should not, when both lose power under load."""
+    urls = {name: await one.server.database() for name, one in zip(NAMES, servers, strict=True)}
+    for one in servers:
+        one.power_on()
+    acknowledged: list[str] = []
+    shop = Shop(folder, ManualClock(), urls)
+    await shop.open()
+    async with asyncio.TaskGroup() as group:
+        delivering = group.create_task(shop.delivery.run())
+        clients = [group.create_task(ask(shop, n, acknowledged)) for n in range(CLIENTS)]
+        await wait_until(lambda: len(acknowledged) >= ACKNOWLEDGED)
+        await wait_until(shop.texts)
+        told = list(acknowledged)
+        for one in servers:
+            one.cut(chance if chance.random() < 0.5 else None)
+        for task in (delivering, *clients):
+            task.cancel()
+    for one in servers:
+        one.recover()
+    return await lost(urls, told)
+
+
+async def ask(shop: Shop, client: int, acknowledged: list[str]) -> None:
+    """Append and append; one that was not acknowledged may be there or not."""
+    for number in itertools.count():
+        key = f"{client}-{number}"
+        try:
+            await using(shop.orders, key=key).place(key)
+        except (CallError, StoreError):
+            return
+        acknowledged.append(key)
+
+
+async def lost(urls: dict[str, str], told: list[str]) -> list[str]:
+    """What was acknowledged and is not there, and what is known of that its source forgot."""
+    rows = {}
+    for name, sql in (
+        ("orders", "select order_id from orders"),
+        ("journal", "select key from outgrow_journal"),
+        ("letters", "select text from letters"),
+    ):
+        connection = await asyncpg.connect(urls["letters" if name == "letters" else "orders"])
+        try:
+            rows[name] = [row[0] for row in await connection.fetch(sql)]
+        except asyncpg.UndefinedTableError:
+            rows[name] = []
+        await connection.close()
+    found = [f"{key} was acknowledged" for key in told if key not in set(rows["orders"])]
+    if sorted(rows["orders"]) != sorted(rows["journal"]):
+        found.append("state and events differ")
+    heard = [text.split()[0] for text in rows["letters"]]
+    found += [f"{key} was heard of" for key in heard if key not in set(rows["journal"])]
+    return found
+
+
+@pytest.mark.timeout(120)
+async def test_nothing_acknowledged_is_lost_when_postgresql_loses_power(
+    tmp_path: Path, library: Path
+) -> None:
+    with PoweredServer(library) as orders, PoweredServer(library) as letters:
+        chance = random.Random(f"{seed()} postgres")
+        assert await work_until_the_cut(tmp_path, [orders, letters], chance) == []
+
+
+@pytest.mark.long
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("number", range(6))
+async def test_postgresql_loses_power_at_any_moment(
+    number: int, tmp_path: Path, library: Path
+) -> None:
+    with PoweredServer(library) as orders, PoweredServer(library) as letters:
+        chance = random.Random(f"{seed()} postgres {number}")
+        assert await work_until_the_cut(tmp_path, [orders, letters], chance) == []
+
+
+@pytest.mark.long
+@pytest.mark.timeout(120)
+async def test_a_server_that_acknowledges_before_it_syncs_is_found_out(
+    tmp_path: Path, library: Path
+) -> None:
+    with PoweredServer(library, CARELESS) as orders, PoweredServer(library) as letters:
+        found = await work_until_the_cut(tmp_path, [orders, letters], random.Random(1))
+    assert any("was acknowledged" in line for line in found)
 
 
 PROGRAM = """

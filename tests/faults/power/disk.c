@@ -7,6 +7,8 @@
  *
  * A record is made after the call: whoever is told that a call is done finds its record in the log.
  * Memory that is mapped is not seen; SQLite maps its -shm alone, and PostgreSQL none of its files.
+ *
+ * While there is a file OUTGROW_POWER_LOG.full, nothing can be written: the disk is full.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -30,7 +32,7 @@ struct header {
     uint64_t length; /* of what follows the path: data, or the other path */
 };
 
-static char root[PATH_MAX];
+static char root[PATH_MAX], full[PATH_MAX];
 static size_t root_length;
 static int log_file = -1;
 static uint64_t syncs;
@@ -43,6 +45,7 @@ __attribute__((constructor)) static void begin(void) {
     const char *folder = getenv("OUTGROW_POWER_ROOT"), *log = getenv("OUTGROW_POWER_LOG");
     if (!folder || !log || !realpath(folder, root)) return;
     root_length = strlen(root);
+    snprintf(full, sizeof full, "%s.full", log);
     /* High, so that programs which close low descriptors leave it alone. */
     int low = (int)syscall(SYS_openat, AT_FDCWD, log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
     log_file = fcntl(low, F_DUPFD_CLOEXEC, 900);
@@ -98,6 +101,13 @@ static const char *of_file(int file, char *found) {
     return found;
 }
 
+static int is_full(int file) {
+    char found[PATH_MAX];
+    if (log_file < 0 || access(full, F_OK) || !of_file(file, found)) return 0;
+    errno = ENOSPC;
+    return 1;
+}
+
 static void note_written(int file, const struct iovec *parts, int count, off_t offset, ssize_t written) {
     char found[PATH_MAX];
     struct iovec cut[IOV_MAX];
@@ -121,6 +131,7 @@ static void note_written(int file, const struct iovec *parts, int count, off_t o
 
 ssize_t write(int file, const void *data, size_t length) {
     REAL(write);
+    if (is_full(file)) return -1;
     ssize_t written = real(file, data, length);
     note_written(file, &(struct iovec){(void *)data, length}, 1, -1, written);
     return written;
@@ -128,6 +139,7 @@ ssize_t write(int file, const void *data, size_t length) {
 
 ssize_t pwrite(int file, const void *data, size_t length, off_t offset) {
     REAL(pwrite);
+    if (is_full(file)) return -1;
     ssize_t written = real(file, data, length, offset);
     note_written(file, &(struct iovec){(void *)data, length}, 1, offset, written);
     return written;
@@ -139,6 +151,7 @@ ssize_t pwrite64(int file, const void *data, size_t length, off64_t offset) {
 
 ssize_t writev(int file, const struct iovec *parts, int count) {
     REAL(writev);
+    if (is_full(file)) return -1;
     ssize_t written = real(file, parts, count);
     note_written(file, parts, count, -1, written);
     return written;
@@ -146,6 +159,7 @@ ssize_t writev(int file, const struct iovec *parts, int count) {
 
 ssize_t pwritev(int file, const struct iovec *parts, int count, off_t offset) {
     REAL(pwritev);
+    if (is_full(file)) return -1;
     ssize_t written = real(file, parts, count, offset);
     note_written(file, parts, count, offset, written);
     return written;
@@ -172,6 +186,7 @@ int ftruncate64(int file, off64_t length) { return ftruncate(file, length); }
 
 int posix_fallocate(int file, off_t offset, off_t length) {
     REAL(posix_fallocate);
+    if (is_full(file)) return ENOSPC;
     int done = real(file, offset, length);
     struct stat now;
     if (!done && !fstat(file, &now)) note_length(file, now.st_size);

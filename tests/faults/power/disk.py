@@ -8,6 +8,7 @@ in pieces of `PIECE_BYTES`, or nothing. Names of files count as durable at once.
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import struct
@@ -105,6 +106,7 @@ class Disk:
     def __init__(self, folder: Path, scratch: Path, library: Path) -> None:
         self._folder = folder
         self._log = scratch / "log"
+        self._full = scratch / "log.full"
         self._before = scratch / "before"
         self.environment = {
             "LD_PRELOAD": str(library),
@@ -119,6 +121,16 @@ class Disk:
         self._log.parent.mkdir(parents=True, exist_ok=True)
         self._folder.mkdir(parents=True, exist_ok=True)
         shutil.copytree(self._folder, self._before)
+        self._log.touch()
+        self._log.chmod(0o666)  # Another user may be who writes.
+
+    def fill(self) -> None:
+        """Nothing can be written from now on: the disk is full."""
+        self._full.touch()
+
+    def make_room(self) -> None:
+        """What is to be written can be written again."""
+        self._full.unlink(missing_ok=True)
 
     def cut(self, chance: random.Random | None = None) -> int:
         """
@@ -142,7 +154,11 @@ class Disk:
             for op in _surviving(file.pending, chance):
                 _change(content, op)
             whole.parent.mkdir(parents=True, exist_ok=True)
+            is_new = not whole.exists()
             whole.write_bytes(content)
+            if is_new:
+                owner = whole.parent.stat()
+                os.chown(whole, owner.st_uid, owner.st_gid)
         return lost
 
     def _files(self) -> dict[str, File]:
