@@ -88,10 +88,10 @@ async def work_until_the_cut(
         told = list(acknowledged)
         for one in servers:
             one.cut(chance if chance.random() < 0.5 else None)
+        for one in servers:
+            one.recover()
         for task in (delivering, *clients):
             task.cancel()
-    for one in servers:
-        one.recover()
     return await lost(urls, told)
 
 
