@@ -1,4 +1,4 @@
-"""What operators decide is done and written down together, and every message can be accounted for."""
+"""What operators decide is done and written down in one commit; every message is accounted for."""
 
 from __future__ import annotations
 
@@ -174,8 +174,7 @@ async def test_a_replay_is_written_down_and_has_each_effect_once(shop: Shop):
     await shop.settle_all()
     assert await decisions.replay("letters.tell", None, Decision(who="ada")) == 0
 
-    told = [text for text in await shop.texts()]
-    assert sorted(told) == ["a placed 0", "a placed 1", "b placed 0", "b placed 1"]
+    assert sorted(await shop.texts()) == ["a placed 0", "a placed 1", "b placed 0", "b placed 1"]
     assert [(one["key"], one["messages"]) for one in await audits(shop)][:2] == [("a", 2), ("b", 2)]
 
 

@@ -12,7 +12,7 @@ from outgrow.cli.check import check
 from outgrow.cli.contract import contract
 from outgrow.cli.contract_show import show
 from outgrow.cli.doctor import doctor
-from outgrow.cli.event import event
+from outgrow.cli.events import event
 from outgrow.cli.explain import explain
 from outgrow.cli.new import new
 from outgrow.cli.printing import print_error

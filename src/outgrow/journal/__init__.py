@@ -7,6 +7,7 @@ Offers: transactional methods and handlers, what is remembered of commands, and 
 events and sent commands.
 """
 
+from outgrow.journal.auditing import Decision, Deed, Fate, FullRow, HistoryPage, LineRow
 from outgrow.journal.broker import Broker, BrokerMaker, Carried, in_process
 from outgrow.journal.consumers import Call, ConsumerStatistics
 from outgrow.journal.delivery import Delivery
@@ -30,13 +31,19 @@ __all__ = [
     "Call",
     "Carried",
     "ConsumerStatistics",
+    "Decision",
+    "Deed",
     "Delivery",
+    "Fate",
+    "FullRow",
     "Handler",
+    "HistoryPage",
     "Inbox",
     "Journal",
     "JournalRow",
     "JournalRows",
     "KnownConsumer",
+    "LineRow",
     "Message",
     "Outbox",
     "Overview",

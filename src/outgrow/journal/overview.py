@@ -9,6 +9,7 @@ import msgspec
 
 from outgrow.errors import ControlError
 from outgrow.journal.consumers import Consumer, ConsumerStatistics
+from outgrow.journal.timing import SetTimer, tell_timers
 from outgrow.store import Store, Transaction
 
 ROWS_MAX: Final = 1_000
@@ -192,6 +193,22 @@ class Overview:
             keys += [WaitingKey(**dict(zip(fields, row, strict=True))) for row in found]
             count += more
         return keys, count
+
+    async def timers(self, service: str | None, limit: int) -> dict[str, list[SetTimer]]:
+        """
+        The timers that are due first, by service, at most 1000 each.
+
+        Args:
+            service: Only of this one; of all that are hosted here if it is None.
+
+        Raises:
+            ControlError: The service has no journal here.
+        """
+        told = {}
+        for name in self._stores if service is None else [service]:
+            async with self._store(name).read() as snapshot:
+                told[name] = await tell_timers(snapshot, limit)
+        return told
 
     async def consumers(self, running: Sequence[ConsumerStatistics]) -> list[KnownConsumer]:
         """Those of *running*, and those that have rows in a store and no code any more."""

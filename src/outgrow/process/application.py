@@ -145,7 +145,7 @@ class Application:
         return dict(self._waiting)
 
     async def statistics(self) -> dict[str, Any]:
-        """What was counted since the start, and the limits: calls, stores, consumers, timers, broker."""
+        """What was counted since the start, and the limits, by what it is about."""
         return {
             "calls": self.meters.statistics(),
             "in_flight": self._reception.in_flight,
@@ -155,6 +155,11 @@ class Application:
             "timers": await self._delivery.timers(),
             "broker": await self._delivery.broker_statistics(),
         }
+
+    @property
+    def delivery(self) -> Delivery:
+        """What services must still hear of or be told, and what an operator asks and decides."""
+        return self._delivery
 
     @property
     def overview(self) -> Overview:

@@ -117,7 +117,13 @@ class Decisions:
         return told
 
     async def drop(
-        self, consumer: str, key: str, decision: Decision, position: int | None = None
+        self,
+        consumer: str,
+        key: str,
+        decision: Decision,
+        position: int | None = None,
+        *,
+        source: str | None = None,
     ) -> int:
         """
         Let *consumer* never handle what waits for it under *key*; how many messages that are.
@@ -127,6 +133,7 @@ class Decisions:
 
         Args:
             position: Only the message with this place in the source's journal.
+            source: Only messages of this service, if the consumer takes those of several.
 
         Raises:
             ControlError: There is no such consumer here, or no reason.
@@ -137,6 +144,8 @@ class Decisions:
             raise ControlError(message)
         dropped = 0
         for one in self._named(consumer):
+            if source not in (None, one.source):
+                continue
             crash.at("audit.before_drop")
             dropped += await self._store_of(one).transact(self._drop, one, key, position, decision)
             crash.at("audit.after_drop")

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from outgrow.journal import Decision
 from outgrow.process.application import Application
 from outgrow.process.control.channel import Verb
 
@@ -50,13 +51,21 @@ class _Questions:
         return msgspec.to_builtins(await self._application.consumers())
 
     async def replay(self, fields: dict[str, Any]) -> Any:
-        """Try a parked key again: ``{"consumer": "stock.hold", "key": "order-7"}``, or all."""
+        """
+        Try a parked key again: ``{"consumer": "stock.hold", "key": "order-7"}``, or all.
+
+        With ``who``, the journal of the consumer's service keeps who asked for it.
+        """
         key = fields.get("key")
         if key is None and not fields.get("all"):
             message = 'which key? Give "key", or "all": true.'
             raise ValueError(message)
-        consumer = str(fields["consumer"])
-        messages = await self._application.replay(consumer, None if key is None else str(key))
+        consumer, who = str(fields["consumer"]), fields.get("who")
+        key = None if key is None else str(key)
+        if who is None:
+            return {"messages": await self._application.replay(consumer, key)}
+        decision = Decision(who=str(who), reason=str(fields.get("reason", "")))
+        messages = await self._application.delivery.decisions.replay(consumer, key, decision)
         return {"messages": messages}
 
     async def remove_consumer(self, fields: dict[str, Any]) -> Any:

@@ -38,10 +38,70 @@ class Operator:
 
     def journal(self, service: str, **wanted: Any) -> Any:
         """Rows of the journal of *service*, from the process that hosts it."""
+        return self._ask(self.host_of(service), "journal", service=service, **wanted)
+
+    def row(self, service: str, wanted: str) -> tuple[dict[str, Any], list[Any], dict[str, str]]:
+        """One row of the journal, what each consumer has made of it, and who did not answer."""
+        row = self._ask(self.host_of(service), "row", service=service, row=wanted)
+        found = ask_everyone(self._state, "fates", row=row)
+        fates = _with_process(found)
+        return row, sorted(fates, key=lambda fate: fate["consumer"]), found.silent
+
+    def timers(self, service: str | None, limit: int) -> tuple[list[Any], list[Any], Any]:
+        """Timers, those that are due first; how many each service has; and who did not answer."""
+        if service is None:
+            found = ask_everyone(self._state, "timers", limit=limit)
+        else:
+            process = self.host_of(service)
+            told = self._ask(process, "timers", service=service, limit=limit)
+            found = Answers(answers={process: told}, silent={})
+        rows = [
+            {"service": name, **timer}
+            for answer in found.answers.values()
+            for name, timers in answer["timers"].items()
+            for timer in timers
+        ]
+        counts = [one for answer in found.answers.values() for one in answer["statistics"]]
+        wanted = [one for one in counts if service in (None, one["service"])]
+        return sorted(rows, key=lambda row: row["due_at"])[:limit], wanted, found.silent
+
+    def history(
+        self, service: str | None, key: str | None, correlation_id: str | None, limit: int
+    ) -> tuple[list[dict[str, Any]], dict[str, str]]:
+        """The newest rows of journals under a key or of a request, and who did not answer."""
+        found = ask_everyone(self._state, "placement")
+        hosts = {
+            name: process
+            for process, placement in found.answers.items()
+            for name in placement["journals"]
+        }
+        if service is not None:
+            hosts = {service: self.host_of(service)}
+        rows = []
+        for name, process in sorted(hosts.items()):
+            rows += self._history(process, name, key, correlation_id, limit)
+        newest = sorted(rows, key=lambda row: (row["recorded_at"], row["id"]))[-limit:]
+        return newest, found.silent
+
+    def _history(
+        self, process: str, service: str, key: str | None, correlation_id: str | None, limit: int
+    ) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = []
+        before = None
+        while True:
+            wanted = {"service": service, "key": key, "correlation_id": correlation_id}
+            page = self._ask(process, "history", **wanted, before=before)
+            rows += page["rows"]
+            before = page["before"]
+            if before is None or len(rows) >= limit:
+                return rows[:limit]
+
+    def host_of(self, service: str) -> str:
+        """The process that hosts *service*."""
         found = ask_everyone(self._state, "placement")
         for process, placement in found.answers.items():
             if service in placement["services"]:
-                return self._ask(process, "journal", service=service, **wanted)
+                return process
         names = sorted({name for placed in found.answers.values() for name in placed["services"]})
         message = f"{service!r} is hosted by no process that answers."
         raise ControlError(f"{message} Hosted are: {_listed(names)}.{_silence(found)}")
@@ -61,12 +121,28 @@ class Operator:
         found = ask_everyone(self._state, "consumers")
         return _with_process(found), found.silent
 
-    def replay(self, consumer: str, key: str | None) -> dict[str, Any]:
+    def replay(self, consumer: str, key: str | None, who: str, reason: str) -> dict[str, Any]:
         """Try again what waits for *consumer* under *key*, or under all keys if it is None."""
-        process = self._find(consumer, "running")[0]["process"]
         what = {"all": True} if key is None else {"key": key}
-        answer = self._ask(process, "replay", consumer=consumer, **what)
-        return {"consumer": consumer, "process": process, **answer}
+        return self._ask_runners(consumer, "replay", who=who, reason=reason, **what)
+
+    def line(self, consumer: str, key: str) -> list[dict[str, Any]]:
+        """What waits for *consumer* under *key*, in order."""
+        process = self._find(consumer, "running")[0]["process"]
+        return self._ask(process, "line", consumer=consumer, key=key)  # type: ignore[no-any-return]
+
+    def drop(self, consumer: str, key: str, who: str, reason: str, **which: Any) -> dict[str, Any]:
+        """Let *consumer* never handle *which* messages wait for it under *key*."""
+        return self._ask_runners(consumer, "drop", key=key, who=who, reason=reason, **which)
+
+    def _ask_runners(self, consumer: str, verb: str, **arguments: Any) -> dict[str, Any]:
+        """Ask each process that runs *consumer*; how many messages it concerned in all."""
+        runs = self._find(consumer, "running")
+        processes = list(dict.fromkeys(row["process"] for row in runs))
+        counts = [
+            self._ask(one, verb, consumer=consumer, **arguments)["messages"] for one in processes
+        ]
+        return {"consumer": consumer, "process": ", ".join(processes), "messages": sum(counts)}
 
     def dead(self, consumer: str) -> Dead:
         """The dead *consumer*; one that runs is refused."""

@@ -11,6 +11,7 @@ from outgrow import crash
 from outgrow.clock import ManualClock
 from outgrow.errors import ControlError
 from outgrow.process.application import Application
+from outgrow.process.control.auditing import audit_verbs
 from outgrow.process.control.channel import Verb
 from outgrow.process.control.journals import journal_verbs
 from outgrow.process.control.storing import store_verbs
@@ -26,6 +27,7 @@ def control_verbs(application: Application) -> dict[str, Verb]:
         "statistics": questions.statistics,
         "settle": questions.settle,
         **journal_verbs(application),
+        **audit_verbs(application),
         **store_verbs(application),
     }
     if application.options.is_test:
@@ -52,6 +54,7 @@ class _Questions:
             "process": self._application.options.process,
             "pid": os.getpid(),
             "services": {s.name: s.package for s in self._application.services},
+            "journals": sorted(self._application.delivery.journals),
             "state": str(self._application.state),
             "http": self._application.http,
             "since": self._application.since.isoformat(),

@@ -1,0 +1,57 @@
+"""The group ``outgrow event``, and what its commands have in common."""
+
+from __future__ import annotations
+
+import getpass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from outgrow.cli.printing import print_to_stderr
+from outgrow.process import STATE_FOLDER
+from outgrow.process.control import Operator
+
+File = Annotated[Path, typer.Option("--file", help="The topology file.")]
+State = Annotated[
+    Path | None, typer.Option("--state", help="Where the processes keep their state.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do it without asking.")]
+FILE = Path("outgrow.toml")
+
+event = typer.Typer(
+    help="Look at events: what journals hold, who takes it, what is stuck, and who did what.",
+    no_args_is_help=True,
+)
+
+
+def operator_of(file: Path, state: Path | None) -> Operator:
+    """Who asks the processes that run on *state*, or beside the topology file."""
+    return Operator(state or file.parent / STATE_FOLDER)
+
+
+def who_asks() -> str:
+    """The user of the operating system who runs this command."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
+
+
+def counted(number: int, what: str) -> str:
+    """``1 message``, ``2 messages``."""
+    return f"1 {what}" if number == 1 else f"{number} {what}s"
+
+
+def first_line(value: Any) -> Any:
+    """A text without what follows its first line; anything else as it is."""
+    return value.partition("\n")[0] if isinstance(value, str) else value
+
+
+def end(silent: dict[str, str]) -> None:
+    """Say who did not answer; then the status is 1."""
+    for process, why in silent.items():
+        print_to_stderr(f"{process}: did not answer. {why}")
+    if silent:
+        raise typer.Exit(1)
