@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import msgspec
 
-from outgrow import crash
 from outgrow.context import (
     Caller,
     Context,
@@ -146,9 +145,7 @@ class Decisions:
         for one in self._named(consumer):
             if source not in (None, one.source):
                 continue
-            crash.at("audit.before_drop")
             dropped += await self._store_of(one).transact(self._drop, one, key, position, decision)
-            crash.at("audit.after_drop")
             one.reload()
         return dropped
 
