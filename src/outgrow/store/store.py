@@ -12,6 +12,11 @@ from outgrow.store.database import Database, Others
 from outgrow.store.session import Dialect
 from outgrow.store.transaction import Snapshot, Transaction
 
+LEFT_SECONDS = 1.0
+"""How often a store that was left is looked at again, while units of work wait."""
+
+_IS_LEFT = "select 1 from outgrow_meta where name = 'moved_to'"
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -65,7 +70,7 @@ class Store:
         if inside is not None:
             return await unit(inside, *args, **kwargs)
         while self._hold is not None:
-            await self._hold.wait()
+            await self._wait_held(self._hold)
         self._under_way += 1
         try:
             return await (await self._database.submit(unit, args, kwargs))  # type: ignore[no-any-return]
@@ -88,7 +93,7 @@ class Store:
         raises is rolled back alone, and what it raised comes out here.
         """
         while self._hold is not None:
-            await self._hold.wait()
+            await self._wait_held(self._hold)
         self._under_way += 1
         try:
             return await self._database.submit(unit, args, kwargs)
@@ -136,16 +141,29 @@ class Store:
         """
         Let new units of work wait, until `go_on` or at most for *seconds* from now.
 
-        Those that have begun end before this returns. Asked again, the time begins again.
+        Those that have begun end before this returns. Asked again, the time begins again. If the
+        store was left by a move meanwhile, they wait on: nothing can be written here any more.
         """
-        if self._hold is None:
+        if self._hold is None or self._hold.is_set():
             self._hold = asyncio.Event()
         if self._hold_ends is not None:
             self._hold_ends.cancel()
-        self._hold_ends = self.clock.call_at(self.clock.monotonic() + seconds, self.go_on)
+        self._hold_ends = self.clock.call_at(self.clock.monotonic() + seconds, self._hold.set)
         while self._under_way and self._hold is not None:
             self._rest.clear()
             await self._rest.wait()
+
+    async def _wait_held(self, hold: asyncio.Event) -> None:
+        await hold.wait()
+        if self._hold is not hold:
+            return
+        # The time is up, and nobody said how it ended.
+        async with self.read() as snapshot:
+            is_left = bool(await snapshot.own(_IS_LEFT))
+        if self._hold is hold and is_left:
+            await self.hold(LEFT_SECONDS)
+        elif self._hold is hold:
+            self.go_on()
 
     def go_on(self) -> None:
         """Let the units of work begin that wait since `hold`."""

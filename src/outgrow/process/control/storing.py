@@ -10,7 +10,7 @@ from outgrow.process.application import Application
 from outgrow.process.control.channel import Verb
 from outgrow.process.stores import HostedStore
 
-HOLD_SECONDS_MAX = 10.0
+HOLD_SECONDS_MAX = 5.0
 """How long units of work wait for a move that does not ask again: it may have died."""
 
 
@@ -32,7 +32,7 @@ class _Questions:
 
     async def hold(self, fields: dict[str, Any]) -> Any:
         """
-        Let new units of work wait for at most 10 s more: ``{"service": "orders"}``.
+        Let new units of work wait for at most 5 s more: ``{"service": "orders"}``.
 
         Those that have begun end before it answers.
         """
