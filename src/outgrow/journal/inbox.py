@@ -27,13 +27,16 @@ from outgrow.errors import (
 )
 from outgrow.journal.bodies import Codec, codec_of
 from outgrow.journal.messages import time_text
-from outgrow.store import Store, Transaction
+from outgrow.store import Snapshot, Store, Transaction
 
 KEEP_SECONDS: Final = 24 * 60 * 60
 """How long a reply is remembered at least, unless there are more than `ROWS_MAX`."""
 
 ROWS_MAX: Final = 1_000_000
 """How many replies a service remembers; beyond, the oldest are forgotten early."""
+
+RECOUNT_SHARE: Final = 0.01
+"""How many positions, as a part of the limit, are drawn in PostgreSQL before rows are counted."""
 
 PRUNE_ROWS: Final = 256
 """How many are forgotten in one unit of work, so that nobody waits for it."""
@@ -50,10 +53,16 @@ _OLDEST = (
     "select position, expires_at, (select max(position) from outgrow_inbox) "
     "from outgrow_inbox order by position limit 1"
 )
+_COUNT = "select count(*) from outgrow_inbox"
+_NEWEST = "select position from outgrow_inbox order by position desc limit 1 offset ?"
 _PRUNE = (
     "delete from outgrow_inbox where position < ? and (position < ? or expires_at <= ?) "
     "returning position"
 )
+
+
+Check = Callable[[Transaction], Awaitable[None]]
+"""Raises if the unit may not commit."""
 
 
 class Replies:
@@ -203,6 +212,8 @@ class Inbox:
         self._rows_max = rows_max
         self._keep_seconds = keep_seconds
         self._replies: dict[str, Replies] = {}
+        self._counted_at = 0
+        self._surplus_below = 0
 
     async def recall(self, method: Method, context: Context, arguments_hash: bytes) -> Any:
         """
@@ -238,15 +249,23 @@ class Inbox:
     async def statistics(self) -> dict[str, float]:
         """How many replies are kept, and the limits; by names that end in their unit."""
         async with self._store.read() as snapshot:
-            rows = await snapshot.own(_OLDEST)
-        count = rows[0][2] - rows[0][0] + 1 if rows else 0
+            if self._is_dense:
+                rows = await snapshot.own(_OLDEST)
+                count = rows[0][2] - rows[0][0] + 1 if rows else 0
+            else:
+                ((count,),) = await snapshot.own(_COUNT)
         return {
             "replies": count,
             "replies_max": self._rows_max,
             "keep_seconds": self._keep_seconds,
         }
 
-    async def prune(self, *, until: Callable[[], bool] | None = None) -> int:
+    async def prune(
+        self,
+        *,
+        until: Callable[[], bool] | None = None,
+        check: Check | None = None,
+    ) -> int:
         """
         Forget what has expired, and the oldest of what is over the limit; how many were forgotten.
 
@@ -254,25 +273,44 @@ class Inbox:
 
         Args:
             until: Asked after each unit; once it is true, the rest is left for the next time.
+            check: Refuses in each unit to let it commit.
         """
         forgotten = 0
-        while count := await self._prune_some():
+        while count := await self._prune_some(check):
             forgotten += count
             if until is not None and until():
                 break
         return forgotten
 
-    async def _prune_some(self) -> int:
+    async def _prune_some(self, check: Check | None) -> int:
         async with self._store.read() as snapshot:
             rows = await snapshot.own(_OLDEST)
-        if not rows:
-            return 0
-        (first, expires_at, last) = rows[0]
-        surplus_below = last - self._rows_max + 1
+            if not rows:
+                return 0
+            (first, expires_at, last) = rows[0]
+            surplus_below = await self._find_surplus(snapshot, first, last)
         now = time_text(self._store.clock.now())
         if first >= surplus_below and expires_at > now:
             return 0
-        return len(await self._store.transact(_prune, (first + PRUNE_ROWS, surplus_below, now)))
+        parameters = (first + PRUNE_ROWS, surplus_below, now)
+        return len(await self._store.transact(_prune, parameters, check))
+
+    @property
+    def _is_dense(self) -> bool:
+        """Whether each position between the first and the last has a row."""
+        return self._store.dialect == "sqlite"
+
+    async def _find_surplus(self, snapshot: Snapshot, first: int, last: int) -> int:
+        """Below which position there are more rows than the limit."""
+        surplus_below = last - self._rows_max + 1
+        if self._is_dense or first >= surplus_below:
+            return surplus_below
+        # A repeat draws a position and leaves no row, so the rows themselves have to be counted.
+        if last - self._counted_at >= self._rows_max * RECOUNT_SHARE:
+            rows = await snapshot.own(_NEWEST, (self._rows_max - 1,))
+            self._counted_at = last
+            self._surplus_below = rows[0][0] if rows else 0
+        return self._surplus_below
 
     def _replies_of(self, method: Method) -> Replies:
         replies = self._replies.get(method.full_name)
@@ -286,7 +324,9 @@ def _expiry(clock: Clock, keep_seconds: float) -> str:
     return time_text(clock.now() + timedelta(seconds=keep_seconds))
 
 
-async def _prune(tx: Transaction, parameters: tuple[Any, ...]) -> list[Any]:
+async def _prune(tx: Transaction, parameters: tuple[Any, ...], check: Check | None) -> list[Any]:
+    if check is not None:
+        await check(tx)
     return await tx.own(_PRUNE, parameters)
 
 
@@ -300,7 +340,7 @@ async def _insert(
 ) -> bool:
     state, text = replies.encode(outcome)
     row = (keyed.method, keyed.caller, keyed.key, keyed.arguments_hash, state, text, expires_at)
-    return bool(await tx.own(_INSERT, row))
+    return await tx.conclude(_INSERT, row)
 
 
 async def _find(tx: Transaction, keyed: Keyed, replies: Replies) -> Any:

@@ -32,17 +32,23 @@ class Reading(Protocol):
 
 
 class Session(Reading, Protocol):
-    """What a transaction runs its statements on; all of them wait for nothing but the database."""
+    """
+    What a transaction runs its statements on; all of them wait for nothing but the database.
 
-    @property
-    def is_running(self) -> bool:
-        """Whether the code that runs now is the unit of work's."""
+    Attributes:
+        is_running: Whether the code that runs now is the unit of work's.
+    """
+
+    is_running: bool
 
     def change(self, sql: str, parameters: dict[str, Any]) -> Awaitable[int]:
         """Run a statement of the user's; how many rows it changed."""
 
     def add(self, table: str, columns: tuple[str, ...], rows: list[Row]) -> Awaitable[None]:
         """Add rows to a table of outgrow's, in their order."""
+
+    def conclude(self, insert: str, row: Row) -> Awaitable[bool]:
+        """Run an insert of outgrow's as the unit's last statement; whether it returned a row."""
 
     async def undo(self) -> None:
         """Take back what the unit of work did so far."""

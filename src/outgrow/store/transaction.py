@@ -219,6 +219,14 @@ class Transaction(Snapshot):
         """
         return self._session.add(table, columns, rows)
 
+    def conclude(self, insert: str, row: Row) -> Awaitable[bool]:
+        """
+        Run *insert* as the last statement of the unit; whether it returned a row.
+
+        Only then is what was recorded kept. For the rooms above the store, not for services.
+        """
+        return self._session.conclude(insert, row)
+
     async def undo(self) -> None:
         """
         Take back all that this unit did and recorded so far, and go on from there.

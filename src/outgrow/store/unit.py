@@ -34,6 +34,7 @@ class UnitOfWork(Course):
         self._args = args
         self._kwargs = kwargs
         self._not_awaited = 0
+        self._has_said = False
         self.result: Any = None
         self.transaction = Transaction(self, outbox)
 
@@ -46,6 +47,7 @@ class UnitOfWork(Course):
         """Forget a run that was rolled back."""
         self.poison = None
         self._not_awaited = 0
+        self._has_said = False
         self.transaction = Transaction(self, self._outbox)
 
     @property
@@ -82,6 +84,10 @@ class UnitOfWork(Course):
         for row in rows:
             await self.own(insert, row)
 
+    async def conclude(self, insert: str, row: Row) -> bool:
+        """Run an insert of outgrow's as the unit's last statement; whether it returned a row."""
+        return bool(await self.own(insert, row))
+
     @abstractmethod
     async def undo(self) -> None:
         """Take back what the unit of work did so far."""
@@ -104,7 +110,7 @@ class UnitOfWork(Course):
                 "not run. Write await tx.execute(...)."
             )
             raise StatementRefused(message)
-        if transaction.entries and self.poison is None:
+        if transaction.entries and self.poison is None and not self._has_said:
             await self._say(transaction)
 
     async def _say(self, transaction: Transaction) -> None:

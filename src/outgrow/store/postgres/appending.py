@@ -130,7 +130,7 @@ class _Copying:
     """What a batch is written on: it takes rows at once, each time in a transaction of its own."""
 
     dialect: Final = "postgresql"
-    is_running: Final = False
+    is_running = False
 
     def __init__(self, connection: Connection) -> None:
         self.add = connection.copy
@@ -138,7 +138,7 @@ class _Copying:
     def _refuse(self, *_: Any) -> NoReturn:
         raise TransactionClosed("units that only record run no statement")
 
-    own = change = fetch = run = undo = _refuse
+    own = change = fetch = run = conclude = undo = _refuse
 
     def check(self) -> None:
         """Nobody but the journal is here."""

@@ -172,6 +172,7 @@ AWAY: Final[tuple[type[Exception], ...]] = (
     OSError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # What it says of a connection that breaks in mid-statement.
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.CannotConnectNowError,

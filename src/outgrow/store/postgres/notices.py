@@ -27,7 +27,7 @@ RECONNECT_SECONDS: Final = 0.05
 
 RECONNECT_SECONDS_MAX: Final = 1.0
 
-_SEPARATOR = "\n"
+_SEPARATOR = "\x1f"
 
 
 class Notices:
@@ -39,10 +39,13 @@ class Notices:
     under a number of its own, by which others see whether this process lives.
 
     Attributes:
+        channel: Where in PostgreSQL they are told.
         key: The number; 0 while there is no connection.
         sent: How many notices were sent.
         heard: How many came in.
     """
+
+    channel: Final = CHANNEL
 
     def __init__(self, url: str, service: str) -> None:
         self._url = url

@@ -196,8 +196,12 @@ class _Reading:
         if connection is None:
             return
         if isinstance(failure, StatementFailed | StatementRefused):
-            await connection.command("rollback")
-            self._pool.give_back(connection)
+            try:
+                await connection.command("rollback")
+            except Exception:  # noqa: BLE001 - the failure that is being told says more
+                self._pool.discard(connection)
+            else:
+                self._pool.give_back(connection)
         else:
             self._pool.discard(connection)
 

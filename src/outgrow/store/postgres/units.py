@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Awaitable, Callable, Coroutine, Generator
+from functools import lru_cache
 from typing import Any, Final
 
 import asyncpg
@@ -106,6 +107,8 @@ class Work(UnitOfWork):
         self.last_sql = ""
         self._has_begun = False
         self._statements = 0
+        self._conclusion: tuple[str, Row] | None = None
+        self._has_concluded = False
 
     @property
     def is_running(self) -> bool:
@@ -154,7 +157,24 @@ class Work(UnitOfWork):
         self._not_awaited += 1
         return self._hand_out(name, call)
 
+    async def conclude(self, insert: str, row: Row) -> bool:
+        # With the one event that most units record it is one statement, and one journey less.
+        if len(self.transaction.entries) != 1:
+            return await super().conclude(insert, row)
+        self._conclusion = insert, row
+        await self._say(self.transaction)
+        if self._conclusion is not None:  # Nothing was to be written.
+            self._conclusion = None
+            return await super().conclude(insert, row)
+        self._has_said = True
+        return self._has_concluded
+
     async def add(self, table: str, columns: tuple[str, ...], rows: list[Row]) -> None:
+        if self._conclusion is not None and len(rows) == 1:
+            (insert, row), self._conclusion = self._conclusion, None
+            both = _insert_both(insert, table, columns)
+            self._has_concluded = bool(await self.own(both, (*row, *rows[0])))
+            return
         if len(rows) < COPIED_FROM:
             await super().add(table, columns, rows)
             return
@@ -168,6 +188,7 @@ class Work(UnitOfWork):
 
     async def undo(self) -> None:
         self.check()
+        self._has_said = False
         if self._has_begun:
             await _Statement(self, lambda: self._command("rollback; begin"), None)
 
@@ -212,7 +233,7 @@ class Work(UnitOfWork):
 
     async def _say(self, transaction: Transaction) -> None:
         # What only records is committed with its neighbours, by the appender.
-        if self.connection is not None:
+        if self.connection is not None or self._conclusion is not None:
             await super()._say(transaction)
 
     async def _operate(self, sql: str, parameters: dict[str, Any], *, is_change: bool) -> Any:
@@ -302,3 +323,13 @@ class Work(UnitOfWork):
             await self.connection.command(sql)
         except Exception as error:  # the border to the driver
             raise explain(sql, error) from error
+
+
+@lru_cache(maxsize=64)
+def _insert_both(insert: str, table: str, columns: tuple[str, ...]) -> str:
+    """One statement: *insert*, and if it returns a row, one more row for *table*."""
+    marks = ", ".join("?" * len(columns))
+    return (
+        f"with first as ({insert}), second as (insert into {table} ({', '.join(columns)}) "  # noqa: S608 - outgrow's
+        f"select {marks} where exists (select 1 from first)) select 1 from first"
+    )
