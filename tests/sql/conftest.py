@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,11 @@ def dialect(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 async def make(dialect: str, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Make]:
-    """``await make(ddl)``: an empty store with these tables; closed at the end."""
+    """
+    ``await make(ddl)``: an empty store with these tables; closed at the end.
+
+    What is ``native`` are migrations in PostgreSQL's own words, by their numbers.
+    """
     where: Path | str = tmp_path / "s.sqlite3"
     if dialect == "postgresql":
         server = request.getfixturevalue("outgrow_postgres")
@@ -29,9 +33,11 @@ async def make(dialect: str, tmp_path: Path, request: pytest.FixtureRequest) -> 
     folder = tmp_path / "migrations"
     folder.mkdir()
 
-    async def make_it(*migrations: str) -> Store:
+    async def make_it(*migrations: str, native: Mapping[int, str] | None = None) -> Store:
         for number, ddl in enumerate(migrations, 1):
             (folder / f"{number:04}_tables.sql").write_text(ddl)
+        for number, ddl in (native or {}).items():
+            (folder / f"{number:04}_tables.postgresql.sql").write_text(ddl)
         store = await open_store(
             where, application="shop", service="s", clock=SystemClock(), migrations=folder
         )
