@@ -5,9 +5,10 @@ from __future__ import annotations
 import enum
 import functools
 import hashlib
+import re
 from collections.abc import Callable
 from datetime import date, time, timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -26,6 +27,12 @@ from outgrow.contracts import (
     read_contract,
 )
 from outgrow.errors import ArgumentsRefused, EventUnreadable
+
+KEY_CHARACTERS_MAX: Final = 255
+"""How long an idempotency key may be."""
+
+_NO_KEY = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""Control characters, which no store and no log keeps well, and halves of surrogate pairs."""
 
 _EXACT = frozenset({bool, int, str, bytes, type(None), UUID, date, time, timedelta})
 """Types whose values, if they are equal, are the same."""
@@ -54,6 +61,28 @@ def encode_arguments(method: Method, arguments: tuple[Any, ...]) -> bytes:
         return encode_ordered(named, "sorted")
     except (TypeError, ValueError, OverflowError, AttributeError):
         raise ArgumentsRefused(method.full_name, _findings(named, lowers)) from None
+
+
+def check_key(method: Method, key: object) -> str:
+    """
+    *key*, if a command can be remembered under it: any text of 1 to 255 characters.
+
+    Raises:
+        ArgumentsRefused: It is none, empty or too long, or holds control characters.
+    """
+    if not isinstance(key, str):
+        problem = f"it is of type {type(key).__name__}"
+    elif not 0 < len(key) <= KEY_CHARACTERS_MAX:
+        problem = f"it has {len(key)} characters"
+    elif found := _NO_KEY.search(key):
+        problem = f"it holds {found.group()!r} at place {found.start()}"
+    else:
+        return key
+    message = (
+        f"{problem}. A key is a text of 1 to {KEY_CHARACTERS_MAX} characters, of any kind but "
+        "control characters, such as 'visit-17-dune'; leave it out, and each call is another one"
+    )
+    raise ArgumentsRefused(method.full_name, [("idempotency key", message)])
 
 
 def _says_default(

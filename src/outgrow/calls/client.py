@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from outgrow.calls.arguments import encode_arguments
+from outgrow.calls.arguments import check_key, encode_arguments
 from outgrow.calls.deadlines import DEADLINE_SECONDS_DEFAULT
 from outgrow.calls.doors import compiled
 from outgrow.calls.transport import Invoke
@@ -110,7 +110,7 @@ class Client:
         key = None
         if method.is_keyed:
             encoded = encode_arguments(method, arguments)  # refused here, before anything is asked
-            key = wishes.key or _new_key(method, encoded, parent)
+            key = _key(wishes.key, method, encoded, parent)
         return Context(
             caller=parent.caller,
             correlation_id=parent.correlation_id,
@@ -134,8 +134,17 @@ class Client:
         )
 
 
-def _new_key(method: Method, encoded: bytes, parent: Context) -> str:
-    """A key that a rerun of the parent derives again; a new one if nothing can run again."""
+def _key(wished: str | None, method: Method, encoded: bytes, parent: Context) -> str:
+    """
+    What is wished for, or a key that a rerun of the parent derives again.
+
+    A new one, if nothing can run again.
+
+    Raises:
+        ArgumentsRefused: What is wished for cannot be a key.
+    """
+    if wished is not None:
+        return check_key(method, wished)
     if parent.key is None and not parent.method:
         return new_id()
     return parent.derive_key(method.full_name, encoded)
@@ -167,7 +176,8 @@ def using(client: T, *, key: str | None = None, deadline: float | None = None) -
     Args:
         client: A client, as services hold and `Application.client` gives.
         key: The idempotency key of commands called with it: a repeat of the same command under the
-            same key has no second effect and gets the first reply.
+            same key has no second effect and gets the first reply. Any text of 1 to 255
+            characters, without control characters.
         deadline: Seconds until the caller gives up; never later than the caller's own deadline,
             nor than the method's.
 

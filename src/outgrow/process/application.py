@@ -153,6 +153,7 @@ class Application:
             "stores": {name: store.statistics() for name, store in self._stores.items()},
             "consumers": await self._delivery.statistics(),
             "timers": await self._delivery.timers(),
+            "inboxes": await self._delivery.inboxes(),
             "broker": await self._delivery.broker_statistics(),
         }
 

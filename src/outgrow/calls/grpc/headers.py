@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
+from outgrow.calls.arguments import check_key
 from outgrow.calls.deadlines import DEADLINE_SECONDS_DEFAULT
 from outgrow.calls.grpc.revisions import Admission
 from outgrow.context import (
@@ -83,6 +84,7 @@ def unpack(  # noqa: PLR0917 - called in one place, for each call
 
     Raises:
         CallRefused: ``outgrow-bin`` cannot be read.
+        ArgumentsRefused: The key in it cannot be one.
         ContractDiffers: The caller has a revision of the contract that is not let in.
     """
     traceparent = luggage = None
@@ -112,7 +114,7 @@ def unpack(  # noqa: PLR0917 - called in one place, for each call
         span_id=span_id,
         deadline=now + read.remaining_seconds,
         method=method.full_name,
-        key=read.key,
+        key=None if read.key is None else check_key(method, read.key),
         via=read.via,
     )
 
