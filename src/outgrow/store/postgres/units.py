@@ -163,15 +163,19 @@ class Work(UnitOfWork):
             return await super().conclude(insert, row)
         self._conclusion = insert, row
         await self._say(self.transaction)
-        if self._conclusion is not None:  # Nothing was to be written.
-            self._conclusion = None
+        if self._take_conclusion() is not None:  # Nothing was to be written.
             return await super().conclude(insert, row)
         self._has_said = True
         return self._has_concluded
 
+    def _take_conclusion(self) -> tuple[str, Row] | None:
+        conclusion, self._conclusion = self._conclusion, None
+        return conclusion
+
     async def add(self, table: str, columns: tuple[str, ...], rows: list[Row]) -> None:
-        if self._conclusion is not None and len(rows) == 1:
-            (insert, row), self._conclusion = self._conclusion, None
+        conclusion = self._take_conclusion() if len(rows) == 1 else None
+        if conclusion is not None:
+            insert, row = conclusion
             both = _insert_both(insert, table, columns)
             self._has_concluded = bool(await self.own(both, (*row, *rows[0])))
             return
