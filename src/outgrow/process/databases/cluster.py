@@ -21,6 +21,7 @@ from outgrow.store.creating import verifier
 NAME: Final = "postgres"
 SUPERUSER: Final = "postgres"
 CONNECTIONS_MAX: Final = 400
+PORT_DEFAULT: Final = 5432
 FOLDER_BYTES_MAX: Final = 70
 """Of the path of the folder for sockets; the system takes 107 for the path of a socket in it."""
 
@@ -64,6 +65,11 @@ class Cluster:
     def exists(self) -> bool:
         """Whether the databases have been made."""
         return (self.data / "PG_VERSION").is_file()
+
+    @property
+    def port(self) -> int:
+        """Its number names the socket too."""
+        return int(self.settings.get("port", PORT_DEFAULT))
 
     def make(self, password: str, *, is_synced: bool = True) -> None:
         """
@@ -172,7 +178,7 @@ class Cluster:
             return False
         with socket.socket(socket.AF_UNIX) as probe, contextlib.suppress(OSError):
             probe.settimeout(ANSWER_SECONDS_MAX)
-            probe.connect(str(self.sockets / ".s.PGSQL.5432"))
+            probe.connect(str(self.sockets / f".s.PGSQL.{self.port}"))
             words = b"user\0" + SUPERUSER.encode() + b"\0\0"
             probe.sendall(struct.pack("!II", len(words) + 8, 3 << 16) + words)
             return probe.recv(1) == b"R"  # It asks for a password; while it starts, it says E.
@@ -180,7 +186,8 @@ class Cluster:
 
     def url(self, database: str, role: str, password: str) -> str:
         """Where *role* finds *database*."""
-        return f"postgresql://{role}:{password}@/{database}?host={self.sockets}"
+        port = "" if self.port == PORT_DEFAULT else f"&port={self.port}"
+        return f"postgresql://{role}:{password}@/{database}?host={self.sockets}{port}"
 
 
 def _inside(folder: Path) -> str:

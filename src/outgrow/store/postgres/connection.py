@@ -143,7 +143,13 @@ class Connection:
         """Say goodbye; if the server does not answer, without."""
         try:
             await self.raw.close(timeout=CONNECT_SECONDS_MAX)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except (
+            OSError,
+            TimeoutError,
+            asyncpg.PostgresError,
+            asyncpg.InterfaceError,
+            asyncpg.InternalClientError,
+        ):
             self.raw.terminate()
 
     async def forget(self) -> None:

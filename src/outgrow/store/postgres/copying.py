@@ -288,7 +288,13 @@ class PostgresEnd(End):
             raw, self._raw, self._held = self._raw, None, None
             try:
                 await raw.close(timeout=CONNECT_SECONDS_MAX)
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            except (
+                OSError,
+                TimeoutError,
+                asyncpg.PostgresError,
+                asyncpg.InterfaceError,
+                asyncpg.InternalClientError,
+            ):
                 raw.terminate()
 
     async def _open(self) -> Any:

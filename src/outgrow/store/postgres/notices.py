@@ -85,7 +85,13 @@ class Notices:
                 continue
             pause = RECONNECT_SECONDS
             try:
-                with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                with suppress(
+                    OSError,
+                    TimeoutError,
+                    asyncpg.PostgresError,
+                    asyncpg.InterfaceError,
+                    asyncpg.InternalClientError,
+                ):
                     await self._serve(connection, hear)
             finally:
                 self.key = 0

@@ -1,0 +1,172 @@
+"""The primary dies, the standby takes over: nothing that was acknowledged is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from outgrow.clock import SystemClock
+from outgrow.errors import OutgrowError
+from outgrow.process import Options, start_application
+from outgrow.process.databases import find_binaries
+from outgrow.testing import PostgresServer
+from outgrow.topology import read_topology
+
+TELLERS = 4
+HERE = "/proc/self/cwd"
+TABLES = """
+create table said (number integer primary key);
+create table heard (place integer primary key autoincrement, number integer not null unique);
+"""
+
+
+def free_port() -> int:
+    for port in random.sample(range(20_000, 32_768), 500):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("no port is free")
+
+
+def run(server: PostgresServer, program: str, *words: str) -> None:
+    """Run a program of PostgreSQL in the server's folder, as its user."""
+    subprocess.run(
+        [str(find_binaries() / program), *words],
+        check=True,
+        capture_output=True,
+        cwd=server.cluster.data,
+        **server.cluster.account.started,
+    )
+
+
+@pytest.fixture
+def pair():
+    """A primary, and a standby that has what the primary has acknowledged."""
+    primary = PostgresServer(settings={"listen_addresses": "127.0.0.1", "port": str(free_port())})
+    standby = PostgresServer(settings={"listen_addresses": "127.0.0.1", "port": str(free_port())})
+    try:
+        primary.start()
+        standby._password = primary._password
+        data = standby.cluster.data
+        data.mkdir(mode=0o700)
+        standby.cluster.account.own(data)
+        source = f"postgresql://postgres:{primary._password}@127.0.0.1:{primary.cluster.port}"
+        run(standby, "pg_basebackup", "-D", HERE, "-R", "-X", "stream", "-c", "fast", "-d", source)
+        standby.start()
+        yield primary, standby
+    finally:
+        primary.close()
+        standby.close()
+
+
+async def wait_in_sync(primary: PostgresServer) -> None:
+    """From now on, a commit is acknowledged when the standby has it."""
+    admin = await asyncpg.connect(primary.admin_url)
+    await admin.execute("alter system set synchronous_standby_names = '*'")
+    await admin.execute("select pg_reload_conf()")
+    async with asyncio.timeout(20):
+        while await admin.fetchval("select sync_state from pg_stat_replication") != "sync":
+            await admin.execute("select pg_sleep(0.01)")
+    await admin.close()
+
+
+@pytest.fixture
+def application(tmp_path, monkeypatch):
+    """The file of an application of one service, `tests.postgres.tellers`."""
+    shutil.copy(Path(__file__).with_name("tellers.py"), tmp_path / "tellers.py")
+    (tmp_path / "tellers_migrations").mkdir()
+    (tmp_path / "tellers_migrations/0001_tables.sql").write_text(TABLES)
+    file = tmp_path / "outgrow.toml"
+    file.write_text('[app]\nname = "failover"\nservices = ["tellers"]\n')
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield file
+    sys.modules.pop("tellers", None)
+
+
+class Crowd:
+    """Tellers who say one number after another, and note what was acknowledged."""
+
+    def __init__(self, client) -> None:
+        self.client = client
+        self.acknowledged: list[int] = []
+        self.failed: list[int] = []
+        self.is_over = False
+        self.changed = asyncio.Condition()
+
+    async def say(self, teller: int) -> None:
+        number = teller
+        while not self.is_over:
+            number += TELLERS
+            try:
+                await self.client.say(str(teller), number)
+            except OutgrowError:
+                self.failed.append(number)
+            else:
+                self.acknowledged.append(number)
+            async with self.changed:
+                self.changed.notify_all()
+
+    async def wait(self, more: int) -> None:
+        """Until so many more numbers are acknowledged."""
+        enough = len(self.acknowledged) + more
+        async with asyncio.timeout(45), self.changed:
+            await self.changed.wait_for(lambda: len(self.acknowledged) >= enough)
+
+
+@pytest.mark.timeout(120)
+async def test_nothing_acknowledged_is_lost_when_the_standby_takes_over(pair, application):
+    primary, standby = pair
+    await primary.database("tellers")
+    await wait_in_sync(primary)
+    role = "outgrow_tests"
+    hosts = ",".join(f"127.0.0.1:{server.cluster.port}" for server in pair)
+    url = f"postgresql://{role}:{primary._password}@{hosts}/tellers?target_session_attrs=read-write"
+    options = Options(stores={"tellers": url})
+    async with start_application(read_topology(application), options) as running:
+        from tellers import Tellers
+
+        crowd = Crowd(running.client(Tellers))
+        async with asyncio.TaskGroup() as tasks:
+            for teller in range(TELLERS):
+                tasks.create_task(crowd.say(teller))
+            await crowd.wait(100)
+            before = len(crowd.acknowledged)
+            primary.kill()
+            run(standby, "pg_ctl", "promote", "-D", HERE, "-w")
+            await crowd.wait(100)
+            crowd.is_over = True
+        while (seconds := await running.settle()) is not None:
+            await SystemClock().sleep(seconds)  # An attempt whose commit nobody knows of.
+        said = (await crowd.client.said()).numbers
+        heard = (await crowd.client.heard()).numbers
+
+    assert len(crowd.acknowledged) >= before + 100
+    assert set(crowd.acknowledged) <= set(said)
+    assert set(said) <= set(crowd.acknowledged) | set(crowd.failed)
+    # What was said is heard once, by each teller in order, although positions have jumped.
+    assert sorted(heard) == said
+    for teller in range(TELLERS):
+        own = [number for number in heard if number % TELLERS == teller]
+        assert own == sorted(own)
+    positions = await _positions(standby)
+    assert positions[-1] > len(positions), "the sequence has jumped"
+
+
+async def _positions(server: PostgresServer) -> list[int]:
+    admin = await asyncpg.connect(server.admin_url, database="tellers")
+    try:
+        rows = await admin.fetch("select position from outgrow_journal order by position")
+        return [row["position"] for row in rows]
+    finally:
+        await admin.close()
