@@ -162,7 +162,7 @@ def test_the_application_is_stopped_moved_and_started_there(program, postgres_ur
     program.start()
     assert program.place("ada") == 4
     wait_for(lambda: program.heard("ada") == [1, 2, 3, 4], "all four events")
-    status, told, errors = program.outgrow("--confirm", "--yes")
+    status, told, errors = program.outgrow("--confirm")
     assert status == 0, errors
     assert not (program.folder / ".outgrow/store/orders.sqlite3").exists()
     program.stop()

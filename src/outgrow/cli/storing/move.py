@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
@@ -20,11 +23,36 @@ if TYPE_CHECKING:
     from outgrow.store.moving import Moving
 
 Topology = Annotated[
-    str | None, typer.Option("--topology", help="Whose stores are meant, if it runs divided.")
+    str | None,
+    typer.Option(help="Where stores are in this topology; the one that runs, if one does."),
 ]
 
 
+def _of_moves(command: Callable[..., None]) -> Callable[..., None]:
+    """Give *command* the moves of the application that the usual options name."""
+    given = inspect.signature(command, eval_str=True).parameters
+    usual = {"topology": (Topology, None), "file": (File, FILE), "state": (State, None)}
+    kind = inspect.Parameter.KEYWORD_ONLY
+    added = [
+        inspect.Parameter(name, kind, default=default, annotation=hint)
+        for name, (hint, default) in usual.items()
+    ]
+
+    @functools.wraps(command)
+    def run(*, topology: str | None, file: Path, state: Path | None, **others: object) -> None:
+        # Imported here: other commands start sooner without it.
+        from outgrow.process.moving import Moves  # noqa: PLC0415
+
+        command(moves=Moves.read(file, state, topology), **others)
+
+    kept = [parameter for name, parameter in given.items() if name != "moves"]
+    run.__signature__ = inspect.Signature([*kept, *added])  # type: ignore[attr-defined]
+    run.__annotations__ = {one.name: one.annotation for one in (*kept, *added)}
+    return run
+
+
 @store.command()
+@_of_moves
 def move(
     service: Annotated[str, typer.Argument(help="The service whose store it is.")],
     *,
@@ -40,40 +68,29 @@ def move(
     abandon: Annotated[
         bool, typer.Option("--abandon", help="Give up a move that is not finished.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Remove without asking.")] = False,
-    topology: Topology = None,
-    file: File = FILE,
-    state: State = None,
     json: Json = False,
+    moves: Any,
 ) -> None:
     """Move a service's store to another database, or go on with a move that was interrupted."""
-    # Imported here: other commands start sooner without it.
-    from outgrow.process.moving import Moves  # noqa: PLC0415
-
-    moves = Moves.read(file, state, topology)
-    if confirm or abandon:
-        if to is not None or check or (confirm and abandon):
-            message = "--confirm and --abandon stand alone: they speak of the move that is known."
-            raise typer.BadParameter(message)
-        _end(moves.confirm if confirm else moves.abandon, service, is_confirm=confirm, is_sure=yes)
-        return
-    if to is None:
-        message = "Say where it goes: --to URL, --to postgres or --to sqlite."
+    if (to is None) is not (confirm or abandon) or check + confirm + abandon > 1:
+        message = (
+            "Say where it goes, --to URL, --to postgres or --to sqlite, perhaps with --check; or "
+            "how the move that is known ends: --confirm or --abandon."
+        )
         raise typer.BadParameter(message)
-    if check:
+    if to is None:
+        _tell_ended(asyncio.run(moves.confirm(service) if confirm else moves.abandon(service)))
+    elif check:
         _tell_checked(service, to, asyncio.run(moves.check(service, to)), json=json)
-        return
-    with _progress(f"moving {service}") as tell:
-        moved = asyncio.run(moves.move(service, to, tell))
-    _tell_moved(moved, json=json)
+    else:
+        with _progress(f"moving {service}") as tell:
+            moved = asyncio.run(moves.move(service, to, tell))
+        _tell_moved(moved, json=json)
 
 
-def _end(end: Callable[..., object], service: str, *, is_confirm: bool, is_sure: bool) -> None:
-    if is_confirm and not is_sure:
-        question = f"The old store of {service} is removed for good. Go on?"
-        typer.confirm(question, abort=True, err=True)
-    moving: Moving = asyncio.run(end(service))  # type: ignore[arg-type]
-    if is_confirm:
+def _tell_ended(moving: Moving) -> None:
+    service = moving.service
+    if moving.step == "finished":
         print(f"{service}: the move to {moving.target} is confirmed; {moving.source} is removed")
     else:
         print(f"{service}: the move is given up; the store is {moving.source}, as before")

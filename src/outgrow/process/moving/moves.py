@@ -9,10 +9,10 @@ from typing import NamedTuple, Self
 
 from outgrow.clock import SystemClock
 from outgrow.errors import ExtraMissing, MoveRefused, StoreMoved
-from outgrow.process.application import STATE_FOLDER
 from outgrow.process.loading import load_services
 from outgrow.process.moving.hosts import RunningHosts, find_hosts
 from outgrow.process.moving.statements import noted_statements, statements_path
+from outgrow.process.places import Places
 from outgrow.process.stores import STORE_FOLDER, located, open_service_store
 from outgrow.store.creating import database_name
 from outgrow.store.moving import (
@@ -24,7 +24,7 @@ from outgrow.store.moving import (
     abandon,
     confirm,
 )
-from outgrow.topology import POSTGRES, SQLITE, Plan, read_topology, shown
+from outgrow.topology import POSTGRES, SQLITE, Plan, shown
 
 Progress = Callable[[str, int, int], object]
 
@@ -88,18 +88,14 @@ class Moves(NamedTuple):
         Those of the application that *file* describes.
 
         Args:
-            topology: Whose stores are meant; None if all services run together.
+            topology: Where they are in this topology; None takes the one that runs, if one does.
 
         Raises:
             InvalidTopology: The file is wrong.
-            MoveRefused: There is no such topology.
+            StoreRefused: There is no such topology.
         """
-        plan = read_topology(file)
-        if topology is not None and topology not in plan.topologies:
-            known = ", ".join(plan.topologies) or "none"
-            raise MoveRefused(str(file), f"it has no topology {topology!r}. It has: {known}.")
-        stores = plan.stores if topology is None else plan.topologies[topology].stores
-        return cls(plan, state or plan.folder / STATE_FOLDER, stores)
+        places = Places.read(file, state, topology)
+        return cls(places.plan, places.state, places.stores)
 
     async def move(self, service: str, to: str, progress: Progress) -> Moved:
         """
@@ -230,13 +226,15 @@ class Moves(NamedTuple):
         application = self.plan.application
         if setting == POSTGRES:
             # Imported here: most stores live elsewhere.
-            from outgrow.process.databases import Kept  # noqa: PLC0415
+            from outgrow.process.databases import Cluster, Kept  # noqa: PLC0415
 
             kept = Kept.read(self.state)
-            if find_hosts(self.state, service) and kept.sockets and service in kept.roles:
+            cluster = Cluster(self.state / POSTGRES / "data")
+            cluster.sockets = Path(kept.sockets) if kept.sockets else None
+            if service in kept.roles and cluster.answers():
                 # Its server runs already, beside the service.
                 name = database_name(application, service)
-                return f"postgresql://{name}:{kept.roles[service]}@/{name}?host={kept.sockets}"
+                return cluster.url(name, name, kept.roles[service])
         places = await stack.enter_async_context(
             located(self.state, application, {service: setting})
         )

@@ -15,7 +15,7 @@ ROUNDS_AHEAD_MAX: Final = 3
 ROWS_LEFT: Final = 1_000
 """Of the journal, few enough that no further round ahead is worth it."""
 
-ROWS_UNSETTLED: Final = 10_000
+ROWS_UNSETTLED: Final = 2_000
 """The newest rows of a journal whose positions may still be committed out of order."""
 
 Progress = Callable[[str, int, int], object]
