@@ -13,7 +13,7 @@ from tests.crash.harness import Machine, seed
 from tests.crash.reading import Tables, postgres_tables
 from tests.faults.power.disk import Disk
 
-STORES = ("sqlite",)
+STORES = ("sqlite", "postgres")
 """Where the stories of processes that are killed have their stores."""
 
 SERVICES = ("desk", "ledger", "mail", "source", "copies")

@@ -34,6 +34,7 @@ from tests.faults.machines import STORES
 from tests.journal.shop import Shop
 
 SERVICES = ("source", "copies")
+EVENTS = {"sqlite": 6_000, "postgres": 1_500}
 MILLION = 1_000_000
 LIFE_SECONDS_MAX = 1800.0
 Tell = Callable[[str], None]
@@ -110,7 +111,8 @@ _read = json.JSONDecoder().decode
 def test_a_history_with_kills_restarts_and_repeats(
     store: str, tmp_path: Path, machines: dict[str, MachineMaker]
 ) -> None:
-    run_history(store, tmp_path, machines[store](tmp_path), total=6_000, kills=2, seconds=0.8)
+    total = EVENTS[store]
+    run_history(store, tmp_path, machines[store](tmp_path), total=total, kills=2, seconds=0.8)
 
 
 @pytest.mark.long
