@@ -276,6 +276,12 @@ async def test_a_long_journal_is_looked_through_page_by_page(shop: Shop, monkeyp
     assert pages == 3
 
 
+async def test_an_empty_journal_has_a_history_with_an_end(shop: Shop):
+    page = await shop.delivery.histories.page("letters", key="a")
+
+    assert (page.rows, page.before) == ([], None)
+
+
 async def test_bodies_of_a_history_are_told_up_to_a_limit(shop: Shop, monkeypatch):
     monkeypatch.setattr(histories, "BODIES_BYTES_MAX", 60)
     await record(shop, *(placed("a", n) for n in range(5)))

@@ -118,6 +118,19 @@ async def test_luggage_that_cannot_be_read_is_refused(wire, channel, luggage):
 LUGGAGE = [5.0, {"kind": "user", "subject": "ann", "permissions": []}, "c", None, "orders"]
 
 
+@pytest.mark.parametrize("key", ["", "x" * 256, "a\x00b", "a\nb"])
+async def test_a_key_that_no_store_keeps_is_refused_before_anything_runs(wire, channel, key):
+    luggage = msgspec.msgpack.encode([*LUGGAGE[:3], key, "orders"])
+
+    with pytest.raises(grpc.aio.AioRpcError, match="A key is a text of 1 to 255") as caught:
+        await channel.unary_unary(f"/{SERVICE}/Echo")(
+            b"\x0a\x01a", metadata=[("outgrow-bin", luggage)]
+        )
+
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert not wire.received
+
+
 @pytest.mark.parametrize("fingerprint", [[], [b""], [b"", "what a later version adds"]])
 async def test_a_caller_that_tells_no_fingerprint_is_let_in(wire, channel, fingerprint):
     wire.on("echo", echo)

@@ -122,7 +122,7 @@ class Histories:
             rows.append(_deed(service, row))
         if len(rows) < len(found) or len(found) == ROWS_MAX:
             return HistoryPage(rows=rows, before=rows[-1].position)
-        return HistoryPage(rows=rows, before=after + 1 if after >= first else None)
+        return HistoryPage(rows=rows, before=after + 1 if after >= first > 0 else None)
 
 
 def _deed(service: str, row: tuple[Any, ...]) -> Deed:

@@ -80,7 +80,9 @@ class Operator:
         rows = []
         for name, process in sorted(hosts.items()):
             rows += self._history(process, name, key, correlation_id, limit)
-        newest = sorted(rows, key=lambda row: (row["recorded_at"], row["id"]))[-limit:]
+        newest = sorted(
+            rows, key=lambda row: (row["recorded_at"], row["service"], row["position"])
+        )[-limit:]
         return newest, found.silent
 
     def _history(
