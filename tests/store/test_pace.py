@@ -2,7 +2,9 @@
 
 import asyncio
 import sqlite3
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,8 +16,8 @@ from outgrow.store import Store, Transaction
 from outgrow.store.pace import (
     QUICK_SECONDS,
     RUNS_ASIDE,
+    RUNS_WATCHED,
     STALL_SECONDS,
-    STRIKES_MAX,
     TEXTS_MAX,
     Pace,
 )
@@ -224,14 +226,40 @@ def test_work_that_was_slow_is_tried_again_ever_more_rarely() -> None:
         assert runs == expected
 
 
-def test_work_may_be_held_up_now_and_then_but_not_again_and_again() -> None:
+def run_quickly(_work: str, _parameters: object) -> None:
+    pass
+
+
+def run_slowly(_work: str, _parameters: object) -> None:
+    started = time.thread_time()
+    while time.thread_time() - started < QUICK_SECONDS * 2:
+        pass
+
+
+def wait_for_disk(_work: str, _parameters: object) -> None:
+    threading.Event().wait(QUICK_SECONDS * 2)
+
+
+def test_work_that_was_only_held_up_is_watched_and_stays_on_the_loop() -> None:
     pace = Pace()
     pace.ran_aside("a", 0.0)
-    for _ in range(STRIKES_MAX - 1):
-        pace.was_slow("a", QUICK_SECONDS * 2)
-        assert "a" in pace.quick
-    pace.was_slow("a", QUICK_SECONDS * 2)
+    pace.was_slow("a", STALL_SECONDS / 2)
     assert "a" not in pace.quick
+    for _ in range(RUNS_WATCHED):
+        assert "a" in pace.watched
+        pace.watch(run_quickly, "a", None)
+    assert "a" in pace.quick
+    assert not pace.watched
+
+
+@pytest.mark.parametrize("run", [run_slowly, wait_for_disk])
+def test_work_that_is_found_to_be_slow_by_itself_goes_aside(run: Callable[..., None]) -> None:
+    pace = Pace()
+    pace.ran_aside("a", 0.0)
+    pace.was_slow("a", QUICK_SECONDS * 2)
+    pace.watch(run, "a", None)
+    assert not pace.quick
+    assert not pace.watched
 
 
 def test_work_that_is_slow_aside_stays_there() -> None:

@@ -236,8 +236,12 @@ class _Reading:
 
     async def _run(self, run: Callable[..., Any], sql: str, parameters: Any) -> Any:
         self._check()
-        if sql in self.readers.pace.quick and not self._turn.locked():
-            return self._run_at_once(run, sql, parameters)
+        pace = self.readers.pace
+        if not self._turn.locked():
+            if sql in pace.quick:
+                return self._run_at_once(run, sql, parameters)
+            if sql in pace.watched:
+                return pace.watch(run, sql, parameters)
         return await self._run_aside(self.readers.pace, run, sql, parameters)
 
     async def _run_aside(

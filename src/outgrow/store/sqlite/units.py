@@ -159,6 +159,8 @@ class Work(UnitOfWork):
                 seconds = perf_counter() - connection.started
                 if seconds > QUICK_SECONDS:
                     pace.was_slow(sql, seconds)
+            elif sql in pace.watched:
+                outcome = pace.watch(call, sql, parameters)
             else:
                 outcome = await Operation(partial(self._desk.aside, pace, call, sql, parameters))
         except UnitError as error:
