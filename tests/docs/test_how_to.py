@@ -34,6 +34,7 @@ ATTEMPTS_MAX = 50
         "test-a-service",
         "operate-a-split-application",
         "back-up-a-store",
+        "use-postgresql",
         "change-a-contract",
         "adopt-in-an-existing-code-base",
     ],
