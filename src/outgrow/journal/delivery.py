@@ -10,7 +10,7 @@ from typing import Any, Final
 from outgrow.clock import Clock
 from outgrow.contracts import place_of
 from outgrow.errors import BrokerUnreachable, ControlError, Finding, InvalidService, OutgrowError
-from outgrow.journal.auditing import Decisions, Fates, Histories
+from outgrow.journal.auditing import DROPPED, REPLAYED, Decisions, Fates, Histories
 from outgrow.journal.broker import Broker, InProcessBroker
 from outgrow.journal.consumers import Call, Consumer, ConsumerStatistics, Sender, Subscription
 from outgrow.journal.handlers import handlers_of
@@ -19,6 +19,7 @@ from outgrow.journal.messages import Source
 from outgrow.journal.outbox import Outbox
 from outgrow.journal.overview import Overview
 from outgrow.journal.reading import Journal
+from outgrow.journal.replicas import LEASE_SECONDS, Replica
 from outgrow.journal.timing import TOPIC, Timers, TimerStatistics
 from outgrow.store import Store
 
@@ -32,16 +33,25 @@ class _Post:
     """What a service with a store sends out from here."""
 
     def __init__(
-        self, store: Store, outbox: Outbox, call: Call, on_idle: Callable[[], object]
+        self,
+        store: Store,
+        outbox: Outbox,
+        call: Call,
+        on_idle: Callable[[], object],
+        lease_seconds: float,
     ) -> None:
+        self.replica = Replica(store, outbox.hear, term_seconds=lease_seconds)
         self.store = store
         self.outbox = outbox
         self.call = call
-        self.journal = Journal(store, outbox)
+        self.journal = Journal(store, outbox, self.replica)
         self.inbox = Inbox(store)
-        self.timers = Timers(store, outbox.timers, outbox.destinations, on_idle)
+        self.timers = Timers(store, outbox.timers, outbox.destinations, on_idle, self.replica.leads)
         self.senders: set[str] = set()
         outbox.watch([TOPIC], self.timers.wake)
+        outbox.tell_others(self.replica.tell)
+        self.replica.watch(self.timers.wake)
+        self.replica.watch(on_idle)
 
 
 class Delivery:
@@ -62,10 +72,19 @@ class Delivery:
     Args:
         clock: The application's.
         wrap: What consumers read instead of a journal; tests repeat and hold back events with it.
+        lease_seconds: How long a process that says nothing keeps its share of a store that several
+            have open.
     """
 
-    def __init__(self, clock: Clock, wrap: Callable[[Source], Source] | None = None) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        wrap: Callable[[Source], Source] | None = None,
+        *,
+        lease_seconds: float = LEASE_SECONDS,
+    ) -> None:
         self._clock = clock
+        self._lease_seconds = lease_seconds
         self._wrap = wrap or _as_it_is
         self._posts: dict[str, _Post] = {}
         self._stores: dict[str, Store] = {}
@@ -105,12 +124,16 @@ class Delivery:
         Returns:
             What the service remembers of its plain commands; pruned from here.
         """
-        post = self._posts[store.service] = _Post(store, outbox, call, self._moved.set)
+        post = self._posts[store.service] = _Post(
+            store, outbox, call, self._moved.set, self._lease_seconds
+        )
         self.journals[store.service] = post.journal
         self._stores[store.service] = store
         self._outboxes[store.service] = outbox
         self._former |= former or {}
         outbox.watch((), lambda: self._look_for_destinations(post))
+        outbox.watch([DROPPED, REPLAYED], lambda: self._reload_consumers(store.service))
+        post.replica.watch(self._attention.set)
         return post.inbox
 
     def connect(self, broker: Broker) -> None:
@@ -145,7 +168,9 @@ class Delivery:
                     handle=handle,
                     events=events,
                     on_idle=self._moved.set,
+                    held=lambda post=post: post.replica.partitions,  # type: ignore[misc]
                 )
+                post.replica.watch(subscription.wake)
                 self._consumers.append(subscription)
                 self._starts.append((subscription, handler.since == "now"))
         InvalidService.raise_if_any(list(dict.fromkeys(findings)))
@@ -186,6 +211,15 @@ class Delivery:
             events are delivered that were not handled, and commands that were under way are called
             again, under the same keys.
         """
+        async with asyncio.TaskGroup() as group:
+            holding = [group.create_task(post.replica.run()) for post in self._posts.values()]
+            await self._deliver()
+            for one in holding:
+                one.cancel()
+        for post in self._posts.values():
+            await post.replica.leave()
+
+    async def _deliver(self) -> None:
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
@@ -222,13 +256,20 @@ class Delivery:
             for one in busy:
                 if one.is_resting:  # One that is at work would only begin once more.
                     one.wake()
-            if busy:
+            if busy or self._is_unsure({c.source for c in consumers}):
                 await self._moved.wait()
             elif len(consumers) == len(self._consumers):
                 break
         dues = [due for c in self._consumers if (due := c.next_due) is not None]
         dues += [at for p in self._posts.values() if (at := p.timers.recovers_at) is not None]
         return max(min(dues) - self._clock.monotonic(), 0.0) if dues else None
+
+    def _is_unsure(self, sources: set[str]) -> bool:
+        """Whether the end of one of *sources*, or what is this process's, is yet to be known."""
+        if not all(post.replica.is_ready for post in self._posts.values()):
+            return True
+        frontiers = [p.journal.frontier for name, p in self._posts.items() if name in sources]
+        return any(frontier is not None and frontier.is_waiting for frontier in frontiers)
 
     async def statistics(self) -> list[ConsumerStatistics]:
         """How each consumer is doing."""
@@ -240,6 +281,10 @@ class Delivery:
             except BrokerUnreachable:
                 ends[name] = None
         return [consumer.statistics(ends[consumer.source]) for consumer in consumers]
+
+    def replicas(self) -> dict[str, dict[str, Any]]:
+        """What of each service's work is this process's, by service; and the limits of leases."""
+        return {name: post.replica.statistics() for name, post in self._posts.items()}
 
     async def timers(self) -> list[TimerStatistics]:
         """How the timers of each service here are doing."""
@@ -315,7 +360,15 @@ class Delivery:
                     await self._add_sender(post, destination)
 
     async def _add_sender(self, post: _Post, destination: str) -> None:
-        sender = Sender(post.journal, destination, post.store, post.call, self._moved.set)
+        sender = Sender(
+            post.journal,
+            destination,
+            post.store,
+            post.call,
+            on_idle=self._moved.set,
+            replica=post.replica,
+        )
+        post.replica.watch(sender.wake)
         await sender.open(_beginning)
         post.senders.add(destination)
         self._consumers.append(sender)
@@ -328,7 +381,8 @@ class Delivery:
             try:
                 await self._add_senders()
                 for post in self._posts.values():
-                    await post.inbox.prune(until=self._attention.is_set)
+                    if post.replica.leads():
+                        await self._look_after(post)
             except Exception:  # noqa: BLE001 - the relay is a border: it tries again later
                 _log.exception("keeping the journal's house was interrupted")
             timer = self._clock.call_at(
@@ -338,6 +392,18 @@ class Delivery:
                 await self._attention.wait()
             finally:
                 timer.cancel()
+
+    async def _look_after(self, post: _Post) -> None:
+        """What the process that leads does for all that have the service's store open."""
+        if post.store.is_shared:
+            post.outbox.destinations |= set(await post.journal.destinations())
+            await self._add_senders()
+        await post.inbox.prune(until=self._attention.is_set, check=post.replica.check)
+
+    def _reload_consumers(self, service: str) -> None:
+        for consumer in self._consumers:
+            if consumer.service == service:
+                consumer.reload()
 
 
 async def _beginning() -> int:

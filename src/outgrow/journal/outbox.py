@@ -74,6 +74,7 @@ class Outbox:
         self.timers = TimerBook(clock)
         self._watchers: list[tuple[frozenset[str], Callable[[], object]]] = []
         self._said: set[str] = set()
+        self._tell_others: Callable[[Collection[str]], object] = _nobody_hears
 
     def event(self, event: Event) -> Entry:
         """
@@ -151,6 +152,19 @@ class Outbox:
     def committed(self) -> None:
         """Wake those who watch; the store calls it after a commit in which something was said."""
         said, self._said = self._said, set()
+        self._wake(said)
+        self._tell_others(said)
+
+    def tell_others(self, tell: Callable[[Collection[str]], object]) -> None:
+        """Call *tell* after each commit, with what it concerns, for other processes to `hear`."""
+        self._tell_others = tell
+
+    def hear(self, topics: Collection[str]) -> None:
+        """Another process has said something to *topics*; none means that nobody knows to which."""
+        self.destinations.update(t for t in topics if t.isidentifier())
+        self._wake(topics)
+
+    def _wake(self, said: Collection[str]) -> None:
         for topics, wake in self._watchers:
             if not topics or not said or not topics.isdisjoint(said):
                 wake()
@@ -218,6 +232,10 @@ class Outbox:
                 self._callers.clear()
             text = self._callers[caller] = self._encode(caller).decode()
         return text
+
+
+def _nobody_hears(_: Collection[str]) -> None:
+    """No other process has the store open."""
 
 
 def _nobody() -> Context:

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from outgrow.clock import SystemClock
 from outgrow.journal.messages import Batch, Message
 from outgrow.journal.outbox import Outbox
-from outgrow.journal.replicas import Frontier
+from outgrow.journal.replicas import Frontier, Replica
 from outgrow.store import Snapshot, Store
 
 SCANNED_ROWS_MAX: Final = 10_000
@@ -55,9 +55,11 @@ class Journal:
     Attributes:
         opening: Where new handlers of processes begin that have begun before the service opened;
             None until it opens.
+        replica: What of the service's common work is this process's.
     """
 
-    def __init__(self, store: Store, outbox: Outbox) -> None:
+    def __init__(self, store: Store, outbox: Outbox, replica: Replica) -> None:
+        self.replica = replica
         self._store = store
         self._outbox = outbox
         self._frontier = Frontier(store, outbox.wake_all)

@@ -24,6 +24,10 @@ class Others(Protocol):
 
     key: int
 
+    @property
+    def channel(self) -> str:
+        """Where in PostgreSQL they are told."""
+
     def tell(self, topics: Collection[str]) -> None:
         """Let them know soon that something concerning *topics* was committed; none means all."""
 

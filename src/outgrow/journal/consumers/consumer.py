@@ -12,9 +12,12 @@ from typing import Final
 
 from outgrow import crash
 from outgrow.clock import Timer
-from outgrow.journal.consumers.waiting import Line, Waiting
-from outgrow.journal.messages import Batch
-from outgrow.store import Store, Transaction
+from outgrow.journal.consumers.progress import Progress
+from outgrow.journal.consumers.waiting import Line, OutOfStep, Waiting
+from outgrow.journal.messages import Batch, partition_of
+from outgrow.journal.replicas import EVERYTHING, Superseded
+from outgrow.journal.schema import PARTITIONS
+from outgrow.store import Snapshot, Store, Transaction
 
 POLL_SECONDS: Final = 1.0
 """How often a consumer looks at its source without having been woken."""
@@ -27,12 +30,14 @@ RECOVER_SECONDS: Final = 1.0
 
 RETRIES_PER_TURN: Final = 64
 
-_LOAD = "select position from outgrow_cursor where consumer = ? and source = ?"
-_START = (
-    "insert into outgrow_cursor (consumer, source, position) values (?, ?, ?) "
-    "on conflict (consumer, source) do nothing"
-)
-_SAVE = "update outgrow_cursor set position = ? where consumer = ? and source = ?"
+RELOAD_SECONDS: Final = 10.0
+"""How old what is known of the store may be, where other processes change what waits there."""
+
+LOST_IN_A_ROW_MAX: Final = 3
+"""How often in a row a share may turn out to be another's, before a pause is made."""
+
+Held = Callable[[], frozenset[int]]
+"""The partitions that a consumer of this process handles now."""
 
 Note = Callable[[Transaction], Awaitable[None]]
 
@@ -54,6 +59,8 @@ class ConsumerStatistics:
         waiting: Messages that wait for a retry, or behind one that does.
         parked: Keys that wait for an operator; at most 100.
         parked_count: How many keys wait for an operator.
+        partitions: How many of the source's partitions this process handles; of the others nothing
+            is told here.
     """
 
     consumer: str
@@ -65,6 +72,7 @@ class ConsumerStatistics:
     waiting: int
     parked: tuple[str, ...]
     parked_count: int
+    partitions: int = PARTITIONS
 
 
 class Consumer(ABC):
@@ -81,9 +89,20 @@ class Consumer(ABC):
         source: The service whose journal it reads.
         store: The consumer's own.
         on_idle: Called whenever nothing is left to do until it is woken, or the clock moves.
+        held: What of it is this process's; others that have the same store open handle the rest.
+        is_divided: Whether they share it by partitions, and not as a whole.
     """
 
-    def __init__(self, name: str, source: str, store: Store, on_idle: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        name: str,
+        source: str,
+        store: Store,
+        on_idle: Callable[[], object],
+        *,
+        held: Held = lambda: EVERYTHING,
+        is_divided: bool = False,
+    ) -> None:
         self.name = name
         self.source = source
         self.service = store.service
@@ -95,6 +114,13 @@ class Consumer(ABC):
         self._store = store
         self._clock = store.clock
         self._on_idle = on_idle
+        self._held = held
+        self._partitions: frozenset[int] = frozenset()
+        self._floors: dict[int, int] = {}
+        self._progress = Progress(name, source, store, is_divided=is_divided)
+        self._loaded_at = 0.0
+        self._reloads = 0
+        self._lost_in_a_row = 0
         self._woken = asyncio.Event()
         self._is_stopping = False
         self._is_loaded = False
@@ -109,9 +135,9 @@ class Consumer(ABC):
         Must be done before the source records what the consumer must not miss.
         """
         async with self._store.read() as snapshot:
-            is_new = not await snapshot.own(_LOAD, (self.name, self.source))
-        if is_new:
-            await self._store.transact(_start, (self.name, self.source, await ask_start()))
+            has_begun = await self._progress.begin(snapshot)
+        if not has_begun:
+            await self._store.transact(self._progress.start, await ask_start())
         await self._load()
 
     async def run(self) -> None:
@@ -119,14 +145,23 @@ class Consumer(ABC):
         while not self._is_stopping:
             self._woken.clear()
             try:
-                if not self._is_loaded:
-                    await self._load()
+                if not self._is_up_to_date():
+                    await self._load_again()
                 is_done = await self._turn()
+            except (OutOfStep, Superseded) as error:
+                self._is_loaded = False
+                if not self._store.is_shared:
+                    _log.exception("%s: reading %s was interrupted", self.name, self.source)
+                    await self._recover()
+                else:
+                    await self._give_way(error)
+                continue
             except Exception:  # noqa: BLE001 - the relay is a border: what it cannot do now it tries again later
                 _log.exception("%s: reading %s was interrupted", self.name, self.source)
                 self._is_loaded = False
                 await self._recover()
                 continue
+            self._lost_in_a_row = 0
             if is_done:
                 self.is_idle = not self._woken.is_set()
                 self._on_idle()
@@ -152,6 +187,10 @@ class Consumer(ABC):
         """Whether there is something to do before the clock moves, if its source ends at *end*."""
         if self._recovers_at is not None:
             return self.is_due
+        if self._held() != self._partitions:
+            return True
+        if not self._partitions:
+            return not self.is_idle
         return not self.is_idle or self.is_due or self.position < end
 
     @property
@@ -185,7 +224,7 @@ class Consumer(ABC):
         """
         line = self.waiting.lines.get(key)
         if line is None:
-            return 0
+            return await self._replay_elsewhere(key, note)
         await self._store.transact(self._replay, key, note)
         if self.waiting.lines.get(key) is line:
             self.waiting.replayed(line)
@@ -199,17 +238,19 @@ class Consumer(ABC):
             consumer=self.name,
             source=self.source,
             position=self.position,
-            lag=None if end is None else max(end - self.position, 0),
+            lag=None if end is None or not self._partitions else max(end - self.position, 0),
             handled=self.handled,
             attempts_failed=self.attempts_failed,
             waiting=sum(line.count for line in self.waiting.lines.values()),
             parked=tuple(sorted(parked)[:100]),
             parked_count=len(parked),
+            partitions=len(self._partitions),
         )
 
     def reload(self) -> None:
         """Look into the store again, where somebody else has changed what waits."""
         self._is_loaded = False
+        self._reloads += 1
         self.wake()
 
     async def _replay(self, tx: Transaction, key: str, note: Note | None) -> None:
@@ -233,16 +274,61 @@ class Consumer(ABC):
     async def _retry(self, lines: list[Line]) -> None:
         """Try the first message of each of *lines* again."""
 
+    async def _replay_elsewhere(self, key: str, note: Note | None) -> int:
+        """What waits for another process, which hears of the note, or sees it a little later."""
+        if not self._store.is_shared:
+            return 0
+        async with self._store.read() as snapshot:
+            count = await self.waiting.count(snapshot, key)
+        if count:
+            await self._store.transact(self._replay, key, note)
+            self.reload()
+        return count
+
+    def _is_up_to_date(self) -> bool:
+        """Whether what is known of the store holds, as far as one can tell without asking it."""
+        if not self._is_loaded or self._held() != self._partitions:
+            return False
+        is_old = self._clock.monotonic() >= self._loaded_at + RELOAD_SECONDS
+        return not (is_old and self._store.is_shared)
+
+    async def _load_again(self) -> None:
+        if self._is_loaded:
+            # Whoever handles the rest from now on needs not read it again.
+            await self._save_cursor_at_last()
+        await self._load()
+
     async def _load(self) -> None:
         """Learn from the store where it stands."""
+        reloads = self._reloads
+        self._partitions = self._held()
         async with self._store.read() as snapshot:
-            ((self.position,),) = await snapshot.own(_LOAD, (self.name, self.source))
-            await self.waiting.load(snapshot)
+            self.position, self._floors = await self._progress.load(snapshot, self._partitions)
+            await self.waiting.load(snapshot, self._is_here)
+            await self._load_more(snapshot)
         self._saved = self.position
-        self._is_loaded = True
+        self._loaded_at = self._clock.monotonic()
+        self._is_loaded = reloads == self._reloads
+
+    @abstractmethod
+    async def _load_more(self, snapshot: Snapshot) -> None:
+        """Learn from the same snapshot what else there is to know."""
+
+    def _is_here(self, line: str) -> bool:
+        """Whether what waits in *line* is this process's to handle."""
+        return partition_of(line) in self._partitions
+
+    async def _give_way(self, error: Exception) -> None:
+        """Another process had the share already, or has it now; what is left is seen at once."""
+        _log.debug("%s: %s is read on elsewhere: %s", self.name, self.source, error)
+        self._lost_in_a_row += 1
+        if self._lost_in_a_row > LOST_IN_A_ROW_MAX:
+            await self._recover()
 
     async def _turn(self) -> bool:
         """Do some of what there is to do; whether that was all."""
+        if not self._partitions:
+            return True
         await self._retry(self.waiting.take_due(RETRIES_PER_TURN))
         batch = await self._fetch()
         crash.at("journal.after_fetch")
@@ -265,6 +351,8 @@ class Consumer(ABC):
     async def _save_cursor_at_last(self) -> None:
         try:
             await self._save_cursor()
+        except Superseded:
+            pass  # Who leads now reads it again.
         except Exception:  # noqa: BLE001 - the relay is a border: what it did is kept, and read again
             _log.exception("%s: how far %s was read was not saved", self.name, self.source)
 
@@ -273,9 +361,12 @@ class Consumer(ABC):
         if self._saved == self.position:
             return
         crash.at("journal.before_cursor")
-        await self._store.transact(_save, (self.position, self.name, self.source))
+        await self._store.transact(self._save, self.position)
         crash.at("journal.after_cursor")
         self._saved = self.position
+
+    async def _save(self, tx: Transaction, position: int) -> None:
+        await self._progress.save(tx, position, self._partitions)
 
     def _next_look(self) -> float:
         """When to look again without being woken, by the monotonic clock."""
@@ -295,11 +386,3 @@ class Consumer(ABC):
 def _let_others_run() -> Generator[None, None, None]:
     """Come again in the next turn of the loop: who finds nothing to handle waits for nothing."""
     yield
-
-
-async def _start(tx: Transaction, row: tuple[object, ...]) -> None:
-    await tx.own(_START, row)
-
-
-async def _save(tx: Transaction, row: tuple[object, ...]) -> None:
-    await tx.own(_SAVE, row)

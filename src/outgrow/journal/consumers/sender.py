@@ -24,7 +24,8 @@ from outgrow.journal.consumers.waiting import Line, Verdict, judge
 from outgrow.journal.inbox import KEEP_SECONDS
 from outgrow.journal.messages import DEADLINE_SECONDS, Batch, Contexts, Message, time_of
 from outgrow.journal.reading import Journal
-from outgrow.store import Store, Transaction
+from outgrow.journal.replicas import Replica
+from outgrow.store import Snapshot, Store, Transaction
 
 IN_FLIGHT_MAX: Final = 64
 """How many commands to one service are under way at once."""
@@ -67,6 +68,7 @@ class Sender(Consumer):
         journal: The sending service's own.
         destination: The service that is called.
         call: How.
+        replica: Says whether this process is the one that sends.
     """
 
     def __init__(
@@ -75,9 +77,18 @@ class Sender(Consumer):
         destination: str,
         store: Store,
         call: Call,
+        *,
         on_idle: Callable[[], object],
+        replica: Replica,
     ) -> None:
-        super().__init__(f"{store.service} -> {destination}", store.service, store, on_idle)
+        super().__init__(
+            f"{store.service} -> {destination}",
+            store.service,
+            store,
+            on_idle,
+            held=lambda: replica.led_partitions,
+        )
+        self._replica = replica
         self._journal = journal
         self._destination = destination
         self._call = call
@@ -111,9 +122,17 @@ class Sender(Consumer):
     async def _conclude(
         self, tx: Transaction, position: int, failed: list[tuple[Message, Verdict]]
     ) -> None:
+        await self._replica.check(tx)
         await tx.own(_SAVE, (position, self.name, self.source, position))
         for message, verdict in failed:
             await self.waiting.write_added(tx, message, verdict)
+
+    async def _load_more(self, snapshot: Snapshot) -> None:
+        """There is no more."""
+
+    async def _save(self, tx: Transaction, position: int) -> None:
+        await self._replica.check(tx)
+        await super()._save(tx, position)
 
     async def _retry(self, lines: list[Line]) -> None:
         if not lines:
@@ -156,6 +175,7 @@ class Sender(Consumer):
     async def _conclude_retries(
         self, tx: Transaction, heads: list[Message], failed: list[tuple[Message, Verdict]]
     ) -> None:
+        await self._replica.check(tx)
         verdicts = {message.position: verdict for message, verdict in failed}
         for message in heads:
             verdict = verdicts.get(message.position)

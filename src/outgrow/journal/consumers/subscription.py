@@ -9,11 +9,12 @@ from outgrow import crash
 from outgrow.context import Context, enter, leave
 from outgrow.contracts import Event, EventReader
 from outgrow.errors import EventUnreadable
-from outgrow.journal.consumers.consumer import Consumer
+from outgrow.journal.consumers.consumer import Consumer, Held
 from outgrow.journal.consumers.telling import tell_attempt
 from outgrow.journal.consumers.waiting import Line, OutOfStep, Verdict, judge
 from outgrow.journal.messages import Batch, Contexts, Message, Source
-from outgrow.store import Store, Transaction
+from outgrow.journal.replicas import EVERYTHING
+from outgrow.store import Snapshot, Store, Transaction
 
 EVENTS_PER_TURN: Final = 64
 """How many events are handled before others of the process get their turn."""
@@ -43,6 +44,8 @@ class Subscription(Consumer):
     Args:
         handle: The handler: a method of the service.
         events: What it listens to, by all their names on the wire.
+        held: The partitions that this process handles; where they are others in truth, the
+            highwater says so.
     """
 
     def __init__(
@@ -54,8 +57,9 @@ class Subscription(Consumer):
         handle: Handle,
         events: dict[str, type[Event]],
         on_idle: Callable[[], object],
+        held: Held = lambda: EVERYTHING,
     ) -> None:
-        super().__init__(name, source.service, store, on_idle)
+        super().__init__(name, source.service, store, on_idle, held=held, is_divided=True)
         self._journal = source
         self._handle = handle
         self._readers = _readers_of(events)
@@ -71,10 +75,8 @@ class Subscription(Consumer):
     def takes(self, kind: str, topic: str) -> bool:
         return kind == "event" and topic in self._readers
 
-    async def _load(self) -> None:
-        await super()._load()
-        async with self._store.read() as snapshot:
-            self._highwater = dict(await snapshot.own(_LOAD, (self.name, self.source)))
+    async def _load_more(self, snapshot: Snapshot) -> None:
+        self._highwater = dict(await snapshot.own(_LOAD, (self.name, self.source)))
 
     async def _fetch(self) -> Batch:
         return await self._journal.events(self.position, self._readers, EVENTS_PER_TURN)
@@ -83,12 +85,19 @@ class Subscription(Consumer):
         commits = []
         try:
             for message in batch.messages:
-                if message.position > self._highwater.get(message.partition, 0):
+                if self._is_new(message):
                     commits.append(await self._take(message))  # noqa: PERF401 - kept if one raises
         finally:
             failures = [failure for commit in commits if (failure := await _failure(commit))]
         if failures:
             raise failures[0]
+
+    def _is_new(self, message: Message) -> bool:
+        """Whether *message* is this process's, and was neither handled nor does it wait."""
+        of = message.partition
+        if of not in self._partitions or message.position <= self._floors[of]:
+            return False
+        return message.position > self._highwater.get(of, 0)
 
     async def _take(self, message: Message) -> Awaitable[None]:
         """Run the unit of *message*; what comes back waits for its commit."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 
@@ -30,6 +31,7 @@ _LOAD = (
     "select key, count(*), min(position) from outgrow_waiting "
     "where consumer = ? and source = ? group by key"
 )
+_COUNT = "select count(*) from outgrow_waiting where consumer = ? and source = ? and key = ?"
 _HEADS = (
     "select w.key, w.state, w.attempts, w.due_at from outgrow_waiting w "
     "where w.consumer = ? and w.source = ? and w.position = (select min(h.position) "
@@ -138,19 +140,29 @@ class Waiting:
         self._due: list[tuple[float, int, str]] = []
         self._tickets = itertools.count(1)
 
-    async def load(self, snapshot: Snapshot) -> None:
-        """Learn what waits."""
+    async def load(self, snapshot: Snapshot, is_here: Callable[[str], bool]) -> None:
+        """Learn what waits in the lines that *is_here* says are to be handled here."""
         counts = {key: count for key, count, _ in await snapshot.own(_LOAD, self._of)}
         self.lines.clear()
         self._due.clear()
         now, monotonic = self._clock.now(), self._clock.monotonic()
         for key, state, attempts, due_at in await snapshot.own(_HEADS, self._of):
+            if not is_here(key):
+                continue
             due = monotonic
             if state == "parked":
                 due = math.inf
             elif due_at is not None:
                 due += (time_of(due_at) - now).total_seconds()
-            self._put(Line(key, counts[key], attempts, due))
+            line = Line(key, counts[key], attempts, due)
+            # Only who replays it lets it have no attempts; perhaps another process.
+            line.is_forced = state == "retrying" and attempts == 0
+            self._put(line)
+
+    async def count(self, snapshot: Snapshot, key: str) -> int:
+        """How many messages wait under *key*, wherever they are handled."""
+        ((count,),) = await snapshot.own(_COUNT, (*self._of, key))
+        return int(count)
 
     @property
     def next_due(self) -> float | None:

@@ -65,6 +65,10 @@ class OutOfStep(Exception):
     """The stream holds something else than it was taken to."""
 
 
+class NotLeading(Exception):
+    """Another process publishes what the service records."""
+
+
 def message_id(message: Message, trial: int) -> str:
     """
     What JetStream knows *message* by: its own id, so that it is the same after each start.
@@ -100,7 +104,8 @@ class Relay:
     can get it out of order; and so the acknowledgement of the last message of a window says that
     all of them are there.
 
-    Lives as long as its broker; one task runs it.
+    Of several processes that host the service, the one that leads publishes. That two believe to
+    lead does no harm: each message has one place. Lives as long as its broker; one task runs it.
 
     Args:
         former: The names that events had before, by their names of today.
@@ -140,6 +145,7 @@ class Relay:
         self._trials = 0
         self._said = ""
         journal.watch(types, self._woken.set)
+        journal.replica.watch(self._woken.set)
         line.watch(self._woken.set)
 
     async def run(self) -> None:
@@ -147,8 +153,11 @@ class Relay:
         while True:
             connection = await self._line.connected()
             try:
+                await self._until_leading()
                 await self._take_place(connection)
                 await self._publish_for_ever(connection)
+            except NotLeading:
+                _log.info("%s: another process publishes now", self._stream.name)
             except Lost:
                 await self._clock.sleep(AGAIN_SECONDS)
             except (NoAnswer, OutOfStep) as error:
@@ -162,6 +171,15 @@ class Relay:
                 await self._clock.sleep(RECOVER_SECONDS)
             finally:
                 self._forget_windows()
+
+    async def _until_leading(self) -> None:
+        """Of several processes that have the service's store open, one publishes."""
+        while not self._journal.replica.leads():
+            # The journal can be asked for of any of them.
+            await self._let_ask()
+            self._woken.clear()
+            if not self._journal.replica.leads():
+                await self._woken.wait()
 
     async def _pause(self, error: Exception) -> None:
         """Before the stream is asked again; the longer, the more often that was in vain."""
@@ -272,6 +290,8 @@ class Relay:
         while True:
             self._woken.clear()
             connection.check()
+            if not self._journal.replica.leads():
+                raise NotLeading
             await self._publish_all(connection)
             if self._clock.monotonic() >= self._proven_at + VERIFY_SECONDS:
                 await self._verify(connection)
