@@ -81,6 +81,7 @@ def mover(world: World, service: str, url: str, *, back: bool = False) -> Move:
         target=ends[0 if back else 1],
         setting="sqlite" if back else "postgresql://there",
         old_setting="postgresql://there" if back else "sqlite",
+        secrets=("", ""),
         state=StateFile(folder / f"{service}.move.json"),
         make_target=make_target,
         hosts=WorldHosts(world, service, where),

@@ -38,6 +38,7 @@ async def main(wanted: dict) -> None:
             target=new,
             setting="there",
             old_setting="here",
+            secrets=("", ""),
             state=state,
             make_target=make_target,
             hosts=None,

@@ -136,6 +136,7 @@ async def move_between(tmp_path: Path, open_at: Open):
             "target": both[1],
             "setting": "there",
             "old_setting": "here",
+            "secrets": ("here", "there"),
             "state": StateFile(tmp_path / "s.move.json"),
             "make_target": make_target,
             "hosts": None,

@@ -117,7 +117,9 @@ def _tell_checked(service: str, to: str, checked: Checked, *, json: bool) -> Non
 def _tell_moved(moved: Moved, *, json: bool) -> None:
     moving = moved.moving
     if json:
-        print_json({**msgspec.to_builtins(moving), "missed": moved.missed})
+        told = msgspec.to_builtins(moving)
+        del told["secrets"]
+        print_json({**told, "processes": moved.processes, "missed": moved.missed})
     else:
         titles = ["table", "rows", "checksum"]
         print_columns(titles, ((one.name, one.rows, one.checksum) for one in moving.tables))
@@ -141,7 +143,7 @@ def _tell_next(moving: Moving) -> None:
     """What is left to be done by a person."""
     service, setting = moving.service, moving.setting
     print("\nBefore the next start, say where it lives now, in outgrow.toml or the environment:")
-    print(f'    [app] store = {{ {service} = "{setting}", "*" = "sqlite" }}')
+    print(f'    [app]\n    store = {{ {service} = "{setting}", "*" = "sqlite" }}')
     print(f"    OUTGROW_STORE_{service.upper()}={setting}")
     print(
         f"\nThe old store, {moving.source}, is kept as it was, and nobody writes there. When all "

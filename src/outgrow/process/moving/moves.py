@@ -147,8 +147,7 @@ class Moves(NamedTuple):
             MoveRefused: There is no move, or it is not finished.
         """
         moving, state = self._found(service)
-        settings = self._known(service, moving.old_setting), self._known(service, moving.setting)
-        async with self._ends(service, *settings) as ends:
+        async with self._ends(service, *moving.secrets) as ends:
             await confirm(state, moving, ends.source, ends.target)
         return moving
 
@@ -160,8 +159,7 @@ class Moves(NamedTuple):
             MoveRefused: There is none, or it is finished.
         """
         moving, state = self._found(service)
-        settings = self._known(service, moving.old_setting), self._known(service, moving.setting)
-        async with self._ends(service, *settings) as ends:
+        async with self._ends(service, *moving.secrets) as ends:
             await abandon(state, moving, ends.source, ends.target)
         return moving
 
@@ -193,6 +191,7 @@ class Moves(NamedTuple):
             target=ends.target,
             setting=shown(ends.settings[1]),
             old_setting=shown(ends.settings[0]),
+            secrets=ends.settings,
             state=self._state_file(service),
             make_target=make_target,
             hosts=hosts,
@@ -252,16 +251,14 @@ class Moves(NamedTuple):
             # Where it is said to go was configured too early, or after the move before this one
             # it was not configured yet.
             is_finished = moving.step == "finished"
-            configured = self._known(service, moving.setting if is_finished else moving.old_setting)
+            configured = moving.secrets[1 if is_finished else 0]
         if shown(configured) == shown(to):
-            message = f"the store of {service!r} lives there already."
+            message = (
+                f"the store of {service!r} lives there already, as outgrow.toml or the environment "
+                "say. If it was moved since, let them say where it is."
+            )
             raise MoveRefused(shown(to), message)
         return configured, to
-
-    def _known(self, service: str, setting: str) -> str:
-        """*setting* with the password, if it is configured."""
-        configured = self.stores.get(service, SQLITE)
-        return configured if shown(configured) == setting else setting
 
     async def _open(self, service: str, where: Path | str) -> None:
         """Open the store at *where* as the service does, and close it."""

@@ -54,6 +54,7 @@ class Move:
         target: Where it goes.
         setting: What outgrow.toml is to say.
         old_setting: What outgrow.toml says now.
+        secrets: Both with their passwords, the old one first.
         state: The file of the move.
         make_target: Makes and migrates an empty store at the target, as its opening does.
         hosts: Who runs the service meanwhile; None if nobody does.
@@ -67,6 +68,7 @@ class Move:
     target: End
     setting: str
     old_setting: str
+    secrets: tuple[str, str]
     state: StateFile
     make_target: Callable[[], Awaitable[None]]
     hosts: Hosts | None
@@ -162,6 +164,7 @@ class Move:
             target=self.target.place,
             setting=self.setting,
             old_setting=self.old_setting,
+            secrets=self.secrets,
             began_at=self._now(),
         )
 

@@ -36,6 +36,7 @@ class Moving(msgspec.Struct, kw_only=True):
         target: Where it goes, without a password.
         setting: What is to be written into outgrow.toml.
         old_setting: What stands there now.
+        secrets: Both with their passwords, the old one first; nobody else may read the file.
         step: What is done.
         is_target_ours: Whether there was no store at the target before.
         began_at: When the move was first asked for.
@@ -51,6 +52,7 @@ class Moving(msgspec.Struct, kw_only=True):
     target: str
     setting: str
     old_setting: str
+    secrets: tuple[str, str]
     began_at: str
     step: Step = "preparing"
     is_target_ours: bool = False
@@ -87,7 +89,9 @@ class StateFile:
         """Replace it, so that it is whole and on the disk on return."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         draft = self.path.with_suffix(".draft")
-        with draft.open("wb") as file:
+        draft.unlink(missing_ok=True)
+        opened = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(opened, "wb") as file:  # noqa: PTH123 - a descriptor has no path
             file.write(msgspec.json.format(msgspec.json.encode(moving)))
             file.flush()
             os.fsync(file.fileno())
