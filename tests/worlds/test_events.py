@@ -12,6 +12,8 @@ from parity.mail.contract import Mail
 from outgrow.errors import CallFailed
 from outgrow.testing import EventsParked, World
 
+pytestmark = pytest.mark.stores("sqlite", "postgres")
+
 
 async def test_an_event_has_its_effect_once(world: World) -> None:
     await world.client(Ledger).pay("a", 5)

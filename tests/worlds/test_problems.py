@@ -10,6 +10,8 @@ from outgrow import using
 from outgrow.errors import CallFailed
 from outgrow.testing import World
 
+pytestmark = pytest.mark.stores("sqlite", "postgres")
+
 
 async def test_a_declared_problem_arrives_as_the_same_type_with_its_fields(world: World) -> None:
     ledger = world.client(Ledger)

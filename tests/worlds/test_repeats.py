@@ -13,6 +13,8 @@ from outgrow import using
 from outgrow.errors import CallTimedOut, KeyReused
 from outgrow.testing import World
 
+pytestmark = pytest.mark.stores("sqlite", "postgres")
+
 
 async def test_a_repeat_has_no_second_effect_and_gets_the_first_reply(world: World) -> None:
     ledger = world.client(Ledger)

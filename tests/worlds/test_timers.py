@@ -10,6 +10,8 @@ from outgrow import using
 from outgrow.errors import CallFailed
 from outgrow.testing import World
 
+pytestmark = pytest.mark.stores("sqlite", "postgres")
+
 
 async def test_a_timer_fires_when_it_is_due_and_not_before(world: World) -> None:
     desk, ledger = world.client(Desk), world.client(Ledger)

@@ -8,6 +8,8 @@ from parity.ledger.contract import AccountClosed, Ledger
 from outgrow.errors import CallFailed
 from outgrow.testing import World
 
+pytestmark = pytest.mark.stores("sqlite", "postgres")
+
 
 async def test_another_service_cannot_be_called_inside_a_transaction(world: World) -> None:
     ledger = world.client(Ledger)
