@@ -93,6 +93,10 @@ class Pace:
         """Whether *work* ran before, as far as is remembered."""
         return work in self._runs_left
 
+    def known(self) -> list[str]:
+        """All work that ran before, as far as is remembered."""
+        return list(self._runs_left)
+
     def _remember(self, work: str, runs_left: int) -> None:
         if work not in self._runs_left and len(self._runs_left) >= TEXTS_MAX:
             oldest = next(iter(self._runs_left))

@@ -191,6 +191,15 @@ class Store:
         """Counts since the opening, and limits; by names that end in their unit."""
         return self._database.statistics()
 
+    def statements(self) -> set[str]:
+        """
+        The service's own statements that ran here, as far as SQLite's writer remembers them.
+
+        For tests that tell a move what to try elsewhere. In PostgreSQL there is nothing to try.
+        """
+        said: Callable[[], set[str]] | None = getattr(self._database, "statements", None)
+        return set() if said is None else said()
+
     async def close(self) -> None:
         """Commit what has begun, and let the file go."""
         self.go_on()

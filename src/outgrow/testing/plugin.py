@@ -7,6 +7,7 @@ A test that asks for the fixture ``world`` runs once in each world that ``--worl
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 import warnings
 from collections.abc import AsyncIterator, Generator, Iterator
@@ -17,6 +18,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from outgrow.errors import ControlError, DefinitionError
+from outgrow.process import STATE_FOLDER
+from outgrow.testing.noting import VARIABLE as STATEMENTS
 from outgrow.testing.world import WORLDS, World, opened
 
 if TYPE_CHECKING:
@@ -40,7 +43,7 @@ STORE_NAMES = ("sqlite", "postgres")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--world``, ``--store`` and the setting ``outgrow_file``."""
+    """Add ``--world``, ``--store``, ``--outgrow-statements`` and the setting ``outgrow_file``."""
     group = parser.getgroup("outgrow")
     group.addoption(
         "--world",
@@ -51,6 +54,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--store",
         default="sqlite",
         help="which stores the worlds have: sqlite, postgres (a server is started), or all",
+    )
+    group.addoption(
+        "--outgrow-statements",
+        action="store_true",
+        help="note the SQL that services run, so that 'outgrow store move --check' can try it",
     )
     parser.addini("outgrow_file", "the topology file of the tested application", "string", "")
 
@@ -66,6 +74,8 @@ def pytest_configure(config: pytest.Config) -> None:
     _chosen_stores(config)
     configured = config.getini("outgrow_file")
     file = config.rootpath / (configured or "outgrow.toml")
+    if config.getoption("--outgrow-statements"):
+        os.environ[STATEMENTS] = str(file.parent / STATE_FOLDER / "statements")
     if file.is_file() and str(file.parent) not in sys.path:
         sys.path.insert(0, str(file.parent))
 

@@ -11,6 +11,7 @@ from outgrow.clock import Clock, SystemClock
 from outgrow.contracts import service_name, service_package
 from outgrow.process import open_service_store
 from outgrow.store import Store
+from outgrow.testing.noting import note
 
 
 @asynccontextmanager
@@ -35,3 +36,4 @@ async def temporary_store(service: type, *, clock: Clock | None = None) -> Async
             clock=clock or SystemClock(),
         )
         yield store
+        note(store)

@@ -13,6 +13,7 @@ from outgrow.context import Caller
 from outgrow.journal import WaitingKey
 from outgrow.process import Application, Options, start_application
 from outgrow.testing.databases import PostgresServer
+from outgrow.testing.noting import note
 from outgrow.testing.repeats import Redelivering
 from outgrow.testing.wired import wired
 from outgrow.topology import read_topology
@@ -146,6 +147,8 @@ class World:
 
     async def stop(self) -> None:
         """Stop the application; its stores stay."""
+        for hosted in self._application.stores.values() if self._application else ():
+            note(hosted.store)
         self._application = None
         await self._stack.aclose()
 

@@ -22,6 +22,9 @@ from outgrow.store.store import Store
 from outgrow.store.threads import Threads
 from outgrow.store.transaction import Outbox, Snapshot
 
+OWN = "outgrow_"
+"""How names of outgrow's own tables begin; no statement of a service's holds one."""
+
 
 async def open_sqlite(
     path: Path,
@@ -124,6 +127,11 @@ class SqliteDatabase:
             **self._readers.statistics(),
             **self._checkpoints.statistics(),
         }
+
+    def statements(self) -> set[str]:
+        """The service's own statements that ran since the opening, as far as is remembered."""
+        known = {*self._desk.pace.known(), *self._readers.pace.known()}
+        return {statement for statement in known if OWN not in statement}
 
     async def close(self) -> None:
         if self._opening.lock < 0:
