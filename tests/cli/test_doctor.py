@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import socket
@@ -13,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from outgrow.process.doctor import examine, folder, machine, running
+from outgrow.errors import ExtraMissing
+from outgrow.process.doctor import databases, examine, folder, machine, running
 from tests.cli.test_check import SERVICE
 
 
@@ -200,3 +202,42 @@ def test_a_folder_on_another_machine_is_a_problem(
     assert folder.file_system_of(tmp_path, tmp_path / "none") is None
     monkeypatch.setattr(folder, "file_system_of", lambda *_: kind)
     assert folder._file_system(tmp_path, tmp_path).state == state
+
+
+async def test_a_server_that_would_be_started_is_tried_and_databases_elsewhere_are_asked(
+    tmp_path: Path, postgres_url: str
+) -> None:
+    write(tmp_path, 'store = "postgres"\n')
+    status, seen = await asyncio.to_thread(doctor, tmp_path)
+    assert status == 0
+    assert seen["postgres"]["state"] == "ok"
+    assert seen["extra postgres"]["state"] == "ok"
+    assert not (tmp_path / ".outgrow").exists()
+
+    write(tmp_path, f'store = "{postgres_url}"\n')
+    status, seen = await asyncio.to_thread(doctor, tmp_path)
+    assert status == 0
+    assert seen["store of first"]["message"].startswith("PostgreSQL 1")
+
+    wrong = postgres_url.replace("outgrow_tests:", "nobody:")
+    write(tmp_path, f'store = "{wrong}"\n')
+    status, seen = await asyncio.to_thread(doctor, tmp_path)
+    assert status == 1
+    assert seen["store of first"]["state"] == "problem"
+    assert "outgrow store create" in seen["store of first"]["remedy"]
+    assert wrong.split(":")[2].split("@")[0] not in json.dumps(seen)
+
+
+def test_a_server_that_cannot_be_started_is_a_problem_for_who_needs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(databases, "find_binaries", _missing)
+    for more, state in (("", "warning"), ('store = "postgres"\n', "problem")):
+        write(tmp_path, more)
+        seen = {one.what: one for one in examine(tmp_path / "outgrow.toml", None)}
+        assert seen["postgres"].state == state
+        assert "pip install 'outgrow[postgres]'" in seen["postgres"].remedy
+
+
+def _missing(_: Path) -> Path:
+    raise ExtraMissing("postgres", "stores in PostgreSQL")

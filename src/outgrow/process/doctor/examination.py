@@ -7,12 +7,13 @@ from pathlib import Path
 from outgrow.errors import DefinitionError
 from outgrow.process.application import STATE_FOLDER
 from outgrow.process.directory import SUPERVISOR
+from outgrow.process.doctor.databases import look_at_databases
 from outgrow.process.doctor.folder import look_at_folder
 from outgrow.process.doctor.machine import look_at_machine
 from outgrow.process.doctor.observation import Observation, ok, problem, warning
 from outgrow.process.doctor.running import look_at_running
 from outgrow.process.options import Options
-from outgrow.topology import Plan, read_topology
+from outgrow.topology import SQLITE, Plan, read_topology
 
 
 def examine(file: Path, state: Path | None) -> list[Observation]:
@@ -25,6 +26,8 @@ def examine(file: Path, state: Path | None) -> list[Observation]:
     plan, observation = _plan(file)
     topologies = plan.topologies.values() if plan else ()
     needed = {"grpc", "nats"} if topologies else set()
+    if plan and any(s != SQLITE for one in (plan, *topologies) for s in one.stores.values()):
+        needed.add("postgres")
     names = {SUPERVISOR, Options().process}
     names |= {name for topology in topologies for name in topology.processes}
     folder = state or file.parent / STATE_FOLDER
@@ -32,6 +35,7 @@ def examine(file: Path, state: Path | None) -> list[Observation]:
         *look_at_machine(frozenset(needed)),
         observation,
         *look_at_folder(folder, names),
+        *look_at_databases(folder, plan),
         *look_at_running(folder, plan),
     ]
 

@@ -24,6 +24,8 @@ _WHAT_FOR = {
     "fast": "a faster event loop and HTTP parser",
     "grpc": "calls between processes",
     "nats": "events between processes",
+    "postgres": "stores in PostgreSQL",
+    "sqlalchemy": "SQLAlchemy in services, and Alembic",
     "testing": "tests in worlds",
 }
 
