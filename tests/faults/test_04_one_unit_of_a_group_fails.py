@@ -109,6 +109,27 @@ async def test_what_is_heard_is_what_was_committed(shop: Shop) -> None:
 async def test_one_entry_that_the_database_refuses_fails_alone(
     shop: Shop, place_of_bad: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    await refuse_one(shop, place_of_bad, monkeypatch)
+
+
+@pytest.mark.parametrize("store_kind", ["postgres"], indirect=True)
+async def test_a_group_that_swallows_one_failure_is_found_out(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from outgrow.store.postgres.appending import Appender
+
+    write = Appender._write
+
+    async def swallow(self, batch):
+        error = await write(self, batch)
+        return error if len(batch) > 1 else None
+
+    monkeypatch.setattr(Appender, "_write", swallow)
+    with pytest.raises(AssertionError):
+        await refuse_one(shop, 7, monkeypatch)
+
+
+async def refuse_one(shop: Shop, place_of_bad: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A row of the journal that cannot be written fails in the group's own commit, not before."""
     outbox = shop.delivery._posts["orders"].outbox
     right = outbox.event

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from outgrow.calls import using
-from outgrow.journal.consumers.waiting import ATTEMPTS_MAX
+from outgrow.journal.consumers.waiting import ATTEMPTS_MAX, Waiting
 from tests.journal.conftest import Run
 from tests.journal.shop import Shop
 
@@ -105,3 +105,24 @@ async def test_replays_at_once_have_each_effect_once(shop: Shop, at_once: int) -
     await shop.settle_all()
 
     assert await texts_of(shop, "bad") == of("bad", 3)
+
+
+async def test_a_replay_that_is_not_once_only_is_found_out(
+    run_shop: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was replayed is still noted as waiting, so the next process handles it again."""
+
+    async def forget(*_) -> None:
+        pass
+
+    monkeypatch.setattr(Waiting, "write_removed", forget)
+    async with run_shop() as shop:
+        shop.letters_service.broken = {"bad"}
+        await place(shop, "bad", 0)
+        await shop.settle_all()
+        shop.letters_service.broken = set()
+        await shop.delivery.replay(CONSUMER, "bad")
+        await shop.settle_all()
+    async with run_shop() as shop:
+        await shop.settle_all()
+        assert len(await texts_of(shop, "bad")) == 2
