@@ -14,7 +14,7 @@ from outgrow import using
 from outgrow.errors import CallFailed
 from outgrow.testing import ApartWorld
 
-pytestmark = pytest.mark.worlds("apart")
+pytestmark = [pytest.mark.worlds("apart"), pytest.mark.stores("sqlite")]
 
 
 @contextmanager

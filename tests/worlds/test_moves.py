@@ -127,6 +127,7 @@ class Payers:
                 await asyncio.to_thread(lambda: None)
 
 
+@pytest.mark.stores("sqlite")
 @pytest.mark.parametrize("service", ["ledger", "mail"])
 async def test_a_store_is_moved_and_moved_back_under_load(
     world: World, postgres_url: str, service: str
@@ -146,6 +147,7 @@ async def test_a_store_is_moved_and_moved_back_under_load(
         assert await world.client(Ledger).count_payments(account) == count
 
 
+@pytest.mark.stores("sqlite")
 @pytest.mark.worlds("together")
 async def test_a_move_that_fails_lets_all_go_on_where_they_were(
     world: World, postgres_url: str

@@ -17,6 +17,7 @@ LAST_LINE = re.compile(
     r"\d+ confirmed, \d+ cancelled; \d+ events, \d+ letters; "
     r"p50 [\d.]+ ms, p99 [\d.]+ ms; sums agree"
 )
+SERVICES = ["USERS", "ORDERS", "STOCK", "PAYMENTS", "NOTIFICATIONS"]
 PROCESSES = {
     "": "It runs as one process.",
     "split": "It runs as 2 processes and NATS: "
@@ -44,14 +45,16 @@ def left_running(folder: str) -> list[str]:
 
 
 @pytest.mark.timeout(SECONDS_MAX + 20)
+@pytest.mark.parametrize("store", ["sqlite", "postgres"])
 @pytest.mark.parametrize("topology", PROCESSES)
-def test_sums_agree_and_nothing_is_left_running(topology: str) -> None:
+def test_sums_agree_and_nothing_is_left_running(topology: str, store: str) -> None:
+    stores = {f"OUTGROW_STORE_{service}": store for service in SERVICES}
     with tempfile.TemporaryDirectory(prefix="demo-") as folder:
         done = subprocess.run(  # noqa: S603 - our own program
             [sys.executable, "-m", "demo", "--seconds", "2", "--http", free_address()]
             + (["--topology", topology] if topology else []),
             cwd=FOLDER,
-            env={**os.environ, "TMPDIR": folder, "COLUMNS": "200"},
+            env={**os.environ, **stores, "TMPDIR": folder, "COLUMNS": "200"},
             capture_output=True,
             text=True,
             timeout=SECONDS_MAX,
