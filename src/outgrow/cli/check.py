@@ -29,11 +29,18 @@ def check(
             "what is gone. Nothing is added.",
         ),
     ] = False,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            help="The git revision that still runs while migrations are applied; by default the "
+            "last tag, or else the last commit.",
+        ),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Find all that is wrong with the program, and start nothing."""
     try:
-        findings, counts, kept = _checked(file, baseline, is_update=update)
+        findings, counts, kept = _checked(file, baseline, against, is_update=update)
     except DefinitionError as error:
         if not json:
             raise
@@ -54,7 +61,7 @@ def check(
 
 
 def _checked(
-    file: Path, baseline: Path | None, *, is_update: bool
+    file: Path, baseline: Path | None, against: str | None, *, is_update: bool
 ) -> tuple[list[Finding], dict[str, Any], dict[str, int]]:
     """The findings, what was looked at, and how many findings the baseline keeps or kept."""
     # Imported here: other commands start sooner without it.
@@ -64,7 +71,7 @@ def _checked(
         update_baseline,
     )
 
-    checked = check_program(file)
+    checked = check_program(file, against)
     counts = msgspec.to_builtins(checked.counts)
     if is_update:
         updated = update_baseline(checked, baseline or file.parent / BASELINE, file.parent)

@@ -19,6 +19,7 @@ from outgrow.clock import SystemClock
 from outgrow.contracts import ContractModel, place_at
 from outgrow.errors import DefinitionError, Finding, MigrationFailed
 from outgrow.gateway import Edge
+from outgrow.process.checking.breaking import breaking_findings
 from outgrow.process.checking.callgraph import CallGraph
 from outgrow.process.checking.circles import circle_findings, query_findings
 from outgrow.process.checking.imports import import_findings
@@ -65,13 +66,17 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
         return [finding for finding in self.findings if finding.severity == "error"]
 
 
-def check_program(file: Path) -> Checked:
+def check_program(file: Path, against: str | None = None) -> Checked:
     """
     Look at the program that *file* names: the file, services, contracts, and their boundaries.
 
     The services are imported and nothing is started: no port is listened on, and migrations
     are tried on an empty store. A setting that is missing is no finding, because another machine
     may give it.
+
+    Args:
+        against: The git revision that still runs while migrations are applied; by default the last
+            tag, or else the last commit.
     """
     findings: list[Finding] = []
     try:
@@ -90,6 +95,7 @@ def check_program(file: Path) -> Checked:
         findings += _wire_findings(plan, models)
         findings += _http_findings(plan)
         findings += asyncio.run(_migration_findings(plan, services))
+        findings += breaking_findings(plan, _migrations(services), against)
         findings += _boundary_findings(services, sources)
         findings += frozen_findings(Program(plan=plan, models=models))
     findings += leak_findings(sources)
@@ -115,15 +121,19 @@ def check_program(file: Path) -> Checked:
 def _boundary_findings(services: list[ServiceModel], sources: Sources) -> list[Finding]:
     """What works together and hurts apart, although all of it could be loaded."""
     graph = CallGraph(services, sources)
-    migrations = {
-        service.name: migrations_folder(service.package) if service.store else None
-        for service in services
-    }
     return [
         *circle_findings(graph, services),
         *query_findings(graph, services),
-        *table_findings(sources, migrations),
+        *table_findings(sources, _migrations(services)),
     ]
+
+
+def _migrations(services: list[ServiceModel]) -> dict[str, Path | None]:
+    """The folder of each service's migrations."""
+    return {
+        service.name: migrations_folder(service.package) if service.store else None
+        for service in services
+    }
 
 
 def _services_only(file: Path) -> Plan:

@@ -6,9 +6,9 @@ Uses: the ground; SQLAlchemy, an extra, so it is imported by whoever needs it an
 Offers: the calls of functions that take a session, and types of columns.
 """
 
+from outgrow.store.alchemy.columns import COLUMN_TYPES
 from outgrow.store.alchemy.postgres import run_on_postgres
 from outgrow.store.alchemy.sessions import name_of
 from outgrow.store.alchemy.sqlite import run_on_sqlite
-from outgrow.store.alchemy.types import COLUMN_TYPES
 
 __all__ = ["COLUMN_TYPES", "name_of", "run_on_postgres", "run_on_sqlite"]

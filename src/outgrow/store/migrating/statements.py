@@ -71,11 +71,12 @@ def statements_of(sql: str, *, is_postgres: bool = False) -> list[tuple[int, str
     """
     found = []
     begin = 0
+    bare = without_noise(sql, is_postgres=is_postgres)
     for end in _postgres_ends(sql) if is_postgres else _sqlite_ends(sql):
-        found.append((_line_of(sql, begin), sql[begin:end]))
+        found.append((_line_of(bare, begin), sql[begin:end]))
         begin = end
-    if without_noise(sql[begin:], is_postgres=is_postgres).strip():
-        found.append((_line_of(sql, begin), sql[begin:]))
+    if bare[begin:].strip():
+        found.append((_line_of(bare, begin), sql[begin:]))
     return found
 
 
@@ -164,7 +165,8 @@ def _comment_end(sql: str, position: int) -> int:
     return len(sql) if depth else position
 
 
-def _line_of(sql: str, position: int) -> int:
-    while position < len(sql) and sql[position].isspace():
+def _line_of(bare: str, position: int) -> int:
+    """The line of the first word at or behind *position*; in *bare* comments are blanks."""
+    while position < len(bare) and bare[position].isspace():
         position += 1
-    return sql.count("\n", 0, position) + 1
+    return bare.count("\n", 0, position) + 1
