@@ -269,8 +269,7 @@ class Writer:
             if self._waiting and not self._is_taken:
                 self._wake()
             batch.committed.set_result(None)
-        if error is None:
-            self._tell(batch)
+        self._tell(batch)
 
     def _count(self, batch: Batch) -> None:
         crash.at("store.after_commit")
@@ -281,10 +280,12 @@ class Writer:
             self._checkpoint()
 
     def _tell(self, batch: Batch) -> None:
-        for work in batch.works:
-            if work.error is None and work.transaction.entries and self._desk.outbox is not None:
-                self._desk.outbox.committed()
-                return
+        works, batch.works = batch.works, []
+        has_said = any(work.error is None and work.transaction.entries for work in works)
+        for work in works:
+            work.forget()
+        if has_said and self._desk.outbox is not None:
+            self._desk.outbox.committed()
 
     def _checkpoint(self) -> None:
         """
