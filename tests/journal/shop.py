@@ -19,11 +19,13 @@ from tests.journal.orders import Orders, OrdersService
 class Shop:
     """What is running; a client of each service comes from outside of any execution."""
 
-    def __init__(self, folder: Path, clock: Clock, urls: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, folder: Path, clock: Clock, urls: dict[str, str] | None = None, **leases: float
+    ) -> None:
         self.folder = folder
         self.urls = urls or {}
         self.clock = clock
-        self.delivery = Delivery(clock)
+        self.delivery = Delivery(clock, **leases)
         self.stores: dict[str, Store] = {}
         self.inboxes: dict[str, Inbox] = {}
         self.sent: list[tuple[str, Any]] = []

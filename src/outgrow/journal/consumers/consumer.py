@@ -226,9 +226,11 @@ class Consumer(ABC):
         if line is None:
             return await self._replay_elsewhere(key, note)
         await self._store.transact(self._replay, key, note)
-        if self.waiting.lines.get(key) is line:
+        if self._is_loaded and self.waiting.lines.get(key) is line:
             self.waiting.replayed(line)
-        self.wake()
+            self.wake()
+        else:  # It is being loaded, perhaps as it was before.
+            self.reload()
         return line.count
 
     def statistics(self, end: int | None) -> ConsumerStatistics:
@@ -300,7 +302,7 @@ class Consumer(ABC):
 
     async def _load(self) -> None:
         """Learn from the store where it stands."""
-        reloads = self._reloads
+        reloads, self._is_loaded = self._reloads, False
         self._partitions = self._held()
         async with self._store.read() as snapshot:
             self.position, self._floors = await self._progress.load(snapshot, self._partitions)
