@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
 from typing import Any, Final
-from uuid import UUID
 
 import asyncpg
 
 from outgrow.errors import MoveRefused, StatementRefused, StoreUnreachable
 from outgrow.store.moving import KEPT_APART, META, MIGRATIONS, ROWS_PER_BATCH, End, Table
 from outgrow.store.postgres.connection import AWAY, CONNECT_SECONDS_MAX, shown
+from outgrow.store.postgres.kinds import AS_THEY_ARE, KINDS, LOADERS, WRITERS, loaded
 from outgrow.store.postgres.statements import translate
 from outgrow.store.session import Row
 
@@ -117,7 +115,7 @@ class PostgresEnd(End):
             if name in KEPT_APART:
                 continue
             table = found.setdefault(name, Table(name, {}, None))
-            table.columns[column] = _KINDS.get(kind, kind)
+            table.columns[column] = KINDS.get(kind, kind)
             if is_counter and table.counter is None:
                 found[name] = table._replace(counter=column)
         return list(found.values())
@@ -138,7 +136,7 @@ class PostgresEnd(End):
     ) -> AsyncIterator[list[Row]]:
         kinds = [table.columns[column] for column in columns]
         chosen = [
-            f"{_name(column)}::text" if kind not in _LOADERS else _name(column)
+            f"{_name(column)}::text" if kind not in LOADERS else _name(column)
             for column, kind in zip(columns, kinds, strict=True)
         ]
         where = ""
@@ -150,14 +148,14 @@ class PostgresEnd(End):
             )
         sql = f"select {', '.join(chosen)} from {_name(table.name)}{where}"  # noqa: S608 - quoted
         loaders = [
-            (n, load) for n, kind in enumerate(kinds) if (load := _LOADERS.get(kind)) is not None
+            (n, load) for n, kind in enumerate(kinds) if (load := LOADERS.get(kind)) is not None
         ]
         raw = await self._open()
         with self._told():
             async with raw.transaction():
                 cursor = await raw.cursor(sql)
                 while batch := await cursor.fetch(ROWS_PER_BATCH):
-                    yield [_loaded(row, loaders) for row in batch]
+                    yield [loaded(row, loaders) for row in batch]
 
     async def counted(self, table: Table) -> int:
         counter = _name(table.counter)
@@ -231,13 +229,15 @@ class PostgresEnd(End):
     async def write(self, table: Table, columns: list[str], rows: list[Row]) -> None:
         raw = await self._open()
         kinds = [table.columns[column] for column in columns]
-        records = [self._written(table, columns, kinds, row) for row in rows]
         with self._told(f"a row of table {table.name!r} cannot be kept there: "):
-            if all(kind in _WRITERS for kind in kinds):
+            if AS_THEY_ARE.issuperset(kinds) and await self._copied(table, columns, rows):
+                return
+            records = [self._written(table, columns, kinds, row) for row in rows]
+            if all(kind in WRITERS for kind in kinds):
                 await raw.copy_records_to_table(table.name, records=records, columns=columns)
                 return
             marks = ", ".join(
-                f"${n}" if kind in _WRITERS else f"${n}::text::{kind}"
+                f"${n}" if kind in WRITERS else f"${n}::text::{kind}"
                 for n, kind in enumerate(kinds, start=1)
             )
             names = ", ".join(map(_name, columns))
@@ -246,6 +246,14 @@ class PostgresEnd(End):
                 f"overriding system value values ({marks})",
                 records,
             )
+
+    async def _copied(self, table: Table, columns: list[str], rows: list[Row]) -> bool:
+        """Copy *rows* as they are; False if a value is not of its column's kind."""
+        try:
+            await self._raw.copy_records_to_table(table.name, records=rows, columns=columns)
+        except (asyncpg.DataError, TypeError, ValueError, OverflowError):
+            return False
+        return True
 
     async def remove(self, table: Table, up_to: int | None = None) -> None:
         where = "" if up_to is None else f" where {_name(table.counter)} <= {up_to:d}"
@@ -342,7 +350,7 @@ class PostgresEnd(End):
         values = []
         for column, kind, value in zip(columns, kinds, row, strict=True):
             try:
-                values.append(None if value is None else _WRITERS.get(kind, str)(value))
+                values.append(None if value is None else WRITERS.get(kind, str)(value))
             except (ValueError, TypeError, ArithmeticError) as error:
                 message = (
                     f"column {column!r} of table {table.name!r} keeps {kind}, and a row has "
@@ -363,121 +371,6 @@ class PostgresEnd(End):
             detail = getattr(error, "detail", None)
             text = f"{before}{error}".rstrip(".") + (f" ({detail.rstrip('.')})" if detail else "")
             raise MoveRefused(self.place, f"{text}.") from error
-
-
-def _loaded(row: Any, loaders: list[tuple[int, Callable[[Any], Any]]]) -> Row:
-    if not loaders:
-        return tuple(row)
-    values = list(row)
-    for index, load in loaders:
-        if values[index] is not None:
-            values[index] = load(values[index])
-    return tuple(values)
-
-
-def _exactly(kind: type[Any]) -> Callable[[Any], Any]:
-    def check(value: Any) -> Any:
-        if type(value) is not kind:
-            message = f"it is no {kind.__name__}"
-            raise TypeError(message)
-        return value
-
-    return check
-
-
-def _real(value: Any) -> float:
-    if not isinstance(value, int | float):
-        message = "it is no number"
-        raise TypeError(message)
-    return float(value)
-
-
-def _text_of(value: Any) -> str:
-    if not isinstance(value, str):
-        message = "it is no text"
-        raise TypeError(message)
-    if "\0" in value:
-        message = "PostgreSQL keeps no text with the character NUL in it"
-        raise ValueError(message)
-    return value
-
-
-def _truth(value: Any) -> bool:
-    if value not in (0, 1):
-        message = "truth is 0 or 1"
-        raise ValueError(message)
-    return bool(value)
-
-
-def _moment(value: Any) -> datetime:
-    moment = datetime.fromisoformat(value)
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-
-
-def _local_moment(value: Any) -> datetime:
-    moment = datetime.fromisoformat(value)
-    return moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
-
-
-_MICROSECOND = timedelta(microseconds=1)
-
-_KINDS: Final = {
-    "bigint": "integer",
-    "integer": "integer",
-    "smallint": "integer",
-    "double precision": "real",
-    "real": "real",
-    "text": "text",
-    "character varying": "text",
-    "bytea": "blob",
-    "boolean": "boolean",
-    "timestamp with time zone": "moment",
-    "timestamp without time zone": "local_moment",
-    "date": "date",
-    "time without time zone": "time",
-    "interval": "duration",
-    "numeric": "decimal",
-    "uuid": "uuid",
-    "json": "json",
-    "jsonb": "json",
-}
-"""The kinds of columns by their types; any other type is carried as its text."""
-
-_WRITERS: Final[dict[str, Callable[[Any], Any]]] = {
-    "integer": _exactly(int),
-    "real": _real,
-    "text": _text_of,
-    "blob": _exactly(bytes),
-    "boolean": _truth,
-    "moment": _moment,
-    "local_moment": _local_moment,
-    "date": date.fromisoformat,
-    "time": time.fromisoformat,
-    "duration": lambda value: timedelta(microseconds=value),
-    "decimal": lambda value: Decimal(str(value)),
-    "uuid": UUID,
-    "json": _text_of,
-}
-"""What makes what SQLite keeps into what a column of each kind takes."""
-
-_LOADERS: Final[dict[str, Callable[[Any], Any] | None]] = {
-    "integer": None,
-    "real": None,
-    "text": None,
-    "blob": None,
-    "json": None,
-    "boolean": int,
-    "moment": lambda value: (
-        value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
-    ),
-    "local_moment": lambda value: value.isoformat(timespec="microseconds") + "Z",
-    "date": date.isoformat,
-    "time": lambda value: value.isoformat(timespec="microseconds"),
-    "duration": lambda value: value // _MICROSECOND,
-    "decimal": str,
-    "uuid": str,
-}
-"""What makes a column of each kind into what SQLite keeps, as `rows.adapt` writes it."""
 
 
 def _name(name: str | None) -> str:
