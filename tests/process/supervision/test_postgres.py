@@ -48,7 +48,7 @@ def test_it_is_kept_like_any_process_and_ended_with_the_others(folder: Path) -> 
         health = ask(program.state / "run" / "supervisor.sock", "health")
         assert health == {"is_ready": True, "waiting": {}}
         assert program.stop() == 0
-        wait_gone(pid)
+        assert not wait_gone([pid], 20)
         assert not (folder / ".outgrow/postgres/data/postmaster.pid").exists()
         assert not Path(kept["sockets"]).exists()
 
@@ -62,4 +62,4 @@ def test_it_does_not_outlive_a_supervisor_that_is_killed(folder: Path) -> None:
             pid = program.pid("postgres")
             program.signal(signal.SIGKILL)
             program.end()
-            wait_gone(pid)
+            assert not wait_gone([pid], 20)
