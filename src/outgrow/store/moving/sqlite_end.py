@@ -257,6 +257,8 @@ class SqliteEnd(End):
                 aside[name] = sql
                 raw.execute(f"drop trigger {_name(name)}")
             self._note_within({ASIDE: json.dumps(aside)})
+        # Batches reach the disk with the next commit that waits for it, which is the last one.
+        raw.execute("pragma synchronous = normal")
 
     def _write(self, table: Table, columns: list[str], rows: list[Row]) -> None:
         raw = self._open()
@@ -272,6 +274,7 @@ class SqliteEnd(End):
 
     def _finish_writing(self, counted: Mapping[str, int]) -> None:
         raw = self._open()
+        raw.execute("pragma synchronous = full")
         broken = self._fetch("pragma foreign_key_check")
         if broken:
             table, row, parent, _ = broken[0]
