@@ -22,7 +22,7 @@ OutgrowError
 │     ├─ StatementRefused · StatementFailed · DiskFailed · StatementInterrupted
 │     ├─ TransactionClosed · SnapshotExpired · WaitedInTransaction
 ├─ JournalError          EventTooLarge · EventUnreadable · NotTheOwner · BrokerUnreachable
-│                        TimerRefused · TimerExists
+│                        TimerRefused · TimerExists · ArchiveBroken
 ├─ ListenRefused         an address could not be listened on
 ├─ ExtraMissing          an optional part is not installed
 ├─ ServiceNotOpened      the open() of a service did not succeed
@@ -457,6 +457,19 @@ class EventUnreadable(JournalError):
 
 class NotTheOwner(JournalError):
     """A service recorded an event that another service's contract defines."""
+
+
+class ArchiveBroken(JournalError):
+    """
+    An archive of a journal is not what was written.
+
+    Attributes:
+        place: ``file:line``.
+    """
+
+    def __init__(self, place: str, message: str) -> None:
+        self.place = place
+        super().__init__(f"{place}: {message}")
 
 
 class TimerRefused(JournalError):

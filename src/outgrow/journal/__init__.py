@@ -7,6 +7,7 @@ Offers: transactional methods and handlers, what is remembered of commands, and 
 events and sent commands.
 """
 
+from outgrow.journal.archiving import Verified, verify_archives
 from outgrow.journal.auditing import Decision, Deed, Fate, FullRow, HistoryPage, LineRow
 from outgrow.journal.broker import Broker, BrokerMaker, Carried, in_process
 from outgrow.journal.consumers import Call, ConsumerStatistics
@@ -50,10 +51,12 @@ __all__ = [
     "SetTimer",
     "Source",
     "TimerStatistics",
+    "Verified",
     "WaitingKey",
     "handlers_of",
     "in_process",
     "is_transactional",
     "on",
     "transactional",
+    "verify_archives",
 ]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from outgrow.clock import Clock
 from outgrow.contracts import place_of
 from outgrow.errors import BrokerUnreachable, ControlError, Finding, InvalidService, OutgrowError
+from outgrow.journal.archiving import Archives, warn_of_archives
 from outgrow.journal.auditing import DROPPED, REPLAYED, Decisions, Fates, Histories
 from outgrow.journal.broker import Broker, InProcessBroker
 from outgrow.journal.consumers import Call, Consumer, ConsumerStatistics, Sender, Subscription
@@ -68,6 +70,7 @@ class Delivery:
         decisions: What an operator decides about messages.
         fates: What became of single messages.
         histories: Who did what, when.
+        archives: What of the journals is in files.
 
     Args:
         clock: The application's.
@@ -98,6 +101,7 @@ class Delivery:
         self.decisions = Decisions(self._consumers, self._stores, self._outboxes)
         self.fates = Fates(self._consumers, self._stores)
         self.histories = Histories(self._stores)
+        self.archives = Archives(self._stores, self._outboxes, self.journals)
         self._starts: list[tuple[Subscription, bool]] = []
         self._group: asyncio.TaskGroup | None = None
         self._adding = asyncio.Lock()
@@ -195,12 +199,21 @@ class Delivery:
                 where its journal ends.
         """
         for subscription, from_now in self._starts:
-            end = self._sources[subscription.source].end if from_now else _beginning
-            await subscription.open(end)
+            source = self._sources[subscription.source]
+            await subscription.open(
+                source.end if from_now else partial(self._from_beginning, subscription)
+            )
         for post in self._posts.values():
             post.outbox.destinations |= set(await post.journal.destinations())
             await post.journal.note_opening()
         await self._add_senders()
+
+    async def _from_beginning(self, subscription: Subscription) -> int:
+        """The beginning of a journal; who begins there is told if some of it is not there."""
+        journal = self.journals.get(subscription.source)
+        if journal is not None:
+            warn_of_archives(subscription.name, journal.service, await journal.deleted_up_to())
+        return 0
 
     async def run(self) -> None:
         """

@@ -37,6 +37,10 @@ _DESTINATIONS = (
     "select destination from found where destination is not null"
 )
 
+_DELETED = (
+    "select coalesce(max(last_position), 0) from outgrow_archive where deleted_at is not null"
+)
+
 
 class Opening(NamedTuple):
     """When a service opened, in the machine's time, and where its journal ended then."""
@@ -112,6 +116,12 @@ class Journal:
         """The services that commands were ever sent to."""
         async with self._store.read() as snapshot:
             return [row[0] for row in await snapshot.own(_DESTINATIONS)]
+
+    async def deleted_up_to(self) -> int:
+        """Up to where rows are in archives only; 0 if all are here."""
+        async with self._store.read() as snapshot:
+            ((position,),) = await snapshot.own(_DELETED)
+        return int(position)
 
     @asynccontextmanager
     async def _look(self) -> AsyncIterator[tuple[Snapshot, int]]:

@@ -117,7 +117,8 @@ create table outgrow_archive (
     events integer not null,
     file text not null,
     checksum text not null,
-    archived_at text not null
+    archived_at text not null,
+    deleted_at text
 ) strict;
 """
 

@@ -6,11 +6,19 @@ Uses: of journal the consumers, the outbox and the messages; the store.
 Offers: decisions that leave a row in the journal, one row with all that came of it, and histories.
 """
 
-from outgrow.journal.auditing.decisions import DROPPED, REPLAYED, Decision, Decisions, LineRow
-from outgrow.journal.auditing.fates import Fate, Fates, FullRow
+from outgrow.journal.auditing.decisions import (
+    DROPPED,
+    REPLAYED,
+    Decision,
+    Decisions,
+    LineRow,
+    operators_context,
+)
+from outgrow.journal.auditing.fates import COLUMNS, Fate, Fates, FullRow
 from outgrow.journal.auditing.histories import Deed, Histories, HistoryPage
 
 __all__ = [
+    "COLUMNS",
     "DROPPED",
     "REPLAYED",
     "Decision",
@@ -22,4 +30,5 @@ __all__ = [
     "Histories",
     "HistoryPage",
     "LineRow",
+    "operators_context",
 ]

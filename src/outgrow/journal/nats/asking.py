@@ -12,6 +12,7 @@ import msgspec
 from nats.aio.msg import Msg
 
 from outgrow import crash
+from outgrow.journal.archiving import warn_of_archives
 from outgrow.journal.messages import Batch
 from outgrow.journal.nats.connection import Connection, Lost, NoAnswer
 from outgrow.journal.nats.line import Line
@@ -104,6 +105,9 @@ class Answering:
             return encode(Answer(position=end))
         limit = min(question.limit, ANSWERED_EVENTS_MAX)
         types = self._relay.meant_by(question.types)
+        if question.after == 0:
+            deleted_up_to = await self._journal.deleted_up_to()
+            warn_of_archives("a handler in another process", self._journal.service, deleted_up_to)
         batch = await self._journal.events(question.after, types, limit)
         return self._within(batch, min(ANSWER_BYTES_MAX, bytes_max - ANSWER_SLACK_BYTES))
 
