@@ -183,7 +183,7 @@ class ApartWorld(World):
             broker=self._all.nats.url,
             gateway=None,
             seats=seats,
-            stores=self.stores or {},
+            stores=self.stores,
         )
 
 

@@ -40,6 +40,8 @@ _LOGGED = pytest.StashKey[tuple["Hosts", dict[str, int]]]()
 
 WORLD_NAMES = (*WORLDS, "apart")
 STORE_NAMES = ("sqlite", "postgres")
+CONFIGURED = "configured"
+"""The kind of store that the topology file names; never the store itself, which may be in use."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -52,8 +54,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption(
         "--store",
-        default="sqlite",
-        help="which stores the worlds have: sqlite, postgres (a server is started), or all",
+        default=CONFIGURED,
+        help="which stores the worlds have: sqlite, postgres (a server is started), or all; "
+        "if it is not said, fresh ones of the kind that the topology file names",
     )
     group.addoption(
         "--outgrow-statements",
@@ -103,9 +106,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         stores = _chosen_stores(metafunc.config)
         for mark in metafunc.definition.iter_markers("stores"):
             stores = (
-                list(mark.args) if stores == ["sqlite"] else [s for s in stores if s in mark.args]
+                list(mark.args) if stores == [CONFIGURED] else [s for s in stores if s in mark.args]
             )
-        if stores != ["sqlite"]:
+        if stores != [CONFIGURED]:
             metafunc.parametrize("world_store", stores, scope="session")
 
 
@@ -135,6 +138,8 @@ def _chosen(config: pytest.Config) -> list[str]:
 def _chosen_stores(config: pytest.Config) -> list[str]:
     asked = config.getoption("--store")
     names = list(STORE_NAMES) if asked == "all" else asked.split(",")
+    if asked == CONFIGURED:
+        return names
     if set(names) - set(STORE_NAMES):
         message = f"--store={asked}: no such store. There are: {', '.join(STORE_NAMES)}, or all."
         raise pytest.UsageError(message)
@@ -144,7 +149,7 @@ def _chosen_stores(config: pytest.Config) -> list[str]:
 @pytest.fixture(scope="session")
 def world_store() -> str:
     """Where the stores of a world live: ``sqlite`` or ``postgres``; by ``--store``."""
-    return "sqlite"
+    return CONFIGURED
 
 
 @pytest.fixture
@@ -214,8 +219,8 @@ async def world(
     async with AsyncExitStack() as stack:
         try:
             made = _world(world_name, outgrow_file, state, outgrow_hosts)
-            if world_store == "postgres":
-                await made.keep_in(outgrow_postgres)
+            if world_store != "sqlite":
+                await made.keep_in(outgrow_postgres, all_services=world_store == "postgres")
             started = await stack.enter_async_context(opened(made))
         except (DefinitionError, ControlError) as error:
             # What is wrong stands in the finding, and nothing in the frames of outgrow.

@@ -15,7 +15,9 @@ from outgrow.testing.noting import note
 
 
 @asynccontextmanager
-async def temporary_store(service: type, *, clock: Clock | None = None) -> AsyncIterator[Store]:
+async def temporary_store(
+    service: type, *, clock: Clock | None = None, url: str | None = None
+) -> AsyncIterator[Store]:
     """
     An empty store for *service*, with its migrations, gone at the end of the block.
 
@@ -24,12 +26,14 @@ async def temporary_store(service: type, *, clock: Clock | None = None) -> Async
     Args:
         service: The service class, whose package holds the migrations.
         clock: What time it is; the system's clock by default.
+        url: An empty database in PostgreSQL, such as the fixture ``postgres_url`` tells; an SQLite
+            file if None.
     """
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="outgrow-"))
         store, _ = await open_service_store(
             stack,
-            Path(folder),
+            Path(folder) if url is None else url,
             application="test",
             service=service_name(service.__module__),
             package=service_package(service.__module__),

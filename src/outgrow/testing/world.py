@@ -16,7 +16,7 @@ from outgrow.testing.databases import PostgresServer
 from outgrow.testing.noting import note
 from outgrow.testing.repeats import Redelivering
 from outgrow.testing.wired import wired
-from outgrow.topology import read_topology
+from outgrow.topology import SQLITE, read_topology
 
 T = TypeVar("T")
 
@@ -61,23 +61,32 @@ class World:
         name: ``together``, ``wired`` or ``apart``.
         clock: Moves only when the test moves it, or `settle` does.
         state: The folder of its stores.
-        stores: Where they live instead, by service: URLs of databases.
+        stores: The URLs of those in PostgreSQL, by service. What is configured is never opened.
     """
 
     def __init__(self, name: str, file: Path, state: Path) -> None:
         self.name = name
         self.clock = ManualClock()
         self.state = state
-        self.stores: dict[str, str] | None = None
+        self.stores: dict[str, str] = {}
         self._file = file
         self._stack = AsyncExitStack()
         self._application: Application | None = None
         self._parked: set[tuple[str, str, str]] = set()
 
-    async def keep_in(self, server: PostgresServer) -> None:
-        """Let each service have a fresh database of *server*; before the start."""
-        services = read_topology(self._file).services
-        self.stores = {service: await server.database() for service in services}
+    async def keep_in(self, server: PostgresServer, *, all_services: bool) -> None:
+        """
+        Let services have fresh databases of *server*; before the start.
+
+        Args:
+            all_services: Whether even those have one that are configured to keep SQLite.
+        """
+        plan = read_topology(self._file)
+        stores = plan.stores
+        if self.name == "apart" and plan.topologies:
+            stores = next(iter(plan.topologies.values())).stores
+        chosen = [name for name, place in stores.items() if all_services or place != SQLITE]
+        self.stores = {service: await server.database() for service in chosen}
 
     @property
     def application(self) -> Application:
