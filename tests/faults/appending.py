@@ -1,7 +1,7 @@
 """
 The lists as a process that appends to them as fast as it can, until it is told the end or killed.
 
-``python -m tests.faults.appending STATE TOTAL [--twice]`` goes on where the process
+``python -m tests.faults.appending STATE TOTAL [--twice] [--seconds N]`` goes on where the process
 before it was killed. What was acknowledged stands in ``STATE/acknowledged``, a line each;
 when the source holds TOTAL values and all is delivered, it says so and ends.
 """
@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import math
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
@@ -31,8 +32,12 @@ VALUES_MAX = 24
 """The most that one append appends."""
 
 
-def plan(client: int, total: int) -> Iterator[tuple[str, str, list[int]]]:
-    """The appends of one client: key, list and values; the same in each life."""
+Append = tuple[str, str, list[int]]
+"""Its key, the list, and the values."""
+
+
+def plan(client: int, total: int) -> Iterator[Append]:
+    """The appends of one client; the same in each life."""
     chance = random.Random(f"client {client}")
     counts = dict.fromkeys(range(LISTS_PER_CLIENT), 0)
     said, number = 0, 0
@@ -60,12 +65,12 @@ def read_acknowledged(state: Path) -> set[str]:
 
 
 async def append_all(
-    application: Application, client: int, total: int, known: set[str], file: TextIO
+    application: Application, appends: Iterable[Append], until: float, file: TextIO
 ) -> None:
-    """Append what is not acknowledged yet; what may be there is asked for again, under its key."""
-    for key, name, values in plan(client, total):
-        if key in known:
-            continue
+    """Append all that is not acknowledged yet, unless time is over before."""
+    for key, name, values in appends:
+        if application.clock.monotonic() > until:
+            return
         while True:
             try:
                 await using(application.client(Source), key=key, deadline=60.0).append(name, values)
@@ -78,7 +83,7 @@ async def append_all(
         file.flush()
 
 
-async def work(state: Path, total: int, *, is_twice: bool) -> None:
+async def work(state: Path, total: int, *, is_twice: bool, seconds: float) -> None:
     options = replace(WORLDS["together"], state=state)
     if is_twice:
         options = replace(options, source=WORLDS["wired"].source)
@@ -87,10 +92,13 @@ async def work(state: Path, total: int, *, is_twice: bool) -> None:
         async with start_application(read_topology(TOPOLOGY), options) as application:
             say(started=True)
             async with asyncio.TaskGroup() as group:
+                until = application.clock.monotonic() + seconds
                 for client, share in enumerate(shares(total)):
-                    group.create_task(append_all(application, client, share, known, file))
-            while (seconds := await application.settle()) is not None:
-                await application.clock.sleep(seconds)
+                    # What may be there is asked for again, under its key.
+                    left = (append for append in plan(client, share) if append[0] not in known)
+                    group.create_task(append_all(application, left, until, file))
+            while (pause_seconds := await application.settle()) is not None:
+                await application.clock.sleep(pause_seconds)
     say(done=True)
 
 
@@ -99,9 +107,10 @@ def main() -> None:
     parser.add_argument("state", type=Path)
     parser.add_argument("total", type=int)
     parser.add_argument("--twice", action="store_true", help="deliver every event twice")
+    parser.add_argument("--seconds", type=float, default=math.inf, help="end after so long")
     told = parser.parse_args()
     told.state.mkdir(parents=True, exist_ok=True)
-    asyncio.run(work(told.state, told.total, is_twice=told.twice))
+    asyncio.run(work(told.state, told.total, is_twice=told.twice, seconds=told.seconds))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,6 @@ from tests.faults.writers import (
     opened,
 )
 
-
 _log = logging.getLogger(__name__)
 
 

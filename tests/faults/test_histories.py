@@ -47,7 +47,7 @@ def append_with_kills(
     left = kills
     for life in itertools.count(1):
         machine.begin()
-        process = spawn(state, total, machine, is_twice=chance.random() < 0.5)
+        process = spawn(state, total, machine, *(["--twice"] if chance.random() < 0.5 else []))
         try:
             assert process.stdout is not None
             assert "started" in process.stdout.readline(), process.communicate()[1]
@@ -67,10 +67,10 @@ def append_with_kills(
     raise AssertionError
 
 
-def spawn(state: Path, total: int, machine: Machine, *, is_twice: bool) -> subprocess.Popen[str]:
+def spawn(state: Path, total: int, machine: Machine, *options: str) -> subprocess.Popen[str]:
     program = [sys.executable, "-m", "tests.faults.appending", str(state), str(total)]
     return subprocess.Popen(
-        leashed(*program, *(["--twice"] if is_twice else [])),
+        leashed(*program, *options),
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'src'}", **machine.environment},
         stdout=subprocess.PIPE,
@@ -86,13 +86,21 @@ def anomalies(tables: Tables, state: Path, total: int) -> list[str]:
     for client, share in enumerate(shares(total)):
         for _, name, values in plan(client, share):
             asked.setdefault(name, []).extend(values)
-    events = tables.rows("source", "select body from outgrow_journal order by position")
-    recorded = by_name(
-        (body["name"], body["value"]) for (text,) in events for body in [_read(text)]
-    )
-    found = [f"source: {one}" for one in check_delivery(asked, recorded)]
+    found = [f"source: {one}" for one in check_delivery(asked, recorded_of(tables))]
     keys = {key for c, share in enumerate(shares(total)) for key, _, _ in plan(c, share)}
     found += [f"{key} was never acknowledged" for key in keys - read_acknowledged(state)]
+    return found + anomalies_of_lists(tables)
+
+
+def recorded_of(tables: Tables) -> dict[str, list[int]]:
+    """The lists as the journal has them."""
+    events = tables.rows("source", "select body from outgrow_journal order by position")
+    return by_name((body["name"], body["value"]) for (text,) in events for body in [_read(text)])
+
+
+def anomalies_of_lists(tables: Tables) -> list[str]:
+    """What is wrong in what became of the journal, once all is delivered."""
+    found, recorded = [], recorded_of(tables)
     for service, table in (("source", "item"), ("source", "noted"), ("copies", "copied")):
         rows = tables.rows(service, f"select name, value from {table} order by place")
         found += [f"{table}: {one}" for one in check_delivery(recorded, by_name(rows))]
