@@ -50,11 +50,15 @@ def encode_arguments(method: Method, arguments: tuple[Any, ...]) -> bytes:
             of a surrogate pair, or a thing that is no data.
     """
     lowers = _lowers(method)
-    named = {
-        parameter.name: argument
-        for parameter, argument in zip(method.parameters, arguments, strict=True)
-        if argument is not parameter.default and not _says_default(parameter, argument, lowers)
-    }
+    names = _required(method)
+    if names is not None:
+        named = dict(zip(names, arguments, strict=True))
+    else:
+        named = {
+            parameter.name: argument
+            for parameter, argument in zip(method.parameters, arguments, strict=True)
+            if argument is not parameter.default and not _says_default(parameter, argument, lowers)
+        }
     try:
         for name in lowers.keys() & named.keys():
             named[name] = lowers[name](named[name])
@@ -107,6 +111,14 @@ def _lowers(method: Method) -> dict[str, Callable[[Any], Any]]:
     """What must be done to arguments so that equal ones become equal JSON."""
     found = {p.name: lowering(p.shape, "sorted") for p in method.parameters}
     return {name: lower for name, lower in found.items() if lower is not None}
+
+
+@functools.lru_cache(maxsize=4_096)
+def _required(method: Method) -> tuple[str, ...] | None:
+    """The names of the parameters, if none of them has a default."""
+    if any(p.default is not msgspec.NODEFAULT for p in method.parameters):
+        return None
+    return tuple(p.name for p in method.parameters)
 
 
 def _findings(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from outgrow.calls.deadlines import Watches
+from outgrow.calls.deadlines import Watches, running_task
 from outgrow.calls.doors import make_door
 from outgrow.calls.repeats import Memory, Repeats
 from outgrow.calls.transport import Invoke
@@ -70,7 +70,7 @@ class Reception:
             raise CallTimedOut(method.full_name, may_have_run=False)
         if len(self._watches) >= IN_FLIGHT_MAX and not context.via:
             raise _overloaded(method)
-        task = asyncio.current_task()
+        task = running_task(self._loop)
         if task is None:
             message = "calls are made from tasks of the application's event loop"
             raise InternalError(message)

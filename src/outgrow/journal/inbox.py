@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import msgspec
@@ -321,7 +323,13 @@ class Inbox:
 
 
 def _expiry(clock: Clock, keep_seconds: float) -> str:
-    return time_text(clock.now() + timedelta(seconds=keep_seconds))
+    return _expiry_after(math.ceil(clock.now().timestamp()), keep_seconds)
+
+
+@functools.lru_cache(maxsize=16)
+def _expiry_after(second: int, keep_seconds: float) -> str:
+    """When what is remembered in *second*, which is a whole one, is forgotten."""
+    return time_text(datetime.fromtimestamp(second, UTC) + timedelta(seconds=keep_seconds))
 
 
 async def _prune(tx: Transaction, parameters: tuple[Any, ...], check: Check | None) -> list[Any]:

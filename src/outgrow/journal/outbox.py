@@ -70,6 +70,7 @@ class Outbox:
         self._encode = msgspec.json.Encoder(order="deterministic").encode
         self._types: dict[type[Event], tuple[str, Codec]] = {}
         self._callers: dict[Caller, str] = {}
+        self._caller: tuple[Caller | None, str] = None, ""
         self.destinations: set[str] = set()
         self.timers = TimerBook(clock)
         self._watchers: list[tuple[frozenset[str], Callable[[], object]]] = []
@@ -226,11 +227,14 @@ class Outbox:
         )
 
     def _caller_text(self, caller: Caller) -> str:
+        if caller is self._caller[0]:
+            return self._caller[1]
         text = self._callers.get(caller)
         if text is None:
             if len(self._callers) >= 256:
                 self._callers.clear()
             text = self._callers[caller] = self._encode(caller).decode()
+        self._caller = caller, text
         return text
 
 

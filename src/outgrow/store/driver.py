@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import sys
 import types
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from pathlib import Path
@@ -222,9 +223,16 @@ def _carry_out(
     return coroutine.send, result
 
 
+if sys.version_info >= (3, 12):
+    _running_task = asyncio.current_task
+else:
+    # Before 3.12 the public function is Python, and takes a while for each unit of work.
+    _running_task = asyncio.tasks._current_tasks.get  # type: ignore[attr-defined]  # noqa: SLF001
+
+
 def _count_cancels() -> int:
     """How many cancellations of the current task were asked for and not taken back."""
-    task = asyncio.current_task()
+    task = _running_task(asyncio.get_running_loop())
     return 0 if task is None else task.cancelling()
 
 

@@ -25,6 +25,7 @@ STATEMENTS_CACHED_MAX = 512
 LOCK_WAIT_SECONDS = 5.0
 MARK = "/*outgrow*/ "
 
+_ENDLESS = float("inf")
 _SAVEPOINT = f"{MARK}savepoint unit"
 _RELEASE = f"{MARK}release unit"
 _TAKE_BACK = f"{MARK}rollback to unit"
@@ -55,6 +56,20 @@ _NEVER = frozenset(
         sqlite3.SQLITE_ATTACH,
         sqlite3.SQLITE_DETACH,
         sqlite3.SQLITE_PRAGMA,
+    }
+)
+
+
+_LOOKS = frozenset(
+    {
+        "database_list",
+        "foreign_key_list",
+        "index_info",
+        "index_list",
+        "index_xinfo",
+        "table_info",
+        "table_list",
+        "table_xinfo",
     }
 )
 
@@ -99,6 +114,11 @@ def may_migrate(action: int, table: str | None) -> bool:
     return action not in _NEVER and not _is_reserved(table)
 
 
+def may_migrate_and_look(action: int, table: str | None) -> bool:
+    """What a tool for migrations may do: it asks how the tables are, too."""
+    return may_migrate(action, table) or (action == sqlite3.SQLITE_PRAGMA and table in _LOOKS)
+
+
 def _is_reserved(table: str | None) -> bool:
     return table is not None and table.lower().startswith("outgrow_")
 
@@ -125,7 +145,7 @@ class Connection:
         self._guard = Guard()
         self._cursor = self.raw.cursor()
         self._marked: dict[str, str] = {}
-        self._seconds_max = float("inf")
+        self._seconds_max = _ENDLESS
         self.started = 0.0
 
     def prepare(self) -> None:
@@ -153,15 +173,14 @@ class Connection:
 
     def own(self, sql: str, parameters: Row = ()) -> list[Row]:
         """Run a statement of outgrow's own."""
-        marked = self._marked.get(sql)
-        if marked is None:
-            marked = self._marked[sql] = MARK + sql
-        self._seconds_max = float("inf")
-        self.started = perf_counter()
         try:
-            return self._cursor.execute(marked, parameters).fetchall()
+            return self._run_own(sql, parameters).fetchall()
         except sqlite3.Error as error:
             raise self.explained(sql, error) from error
+
+    def add(self, sql: str, parameters: Row) -> int:
+        """Run an insert of outgrow's own that returns nothing; how many rows it added."""
+        return self._run_own(sql, parameters).rowcount
 
     def savepoint(self) -> None:
         """Begin a unit within the transaction."""
@@ -213,6 +232,17 @@ class Connection:
             yield
         finally:
             self.raw.execute(f"{MARK}pragma busy_timeout = 0")
+
+    def _run_own(self, sql: str, parameters: Row) -> sqlite3.Cursor:
+        marked = self._marked.get(sql)
+        if marked is None:
+            marked = self._marked[sql] = MARK + sql
+        self._seconds_max = _ENDLESS
+        self.started = perf_counter()
+        try:
+            return self._cursor.execute(marked, parameters)
+        except sqlite3.Error as error:
+            raise self.explained(sql, error) from error
 
     def _bracket(self, marked: str) -> None:
         try:

@@ -6,7 +6,7 @@ import asyncio
 import contextvars
 import math
 from collections.abc import Awaitable, Callable, Generator
-from functools import partial
+from functools import lru_cache, partial
 from time import perf_counter, thread_time
 from typing import Any, Final
 
@@ -144,6 +144,13 @@ class Work(UnitOfWork):
         self._not_awaited += 1
         return self._operate(self._desk.own_pace, self._connection.own, sql, parameters)
 
+    async def conclude(self, insert: str, row: Row) -> bool:
+        # To return a row takes as long as to add it.
+        self._not_awaited += 1
+        insert = _without_returning(insert)
+        call = self._connection.add
+        return bool(await self._operate(self._desk.own_pace, call, insert, row))
+
     def run(
         self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Awaitable[Any]:
@@ -200,3 +207,8 @@ class Work(UnitOfWork):
         error = StatementFailed(message, "TransactionLost")
         self.poison = error
         return error
+
+
+@lru_cache(maxsize=64)
+def _without_returning(insert: str) -> str:
+    return insert.rpartition(" returning ")[0] or insert
