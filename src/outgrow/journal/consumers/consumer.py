@@ -12,6 +12,7 @@ from typing import Final
 
 from outgrow import crash
 from outgrow.clock import Timer
+from outgrow.errors import CommitUnknown
 from outgrow.journal.consumers.progress import Progress
 from outgrow.journal.consumers.waiting import Line, OutOfStep, Waiting
 from outgrow.journal.messages import Batch, partition_of
@@ -148,7 +149,7 @@ class Consumer(ABC):
                 if not self._is_up_to_date():
                     await self._load_again()
                 is_done = await self._turn()
-            except (OutOfStep, Superseded) as error:
+            except (OutOfStep, Superseded, CommitUnknown) as error:
                 self._is_loaded = False
                 if not self._store.is_shared:
                     _log.exception("%s: reading %s was interrupted", self.name, self.source)
@@ -321,8 +322,8 @@ class Consumer(ABC):
         return partition_of(line) in self._partitions
 
     async def _give_way(self, error: Exception) -> None:
-        """Another process had the share already, or has it now; what is left is seen at once."""
-        _log.debug("%s: %s is read on elsewhere: %s", self.name, self.source, error)
+        """Another process may have done or have what this one wanted to do: look again at once."""
+        _log.debug("%s: %s is looked at again: %s", self.name, self.source, error)
         self._lost_in_a_row += 1
         if self._lost_in_a_row > LOST_IN_A_ROW_MAX:
             await self._recover()

@@ -8,7 +8,7 @@ from typing import Any, Final
 from outgrow import crash
 from outgrow.context import Context, enter, leave
 from outgrow.contracts import Event, EventReader
-from outgrow.errors import EventUnreadable
+from outgrow.errors import CommitUnknown, EventUnreadable, StoreUnreachable
 from outgrow.journal.consumers.consumer import Consumer, Held
 from outgrow.journal.consumers.telling import tell_attempt
 from outgrow.journal.consumers.waiting import Line, OutOfStep, Verdict, judge
@@ -28,6 +28,9 @@ _NEXT = (
     "update outgrow_highwater set position = ? "
     "where consumer = ? and source = ? and partition = ? and position = ? returning position"
 )
+
+NOT_THE_HANDLERS: Final = (OutOfStep, CommitUnknown, StoreUnreachable)
+"""What says nothing of the event: the store is asked again how things are."""
 
 Handle = Callable[[Transaction, Any], Awaitable[None]]
 
@@ -110,7 +113,7 @@ class Subscription(Consumer):
             try:
                 commit = await self._attempt(message, previous, context)
                 self.handled += 1
-            except OutOfStep:
+            except NOT_THE_HANDLERS:
                 raise
             except Exception as error:  # noqa: BLE001 - the border to the handler
                 verdict = self._judge(message, error, 1, context)
@@ -126,7 +129,7 @@ class Subscription(Consumer):
             context = self._context(message)
             try:
                 await (await self._attempt(message, None, context))
-            except OutOfStep:
+            except NOT_THE_HANDLERS:
                 raise
             except Exception as error:  # noqa: BLE001 - the border to the handler
                 verdict = self._judge(message, error, line.attempts + 1, context)
