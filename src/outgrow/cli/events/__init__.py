@@ -6,6 +6,7 @@ Uses: of cli the printing; journal, process.
 Offers: the commands ``outgrow event ...``.
 """
 
+from outgrow.cli.events.archive import archive, restore, verify
 from outgrow.cli.events.consuming import consumers
 from outgrow.cli.events.group import event
 from outgrow.cli.events.history import history
@@ -13,6 +14,7 @@ from outgrow.cli.events.looking import list_, show, timers
 from outgrow.cli.events.waiting import drop, parked, replay
 
 __all__ = [
+    "archive",
     "consumers",
     "drop",
     "event",
@@ -20,6 +22,8 @@ __all__ = [
     "list_",
     "parked",
     "replay",
+    "restore",
     "show",
     "timers",
+    "verify",
 ]

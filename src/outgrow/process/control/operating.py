@@ -11,6 +11,9 @@ from outgrow.errors import ControlError
 from outgrow.process.control.asking import ask
 from outgrow.process.control.everyone import Answers, ask_everyone, control_socket
 
+LONG_SECONDS_MAX = 3600.0
+"""How long a process may take to read or write archives."""
+
 
 class Dead(msgspec.Struct, frozen=True, kw_only=True):
     """
@@ -126,7 +129,7 @@ class Operator:
     def replay(self, consumer: str, key: str | None, who: str, reason: str) -> dict[str, Any]:
         """Try again what waits for *consumer* under *key*, or under all keys if it is None."""
         what = {"all": True} if key is None else {"key": key}
-        return self._ask_runners(consumer, "replay", who=who, reason=reason, **what)
+        return self._ask_runner(consumer, "replay", who=who, reason=reason, **what)
 
     def line(self, consumer: str, key: str) -> list[dict[str, Any]]:
         """What waits for *consumer* under *key*, in order."""
@@ -135,16 +138,76 @@ class Operator:
 
     def drop(self, consumer: str, key: str, who: str, reason: str, **which: Any) -> dict[str, Any]:
         """Let *consumer* never handle *which* messages wait for it under *key*."""
-        return self._ask_runners(consumer, "drop", key=key, who=who, reason=reason, **which)
+        return self._ask_runner(consumer, "drop", key=key, who=who, reason=reason, **which)
 
-    def _ask_runners(self, consumer: str, verb: str, **arguments: Any) -> dict[str, Any]:
-        """Ask each process that runs *consumer*; how many messages it concerned in all."""
-        runs = self._find(consumer, "running")
-        processes = list(dict.fromkeys(row["process"] for row in runs))
-        counts = [
-            self._ask(one, verb, consumer=consumer, **arguments)["messages"] for one in processes
-        ]
-        return {"consumer": consumer, "process": ", ".join(processes), "messages": sum(counts)}
+    def archive(
+        self, service: str, folder: Path, older_than_seconds: float, who: str, reason: str
+    ) -> list[dict[str, Any]]:
+        """Write all that is old enough into files in *folder*; the files."""
+        process = self.host_of(service)
+        wanted = {
+            "service": service,
+            "folder": str(folder),
+            "older_than_seconds": older_than_seconds,
+            "who": who,
+            "reason": reason,
+        }
+        files = []
+        while True:
+            told = self._ask(process, "archive", seconds=LONG_SECONDS_MAX, **wanted)
+            if told["file"] is not None:
+                files.append(told)
+            if told["is_all"]:
+                return files
+
+    def delete_archived(self, service: str) -> dict[str, Any]:
+        """Delete what is archived of *service* and was read by every consumer of all processes."""
+        process = self.host_of(service)
+        passed = self._passed(service)
+        rows = 0
+        while True:
+            told = self._ask(
+                process,
+                "archive_delete",
+                seconds=LONG_SECONDS_MAX,
+                service=service,
+                passed=passed,
+            )
+            rows += told["rows"]
+            if told["is_all"]:
+                return {**told, "rows": rows}
+
+    def restore(self, service: str, folder: Path, who: str, reason: str) -> dict[str, Any]:
+        """Put rows of *service* back that the archives in *folder* hold."""
+        wanted = {"service": service, "folder": str(folder), "who": who, "reason": reason}
+        process = self.host_of(service)
+        return self._ask(  # type: ignore[no-any-return]
+            process, "archive_restore", seconds=LONG_SECONDS_MAX, **wanted
+        )
+
+    def _passed(self, service: str) -> dict[str, int]:
+        """Up to where each consumer has read the journal of *service*; all must be known."""
+        found = ask_everyone(self._state, "archive_passed", service=service)
+        hosted = {name for answer in found.answers.values() for name in answer["hosted"]}
+        known = {name for answer in found.answers.values() for name in answer["services"]}
+        if found.silent or known - hosted:
+            missing = _listed(sorted({*found.silent, *(known - hosted)}))
+            message = (
+                f"nothing is deleted while processes or services do not answer: {missing}. "
+                "Nobody knows how far their handlers have read."
+            )
+            raise ControlError(message)
+        passed: dict[str, int] = {}
+        for answer in found.answers.values():
+            for name, position in answer["positions"].items():
+                passed[name] = min(position, passed.get(name, position))
+        return passed
+
+    def _ask_runner(self, consumer: str, verb: str, **arguments: Any) -> dict[str, Any]:
+        """Ask one process that runs *consumer*; others of the same store hear of it."""
+        process = self._find(consumer, "running")[0]["process"]
+        answer = self._ask(process, verb, consumer=consumer, **arguments)
+        return {"consumer": consumer, "process": process, **answer}
 
     def dead(self, consumer: str) -> Dead:
         """The dead *consumer*; one that runs is refused."""

@@ -11,6 +11,7 @@ from outgrow import crash
 from outgrow.clock import ManualClock
 from outgrow.errors import ControlError
 from outgrow.process.application import Application
+from outgrow.process.control.archiving import archive_verbs
 from outgrow.process.control.auditing import audit_verbs
 from outgrow.process.control.channel import Verb
 from outgrow.process.control.journals import journal_verbs
@@ -28,6 +29,7 @@ def control_verbs(application: Application) -> dict[str, Verb]:
         "settle": questions.settle,
         **journal_verbs(application),
         **audit_verbs(application),
+        **archive_verbs(application),
         **store_verbs(application),
     }
     if application.options.is_test:
