@@ -20,7 +20,7 @@ ROLE_CONNECTIONS_MAX: Final = 100
 
 _LEAST: Final = "login nosuperuser nocreatedb nocreaterole noinherit noreplication nobypassrls"
 _SETTINGS: Final = {
-    "statement_timeout": "10min",
+    "statement_timeout": "1h",
     "lock_timeout": "1min",
     "idle_in_transaction_session_timeout": "5min",
 }
