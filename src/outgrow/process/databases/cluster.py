@@ -27,6 +27,9 @@ FOLDER_BYTES_MAX: Final = 70
 
 INIT_SECONDS_MAX: Final = 60.0
 ANSWER_SECONDS_MAX: Final = 2.0
+STATUS_LINE: Final = 7
+"""Of the server's notes, where it says whether it lets its users in."""
+
 HERE: Final = "/proc/self/cwd"
 """The folder that a program was started in, even if it may not enter those above."""
 
@@ -174,7 +177,7 @@ class Cluster:
 
     def answers(self) -> bool:
         """Whether the server lets its users in now, as ``pg_isready`` asks."""
-        if self.sockets is None:
+        if self.sockets is None or not self._says_ready():
             return False
         with socket.socket(socket.AF_UNIX) as probe, contextlib.suppress(OSError):
             probe.settimeout(ANSWER_SECONDS_MAX)
@@ -183,6 +186,14 @@ class Cluster:
             probe.sendall(struct.pack("!II", len(words) + 8, 3 << 16) + words)
             return probe.recv(1) == b"R"  # It asks for a password; while it starts, it says E.
         return False
+
+    def _says_ready(self) -> bool:
+        """Whether its notes say so; they may be those of a server that was killed."""
+        try:
+            lines = (self.data / "postmaster.pid").read_text(encoding="utf-8").splitlines()
+        except OSError:
+            return False
+        return lines[STATUS_LINE:] != [] and lines[STATUS_LINE].strip() in ("ready", "standby")
 
     def url(self, database: str, role: str, password: str) -> str:
         """Where *role* finds *database*."""
