@@ -9,10 +9,11 @@ import typer
 
 from outgrow.cli.events.group import (
     FILE,
+    Desk,
     File,
     Json,
     State,
-    Yes,
+    at_desk,
     counted,
     event,
     operator_of,
@@ -22,13 +23,13 @@ from outgrow.cli.printing import print_json, print_to_stderr
 from outgrow.contracts import parse_duration
 from outgrow.errors import ArchiveBroken
 from outgrow.journal import verify_archives
-from outgrow.process.control import Operator
 
 Service = Annotated[str, typer.Argument(help="The service whose journal it is.")]
 Reason = Annotated[str, typer.Option(help="Kept with who asked, in the journal.")]
 
 
 @event.command()
+@at_desk
 def archive(
     service: Service,
     *,
@@ -40,23 +41,19 @@ def archive(
         bool, typer.Option("--delete", help="Delete what is archived and was read by all.")
     ] = False,
     reason: Reason = "",
-    yes: Yes = False,
-    file: File = FILE,
-    state: State = None,
-    json: Json = False,
+    desk: Desk,
 ) -> None:
     """Write old rows of a journal into files that prove themselves; delete them if you say so."""
-    seconds = _seconds(older_than)
-    operator, folder = operator_of(file, state), to.absolute()
-    if delete and not yes:
+    seconds, operator = _seconds(older_than), desk.operator
+    if delete and not desk.is_sure:
         question = (
             f"Delete what is archived of {service}? A new handler will not hear of it, and "
             f"'outgrow event restore {service} --from {to}' puts it back."
         )
         typer.confirm(question, abort=True, err=True)
-    files = operator.archive(service, folder, seconds, who_asks(), reason)
+    files = operator.archive(service, to.absolute(), seconds, who_asks(), reason)
     deleted = operator.delete_archived(service) if delete else None
-    if json:
+    if desk.is_json:
         print_json({"service": service, "files": files, "deleted": deleted})
         return
     for one in files:
@@ -108,7 +105,7 @@ def restore(
     json: Json = False,
 ) -> None:
     """Put archived rows back into the journal, each where it was; what is there stays."""
-    operator: Operator = operator_of(file, state)
+    operator = operator_of(file, state)
     answer = operator.restore(service, from_.absolute(), who_asks(), reason)
     if json:
         print_json({"service": service, **answer})

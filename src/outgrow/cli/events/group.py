@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import getpass
+import inspect
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
@@ -24,6 +27,46 @@ event = typer.Typer(
     help="Look at events: what journals hold, who takes it, what is stuck, and who did what.",
     no_args_is_help=True,
 )
+
+
+class Desk(NamedTuple):
+    """
+    Where an operator decides.
+
+    Attributes:
+        operator: Asks the processes.
+        is_sure: Whether to do it without asking.
+        is_json: Whether the answer is for a program.
+    """
+
+    operator: Operator
+    is_sure: bool
+    is_json: bool
+
+
+def at_desk(command: Callable[..., None]) -> Callable[..., None]:
+    """Give *command* a `Desk` from the options that all decisions have."""
+    given = inspect.signature(command, eval_str=True).parameters
+    usual = {
+        "yes": (Yes, False),
+        "file": (File, FILE),
+        "state": (State, None),
+        "json": (Json, False),
+    }
+    kind = inspect.Parameter.KEYWORD_ONLY
+    added = [
+        inspect.Parameter(name, kind, default=default, annotation=hint)
+        for name, (hint, default) in usual.items()
+    ]
+
+    @functools.wraps(command)
+    def run(*, yes: bool, file: Path, state: Path | None, json: bool, **others: object) -> None:
+        command(desk=Desk(operator_of(file, state), yes, json), **others)
+
+    kept = [parameter for name, parameter in given.items() if name != "desk"]
+    run.__signature__ = inspect.Signature([*kept, *added])  # type: ignore[attr-defined]
+    run.__annotations__ = {one.name: one.annotation for one in (*kept, *added)}
+    return run
 
 
 def operator_of(file: Path, state: Path | None) -> Operator:

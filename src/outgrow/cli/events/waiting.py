@@ -8,10 +8,11 @@ import typer
 
 from outgrow.cli.events.group import (
     FILE,
+    Desk,
     File,
     Json,
     State,
-    Yes,
+    at_desk,
     counted,
     end,
     event,
@@ -65,6 +66,7 @@ def replay(
 
 
 @event.command()
+@at_desk
 def drop(
     consumer: Consumer,
     key: Annotated[str, typer.Argument(help="The key, as 'parked' lists it.")],
@@ -74,29 +76,22 @@ def drop(
     position: Annotated[
         int | None, typer.Option(help="The message with this position; else the first.")
     ] = None,
-    source: Annotated[
-        str | None, typer.Option(help="The messages of this service; else of all.")
-    ] = None,
-    yes: Yes = False,
-    file: File = FILE,
-    state: State = None,
-    json: Json = False,
+    desk: Desk,
 ) -> None:
     """Let a consumer never handle a message that waits for it, so that its key flows on."""
     if all_ and position is not None:
         message = "Name a position, or --all; not both."
         raise typer.BadParameter(message)
-    operator = operator_of(file, state)
-    line = [row for row in operator.line(consumer, key) if source in (None, row["source"])]
+    line = desk.operator.line(consumer, key)
     chosen = _chosen(line, f"{consumer}, key {key!r}", position, is_all=all_)
-    if not yes:
+    if not desk.is_sure:
         _tell(consumer, key, chosen, len(line))
         typer.confirm("Drop?", abort=True, err=True)
-    which: dict[str, Any] = {"all": True, "source": source}
+    which: dict[str, Any] = {"all": True}
     if not all_:
         which = {"position": chosen[0]["position"], "source": chosen[0]["source"]}
-    answer = operator.drop(consumer, key, who_asks(), reason, **which)
-    if json:
+    answer = desk.operator.drop(consumer, key, who_asks(), reason, **which)
+    if desk.is_json:
         print_json(answer)
     else:
         dropped = counted(answer["messages"], "message")
@@ -116,10 +111,6 @@ def _chosen(
     if not chosen:
         places = ", ".join(str(row["position"]) for row in line[:SHOWN])
         message = f"{what}: nothing waits with position {position}. There are: {places}."
-        raise ControlError(message)
-    if len({row["source"] for row in chosen}) > 1:
-        sources = ", ".join(sorted({row["source"] for row in chosen}))
-        message = f"{what}: messages of several services wait. Name one: --source {sources}."
         raise ControlError(message)
     return chosen[:1]
 

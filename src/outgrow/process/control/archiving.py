@@ -32,11 +32,10 @@ class _Questions:
 
     def __init__(self, application: Application) -> None:
         self._application = application
-        self._delivery = application.delivery
 
     async def archive(self, fields: dict[str, Any]) -> Any:
         """Write the next file: ``service``, ``folder``, ``older_than_seconds``, ``who``."""
-        archived = await self._delivery.archives.archive(
+        archived = await self._application.delivery.archives.archive(
             str(fields["service"]),
             Path(str(fields["folder"])),
             timedelta(seconds=float(fields["older_than_seconds"])),
@@ -47,7 +46,7 @@ class _Questions:
     async def passed(self, fields: dict[str, Any]) -> Any:
         """Up to where each consumer here has read a journal: ``{"service": "orders"}``."""
         return {
-            "positions": await self._delivery.archives.passed(str(fields["service"])),
+            "positions": await self._application.delivery.archives.passed(str(fields["service"])),
             "hosted": [service.name for service in self._application.services],
             "services": list(self._application.plan.services),
         }
@@ -56,15 +55,17 @@ class _Questions:
         """Delete some of what is archived: ``service``, and ``passed`` of other processes."""
         service = str(fields["service"])
         passed = {str(name): int(position) for name, position in fields["passed"].items()}
-        relays = (await self._delivery.broker_statistics()).get("relays", {})
+        relays = (await self._application.delivery.broker_statistics()).get("relays", {})
         if service in relays:
             # The event with which the stream ends says whose stream it is.
             passed[STREAM] = max((relays[service]["position"] or 0) - 1, 0)
-        return msgspec.to_builtins(await self._delivery.archives.delete(service, passed))
+        return msgspec.to_builtins(
+            await self._application.delivery.archives.delete(service, passed)
+        )
 
     async def restore(self, fields: dict[str, Any]) -> Any:
         """Put rows back that archives hold: ``service``, ``folder``, ``who``."""
-        restored = await self._delivery.archives.restore(
+        restored = await self._application.delivery.archives.restore(
             str(fields["service"]), Path(str(fields["folder"])), _decision(fields)
         )
         return msgspec.to_builtins(restored)

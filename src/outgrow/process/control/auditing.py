@@ -28,21 +28,23 @@ class _Questions:
     """Answers the verbs; each takes the request's fields and returns plain data."""
 
     def __init__(self, application: Application) -> None:
-        self._delivery = application.delivery
+        self._application = application
 
     async def row(self, fields: dict[str, Any]) -> Any:
         """One row with all its columns: ``{"service": "orders", "row": "7"}``, or its id."""
-        row = await self._delivery.fates.row(str(fields["service"]), str(fields["row"]))
+        row = await self._application.delivery.fates.row(str(fields["service"]), str(fields["row"]))
         return msgspec.to_builtins(row)
 
     async def fates(self, fields: dict[str, Any]) -> Any:
         """What the consumers here have made of a row, as ``row`` told it: ``{"row": {...}}``."""
         row = msgspec.convert(fields["row"], FullRow)
-        return msgspec.to_builtins(await self._delivery.fates.of(row.service, row))
+        return msgspec.to_builtins(await self._application.delivery.fates.of(row.service, row))
 
     async def line(self, fields: dict[str, Any]) -> Any:
         """What waits for a consumer: ``{"consumer": "stock.hold", "key": "order-7"}``."""
-        line = await self._delivery.decisions.line(str(fields["consumer"]), str(fields["key"]))
+        line = await self._application.delivery.decisions.line(
+            str(fields["consumer"]), str(fields["key"])
+        )
         return msgspec.to_builtins(line)
 
     async def drop(self, fields: dict[str, Any]) -> Any:
@@ -55,7 +57,7 @@ class _Questions:
         if position is None and not fields.get("all"):
             message = 'which message? Give "position", or "all": true.'
             raise ValueError(message)
-        dropped = await self._delivery.decisions.drop(
+        dropped = await self._application.delivery.decisions.drop(
             str(fields["consumer"]),
             str(fields["key"]),
             Decision(who=str(fields["who"]), reason=str(fields["reason"])),
@@ -67,19 +69,19 @@ class _Questions:
     async def timers(self, fields: dict[str, Any]) -> Any:
         """The timers that are due first, by service: ``{"service": "orders", "limit": 20}``."""
         service = fields.get("service")
-        told = await self._delivery.overview.timers(
+        told = await self._application.delivery.overview.timers(
             None if service is None else str(service), int(fields.get("limit", 20))
         )
         return {
             "timers": msgspec.to_builtins(told),
-            "statistics": msgspec.to_builtins(await self._delivery.timers()),
+            "statistics": msgspec.to_builtins(await self._application.delivery.timers()),
         }
 
     async def history(self, fields: dict[str, Any]) -> Any:
         """Rows under a ``key`` or of a request: ``service``, ``correlation_id``, ``before``."""
         key, correlation_id = fields.get("key"), fields.get("correlation_id")
         before = fields.get("before")
-        page = await self._delivery.histories.page(
+        page = await self._application.delivery.histories.page(
             str(fields["service"]),
             key=None if key is None else str(key),
             correlation_id=None if correlation_id is None else str(correlation_id),
