@@ -3,7 +3,8 @@ The lists as a process that appends to them as fast as it can, until it is told 
 
 ``python -m tests.faults.appending STATE TOTAL [--twice] [--seconds N]`` goes on where the process
 before it was killed. What was acknowledged stands in ``STATE/acknowledged``, a line each;
-when the source holds TOTAL values and all is delivered, it says so and ends.
+when the source holds TOTAL values and all is delivered, it says so and ends; after N seconds it
+ends with what is under way.
 """
 
 from __future__ import annotations
@@ -97,8 +98,9 @@ async def work(state: Path, total: int, *, is_twice: bool, seconds: float) -> No
                     # What may be there is asked for again, under its key.
                     left = (append for append in plan(client, share) if append[0] not in known)
                     group.create_task(append_all(application, left, until, file))
-            while (pause_seconds := await application.settle()) is not None:
-                await application.clock.sleep(pause_seconds)
+            if math.isinf(seconds):
+                while (pause_seconds := await application.settle()) is not None:
+                    await application.clock.sleep(pause_seconds)
     say(done=True)
 
 

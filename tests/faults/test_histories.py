@@ -35,7 +35,7 @@ from tests.journal.shop import Shop
 
 SERVICES = ("source", "copies")
 EVENTS = {"sqlite": 6_000, "postgres": 1_500}
-MILLION = 1_000_000
+LONG_EVENTS = {"sqlite": 1_000_000, "postgres": 100_000}
 LIFE_SECONDS_MAX = 1800.0
 Tell = Callable[[str], None]
 
@@ -98,15 +98,17 @@ def recorded_of(tables: Tables) -> dict[str, list[int]]:
     return by_name((body["name"], body["value"]) for (text,) in events for body in [_read(text)])
 
 
-def anomalies_of_lists(tables: Tables) -> list[str]:
-    """What is wrong in what became of the journal, once all is delivered."""
+def anomalies_of_lists(tables: Tables, *, is_finished: bool = True) -> list[str]:
+    """What is wrong in what became of the journal."""
     found, recorded = [], recorded_of(tables)
     for service, table in (("source", "item"), ("source", "noted"), ("copies", "copied")):
         rows = tables.rows(service, f"select name, value from {table} order by place")
-        found += [f"{table}: {one}" for one in check_delivery(recorded, by_name(rows))]
+        is_whole = is_finished or table == "item"
+        wrong = check_delivery(recorded, by_name(rows), is_finished=is_whole)
+        found += [f"{table}: {one}" for one in wrong]
     confirmed = tables.rows("source", "select name, value from confirmed")
     expected = {(n, v) for n, values in recorded.items() for v in values if v % 10 == 0}
-    if len(confirmed) != len(expected) or set(confirmed) != expected:
+    if len(confirmed) != len(set(confirmed)) or (is_finished and set(confirmed) != expected):
         found.append(f"confirmed {len(confirmed)}, expected {len(expected)}")
     return found
 
@@ -129,8 +131,9 @@ def test_a_history_with_kills_restarts_and_repeats(
 def test_a_history_of_a_million_events(
     store: str, tmp_path: Path, machines: dict[str, MachineMaker], record_property: Any
 ) -> None:
+    total = LONG_EVENTS[store]
     told = run_history(
-        store, tmp_path, machines[store](tmp_path), total=MILLION, kills=12, seconds=20.0
+        store, tmp_path, machines[store](tmp_path), total=total, kills=12, seconds=20.0
     )
     record_property("history", told)
     sys.stderr.write(f"\n{told}\n")

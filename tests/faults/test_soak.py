@@ -25,7 +25,7 @@ WARM_UP = 0.3
 """The share of the time in which caches may still grow."""
 
 LOOK_SECONDS = 0.5
-GROWTH_MAX = 0.03
+GROWTH_MAX = 0.1
 """Of what it holds after the warm-up, in the whole time that is left."""
 
 LOG_BYTES_MAX = 64 * 1024 * 1024
@@ -63,7 +63,7 @@ def growth_of(samples: list[tuple[float, int]]) -> float:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(SECONDS * 3 + 120)
+@pytest.mark.timeout(SECONDS * 2 + 240)
 @pytest.mark.parametrize("store", STORES)
 async def test_memory_and_log_stay_flat_at_full_rate(
     store: str, tmp_path: Path, machines: dict[str, MachineMaker]
@@ -74,7 +74,7 @@ async def test_memory_and_log_stay_flat_at_full_rate(
         assert process.stdout is not None
         assert "started" in await asyncio.to_thread(process.stdout.readline)
         samples, log = await watch(process, tmp_path)
-        said, words = await asyncio.to_thread(process.communicate, None, SECONDS * 2 + 60)
+        said, words = await asyncio.to_thread(process.communicate, None, 60)
     finally:
         end(process)
     assert "done" in said, words[-3_000:]
@@ -95,4 +95,4 @@ def look(machine, state: Path) -> tuple[int, list[str]]:
     """How many events there were, and what is wrong."""
     with machine.tables(state, SERVICES) as tables:
         count = tables.number("source", "select count(*) from outgrow_journal")
-        return count, anomalies_of_lists(tables)
+        return count, anomalies_of_lists(tables, is_finished=False)
