@@ -138,7 +138,10 @@ def test_what_was_backed_up_is_restored_and_what_others_heard_is_told(two: Two) 
         ("newer", "kept.json: it has format 2; this outgrow knows 1."),
         ("missing", "kept: there is no such file. A backup is a file that"),
         ("of another", "kept: it is of service 'orders' of application 'tried', and 'mail' of "),
-        ("pg_dump", "kept: it was made by pg_dump, and the store is an SQLite file now."),
+        (
+            "pg_dump",
+            "kept: it was made by pg_dump, and the store is kept by sqlite now. Restore it",
+        ),
     ],
 )
 def test_what_cannot_be_restored_is_refused(two: Two, change: str, expected: str) -> None:

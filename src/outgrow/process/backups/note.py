@@ -6,6 +6,7 @@ import hashlib
 import os
 from datetime import datetime
 from pathlib import Path
+from typing import Any, Self
 
 import msgspec
 
@@ -39,6 +40,11 @@ class Backup(msgspec.Struct, frozen=True, kw_only=True):
     bytes: int
     sha256: str
     format: int = FORMAT
+
+    @classmethod
+    def of(cls, file: Path, **known: Any) -> Self:
+        """What *file* is; the rest is *known*."""
+        return cls(**known, bytes=file.stat().st_size, sha256=fingerprint(file))
 
 
 def note_of(file: Path) -> Path:

@@ -45,6 +45,29 @@ class Restored(NamedTuple):
     unknown: dict[str, str]
 
 
+def read_backup(file: Path, kind: str, application: str, service: str) -> Backup:
+    """
+    The note of the backup *file*, which must be of *kind* and belong to *service*.
+
+    Raises:
+        StoreRefused: It is not what it should be.
+    """
+    backup = read_note(file)
+    if (backup.application, backup.service) != (application, service):
+        message = (
+            f"it is of service {backup.service!r} of application {backup.application!r}, and "
+            f"{service!r} of {application!r} is to be restored. Name another file."
+        )
+        raise StoreOfAnother(str(file), message)
+    if backup.kind != kind:
+        message = (
+            f"it was made by {backup.kind}, and the store is kept by {kind} now. Restore it where "
+            "such a store is, and move that: outgrow store move."
+        )
+        raise StoreRefused(str(file), message)
+    return backup
+
+
 def restore(
     path: Path,
     file: Path,
@@ -75,16 +98,7 @@ def restore(
     Raises:
         StoreRefused: Says why; nothing was changed.
     """
-    backup = read_note(file)
-    if (backup.application, backup.service) != (application, service):
-        message = (
-            f"it is of service {backup.service!r} of application {backup.application!r}, and "
-            f"{service!r} of {application!r} is to be restored. Name another file."
-        )
-        raise StoreOfAnother(str(file), message)
-    if backup.kind != "sqlite":
-        message = f"it was made by {backup.kind}, and the store is an SQLite file now."
-        raise StoreRefused(str(file), message)
+    backup = read_backup(file, "sqlite", application, service)
     positions = [one.position for one in heard]
     aside = path.with_name(f"{path.name}.before-{clock.now():%Y%m%dT%H%M%S%fZ}")
     opening = Opening(

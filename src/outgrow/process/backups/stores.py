@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from outgrow.clock import Clock, SystemClock
 from outgrow.errors import StoreError, StoreRefused
 from outgrow.journal import HEARD
+from outgrow.process.backups.dumping import KIND, bring_back, dump
 from outgrow.process.backups.making import Tell, back_up
 from outgrow.process.backups.note import Backup
-from outgrow.process.backups.restoring import Ahead, Restored, restore
+from outgrow.process.backups.restoring import Ahead, Restored, read_backup, restore
 from outgrow.process.places import Places
+from outgrow.process.stores import located
 from outgrow.store.creating import ask_database
 from outgrow.store.sqlite import ask_store
+from outgrow.topology import POSTGRES
 
 
 class Stores(NamedTuple):
@@ -39,12 +43,14 @@ class Stores(NamedTuple):
         """
         async with self.places.found(self.places.chosen([service])) as found:
             where = _place_of(service, found)
+            owner = {"application": self.places.plan.application, "service": service}
+            if isinstance(where, str):
+                return await dump(where, to, **owner, clock=self.clock)
             return await asyncio.to_thread(
                 back_up,
                 where / f"{service}.sqlite3",
                 to,
-                application=self.places.plan.application,
-                service=service,
+                **owner,
                 clock=self.clock,
                 tell=tell,
             )
@@ -58,9 +64,11 @@ class Stores(NamedTuple):
         """
         self.places.chosen([service])
         migrations = self.places.migrations_of(service)
-        async with self.places.found(list(self.places.plan.services)) as found:
+        async with self._found(service) as found:
             where = _place_of(service, found)
             heard, unknown = await _heard(service, found)
+            if isinstance(where, str):
+                return await self._restore_dump(service, where, file, heard, unknown)
             return await asyncio.to_thread(
                 restore,
                 where / f"{service}.sqlite3",
@@ -73,12 +81,29 @@ class Stores(NamedTuple):
                 unknown=unknown,
             )
 
+    def _found(self, service: str) -> AbstractAsyncContextManager[Mapping[str, Path | str]]:
+        """Where all stores are; in the embedded server that of *service* is made if need be."""
+        places = self.places
+        if places.stores[service] == POSTGRES:
+            return located(places.state, places.plan.application, places.stores)
+        return places.found(list(places.plan.services))
 
-def _place_of(service: str, found: Mapping[str, Path | str]) -> Path:
+    async def _restore_dump(
+        self, service: str, url: str, file: Path, heard: list[Ahead], unknown: dict[str, str]
+    ) -> Restored:
+        application = self.places.plan.application
+        backup = await asyncio.to_thread(read_backup, file, KIND, application, service)
+        await bring_back(url, file, backup, max((one.position for one in heard), default=0))
+        ahead = [one for one in heard if one.position > backup.journal_position]
+        return Restored(backup, None, ahead, unknown)
+
+
+def _place_of(service: str, found: Mapping[str, Path | str]) -> Path | str:
     where = found.get(service)
-    if isinstance(where, Path):
-        return where
-    raise StoreRefused(service, "its store is in PostgreSQL: use pg_dump and pg_restore.")
+    if where is None:
+        message = "it has no database in the embedded server yet: there is nothing to back up."
+        raise StoreRefused(service, message)
+    return where
 
 
 async def _heard(
