@@ -49,8 +49,12 @@ def write(folder: Path, store: str) -> None:
 
 
 def migrate(folder: Path, *words: str) -> tuple[int, str, str]:
+    return outgrow(folder, "migrate", *words)
+
+
+def outgrow(folder: Path, *words: str) -> tuple[int, str, str]:
     done = subprocess.run(
-        [sys.executable, "-m", "outgrow", "store", "migrate", *words],
+        [sys.executable, "-m", "outgrow", "store", *words],
         cwd=folder,
         env=dict(os.environ),
         capture_output=True,
@@ -119,3 +123,48 @@ async def test_a_store_in_postgresql_is_migrated_while_it_runs(
         status, told, errors = migrate(folder)
     assert errors == ""
     assert told == "migrated_one: applied 0002_x.sql\nmigrated_two: up to date\n"
+
+
+ENV = """
+import datetime
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from outgrow.store.alchemy import COLUMN_TYPES, run_migrations
+
+class Base(DeclarativeBase):
+    type_annotation_map = COLUMN_TYPES
+
+class Word(Base):
+    __tablename__ = "word"
+    word: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[datetime.datetime]
+
+run_migrations(Base.metadata)
+"""
+
+
+def test_a_revision_of_alembic_is_written_applied_and_counted(folder: Path) -> None:
+    migrations = folder / "migrated_one_migrations"
+    (migrations / "0001_words.sql").unlink()
+    (migrations / "versions").mkdir()
+    (migrations / "env.py").write_text(ENV)
+    status, told, errors = outgrow(folder, "revision", "migrated_one", "-m", "make words")
+    assert (status, errors) == (0, "")
+    (path,) = (migrations / "versions").glob("*_make_words.py")
+    assert told == f"written: {path}\n"
+    assert "sa.Column('at', sa.Text(), nullable=False)" in path.read_text()
+
+    status, told, errors = migrate(folder, "migrated_one")
+    assert (status, errors) == (0, "")
+    assert told.endswith(f"; {path.stem.partition('_')[0]} (make words)\n")
+    assert outgrow(folder, "status", "migrated_one")[1].splitlines()[1].split()[4] == "1"
+
+    (migrations / "0001_words.sql").write_text("create table word (word text primary key);")
+    status, _, errors = migrate(folder, "migrated_one")
+    assert status == 1
+    assert "A service has one history" in errors
+
+
+def test_a_service_without_alembic_has_no_revisions(folder: Path) -> None:
+    status, _, errors = outgrow(folder, "revision", "migrated_one", "-m", "x")
+    assert status == 1
+    assert "no folder 'versions'" in errors

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from outgrow.clock import SystemClock
-from outgrow.errors import MigrationFailed, StoreInUse, StoreUnreadable
-from outgrow.store import Schema, Store, bring_up_to_date, open_store
+from outgrow.errors import MigrationFailed, StatementFailed, StoreInUse, StoreUnreadable
+from outgrow.store import Schema, Store, Transaction, bring_up_to_date, open_store
 
 FIRST = "create table item (name text primary key, n integer not null) strict;"
 SECOND = "insert into item values ('once', 1);\nalter table item add column more text;"
@@ -188,6 +188,35 @@ async def test_a_migration_that_is_not_accepted_changes_nothing(
         await place.bring()
     path.unlink()
     assert await place.rows("select * from item") == []
+
+
+async def test_a_table_that_others_refer_to_is_made_anew_in_sqlite(tmp_path: Path) -> None:
+    (tmp_path / "migrations").mkdir()
+    place = Place(tmp_path / "s.sqlite3", tmp_path / "migrations")
+    place.write(
+        "0001_items.sql",
+        f"{FIRST}\ncreate table part (item text references item (name)) strict;"
+        "insert into item values ('a', 1); insert into part values ('a');",
+    )
+    await place.bring()
+    anew = (
+        "create table item_new (name text primary key, n text not null) strict;\n"
+        "insert into item_new select name, n from item{};\n"
+        "drop table item;\nalter table item_new rename to item;"
+    )
+    path = place.write("0002_anew.sql", anew.format(" where n > 1"))
+    with pytest.raises(MigrationFailed, match="rows of 'part' refer to rows of 'item' that are no"):
+        await place.bring()
+    path.write_text(anew.format(""))
+    assert await place.bring() == ["0002_anew.sql"]
+    assert await place.rows("select name, n from item") == [("a", "1")]
+
+    async def orphan(tx: Transaction) -> None:
+        await tx.execute("insert into part values ('nobody')")
+
+    async with await place.open() as store:
+        with pytest.raises(StatementFailed, match="FOREIGN KEY"):
+            await store.transact(orphan)
 
 
 async def test_an_applied_migration_must_not_change(place: Place) -> None:

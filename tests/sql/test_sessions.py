@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import enum
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +21,7 @@ from sqlalchemy.orm.exc import DetachedInstanceError
 
 from outgrow.contracts import Record
 from outgrow.errors import (
+    ExtraMissing,
     StatementFailed,
     StatementInterrupted,
     StatementRefused,
@@ -400,3 +404,40 @@ async def test_a_column_holds_the_same_through_sqlalchemy_and_through_statements
         assert getattr(one, name) == value
         if name != "id":
             assert getattr(other, name) == value
+
+
+async def test_without_sqlalchemy_the_extra_is_named(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "outgrow.store.alchemy", None)
+
+    async def unit(tx: Transaction) -> None:
+        await tx.run(names)
+
+    with pytest.raises(ExtraMissing, match=r"outgrow\[sqlalchemy\]"):
+        await store.transact(unit)
+
+
+def test_sessions_on_sqlite_need_no_driver_of_postgresql(tmp_path: Path) -> None:
+    program = """
+import asyncio, pathlib, sys
+sys.modules["asyncpg"] = None
+from outgrow.clock import SystemClock
+from outgrow.store import open_store
+from sqlalchemy import text
+
+async def unit(tx):
+    return await tx.run(lambda session: session.execute(text("select 7")).scalar())
+
+async def main():
+    where = pathlib.Path(sys.argv[1])
+    async with await open_store(
+        where, application="shop", service="s", clock=SystemClock()
+    ) as store:
+        print(await store.transact(unit))
+
+asyncio.run(main())
+"""
+    command = [sys.executable, "-c", program, tmp_path / "s.sqlite3"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    assert (done.stdout, done.stderr) == ("7\n", "")

@@ -9,8 +9,8 @@ Offers: the commands ``outgrow store ...``.
 from outgrow.cli.storing.backup import backup, restore
 from outgrow.cli.storing.create import create
 from outgrow.cli.storing.group import store
-from outgrow.cli.storing.migrate import migrate
+from outgrow.cli.storing.migrate import migrate, revision
 from outgrow.cli.storing.move import move
 from outgrow.cli.storing.status import status
 
-__all__ = ["backup", "create", "migrate", "move", "restore", "status", "store"]
+__all__ = ["backup", "create", "migrate", "move", "restore", "revision", "status", "store"]

@@ -65,3 +65,20 @@ def _told(one: Migrated, *, is_trial: bool) -> str:
         return "up to date"
     verb = "would apply" if is_trial else "applied"
     return f"{verb} {'; '.join(one.brought)}"
+
+
+@store.command()
+def revision(
+    service: Annotated[str, typer.Argument(help="A service with Alembic.")],
+    *,
+    message: Annotated[str, typer.Option("-m", "--message", help="What it is called.")],
+    file: File = FILE,
+    state: State = None,
+) -> None:
+    """Write a revision of Alembic with what the models have and the tables do not."""
+    from outgrow.process.places import Places, write_revision  # noqa: PLC0415 - as above
+
+    places = Places.read(file, state, "")
+    (name,) = places.chosen([service])
+    for path in asyncio.run(write_revision(places, name, message)):
+        print(f"written: {path}")

@@ -11,10 +11,10 @@ import msgspec
 
 from outgrow.errors import StoreError
 from outgrow.process.places.finding import Places
-from outgrow.store.creating import ask_database
-from outgrow.store.migrating import Applied, level_of, read_migrations
+from outgrow.store.creating import ask_database, database_name
+from outgrow.store.migrating import Applied, is_alembic, level_of, read_migrations
 from outgrow.store.sqlite import ask_store
-from outgrow.topology import shown
+from outgrow.topology import POSTGRES, shown
 
 _META: Final = "select name, value from outgrow_meta"
 _APPLIED: Final = "select number, name, checksum from outgrow_migrations order by number"
@@ -30,6 +30,7 @@ _PARKED: Final = (
     "group by consumer, source, key) as parked"
 )
 _QUESTIONS: Final = (_META, _APPLIED, _END, _HEARD, _PARKED)
+_HEADS: Final = "select version_num from alembic_version"
 _SIZE: Final = "select pg_database_size(current_database())"
 _SERVER: Final = "select current_setting('server_version')"
 
@@ -96,6 +97,9 @@ async def look_at_stores(places: Places, services: Sequence[str]) -> list[Standi
 def _begin(places: Places, service: str, where: Path | str | None) -> Standing:
     if isinstance(where, Path):
         return Standing(service=service, place=str(_file(where, service)))
+    if places.stores[service] == POSTGRES:  # Its socket is elsewhere at the next start.
+        name = database_name(places.plan.application, service)
+        return Standing(service=service, place=f"postgres, database {name}")
     return Standing(service=service, place=shown(where or places.stores[service]))
 
 
@@ -124,9 +128,26 @@ async def _look(
         standing.server = f"PostgreSQL {version}"
     meta, applied, ((standing.journal_end,),), heard, ((standing.parked,),) = answers
     standing.version = int(dict(meta).get("schema:journal", 0))
-    known = read_migrations(
-        places.migrations_of(service), "sqlite" if isinstance(where, Path) else "postgresql"
-    )
-    level = level_of([Applied(*row) for row in applied], known)
-    standing.applied, standing.pending = len(level.applied), len(level.pending)
+    folder = places.migrations_of(service)
+    if folder is not None and is_alembic(folder):
+        standing.applied, standing.pending = await _revisions(folder, where, service)
+    else:
+        known = read_migrations(folder, "sqlite" if isinstance(where, Path) else "postgresql")
+        level = level_of([Applied(*row) for row in applied], known)
+        standing.applied, standing.pending = len(level.applied), len(level.pending)
     return [(str(source), int(position)) for _, source, position in heard]
+
+
+async def _revisions(folder: Path, where: Path | str, service: str) -> tuple[int, int]:
+    """How many revisions of Alembic the store has, and how many are pending."""
+    from outgrow.store.alchemy import revisions_of  # noqa: PLC0415 - an extra
+
+    try:
+        if isinstance(where, Path):
+            heads = ask_store(_file(where, service), _HEADS)
+        else:
+            (heads,) = await ask_database(where, _HEADS)
+    except StoreError:
+        heads = []  # There is no such table yet.
+    applied, pending = revisions_of(folder, [str(head) for (head,) in heads])
+    return len(applied), len(pending)

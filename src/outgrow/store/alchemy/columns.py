@@ -10,7 +10,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import BigInteger, Double, Enum, LargeBinary, Text
+from sqlalchemy import BigInteger, Double, Enum, Integer, LargeBinary, Text
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from outgrow.store.rows import adapt
@@ -108,7 +108,7 @@ def _values(kind: type[enum.Enum]) -> list[str]:
 
 COLUMN_TYPES: Final[dict[Any, TypeEngine[Any]]] = {
     bool: Truth(),
-    int: BigInteger(),
+    int: BigInteger().with_variant(Integer, "sqlite"),  # There only this one numbers rows.
     float: Double(),
     str: Text(),
     bytes: LargeBinary(),

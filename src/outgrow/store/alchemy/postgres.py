@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextvars
+import functools
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from sqlalchemy import Engine, make_url
+from sqlalchemy import Connection, Engine, make_url
 from sqlalchemy.dialects.postgresql.asyncpg import (
     AsyncAdapt_asyncpg_connection,
     AsyncAdapt_asyncpg_cursor,
@@ -83,10 +84,17 @@ def _call(
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
 ) -> Any:
+    with connect_postgres(access) as connection:
+        return perform(connection, function, args, kwargs)
+
+
+@contextmanager
+def connect_postgres(access: PostgresAccess) -> Iterator[Connection]:
+    """The connection of *access*, as SQLAlchemy's; inside of a greenlet of SQLAlchemy's only."""
     token = _handed_out.set(access)
     try:
-        with _ENGINE.connect() as connection:
-            return perform(connection, function, args, kwargs)
+        with _engine().connect() as connection:
+            yield connection
     finally:
         _handed_out.reset(token)
 
@@ -121,7 +129,7 @@ class _Door(AsyncAdapt_asyncpg_connection):
 
     def __init__(self, raw: Any) -> None:
         super().__init__(  # type: ignore[no-untyped-call]
-            _DBAPI, raw, prepared_statement_cache_size=STATEMENTS_PREPARED_MAX
+            _engine().dialect.dbapi, raw, prepared_statement_cache_size=STATEMENTS_PREPARED_MAX
         )
         self.isolation_level = "autocommit"  # So that it begins nothing; the unit has begun.
 
@@ -137,6 +145,8 @@ class _Door(AsyncAdapt_asyncpg_connection):
             raise refuse(self.access, "a rollback")
 
     def commit(self) -> None:
+        if self.access.has_ended:
+            return
         raise refuse(self.access, "a commit")
 
     def close(self) -> None:
@@ -186,14 +196,10 @@ def _connect() -> Any:
     return door
 
 
-_DBAPI: Any = OutgrowPostgresDialect.import_dbapi()  # type: ignore[no-untyped-call]
-
-
-def _make_engine() -> Engine:
+@functools.cache
+def _engine() -> Engine:
     """What all stores use, since all that it keeps are compiled statements."""
-    dialect = OutgrowPostgresDialect(dbapi=_DBAPI)  # type: ignore[no-untyped-call]
+    dbapi = OutgrowPostgresDialect.import_dbapi()  # type: ignore[no-untyped-call]
+    dialect = OutgrowPostgresDialect(dbapi=dbapi)  # type: ignore[no-untyped-call]
     pool = NullPool(_connect, reset_on_return=None, dialect=dialect)
     return Engine(pool, dialect, make_url("postgresql+asyncpg://"))
-
-
-_ENGINE = _make_engine()

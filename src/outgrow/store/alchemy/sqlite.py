@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from sqlalchemy import Engine, make_url
+from sqlalchemy import Connection, Engine, make_url
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.pool import NullPool
 
@@ -51,21 +51,29 @@ def run_on_sqlite(
 
     If it raises, what it did is taken back, and the transaction goes on.
     """
-    token = _handed_out.set(access)
     access.own(f"savepoint {SAVEPOINT}")
     try:
-        with _ENGINE.connect() as connection:
+        with connect_sqlite(access) as connection:
             outcome = perform(connection, function, args, kwargs)
     except BaseException:
         if access.raw.in_transaction:
             access.own(f"rollback to {SAVEPOINT}")
             access.own(f"release {SAVEPOINT}")
         raise
-    finally:
-        _handed_out.reset(token)
     if access.raw.in_transaction:
         access.own(f"release {SAVEPOINT}")
     return outcome
+
+
+@contextmanager
+def connect_sqlite(access: SqliteAccess) -> Iterator[Connection]:
+    """The connection of *access*, as SQLAlchemy's."""
+    token = _handed_out.set(access)
+    try:
+        with _ENGINE.connect() as connection:
+            yield connection
+    finally:
+        _handed_out.reset(token)
 
 
 class _Cursor(sqlite3.Cursor):
@@ -116,6 +124,8 @@ class _Door:
             raise refuse(self.access, "a rollback")
 
     def commit(self) -> None:
+        if self.access.has_ended:
+            return
         raise refuse(self.access, "a commit")
 
     def close(self) -> None:

@@ -6,7 +6,7 @@ Uses: the ground; the files of the store beside it.
 Offers: reading and splitting migrations, what is pending, and the steps of outgrow's own tables.
 """
 
-from outgrow.store.migrating.files import Migration, read_migrations
+from outgrow.store.migrating.files import Migration, is_alembic, read_migrations
 from outgrow.store.migrating.level import Applied, Level, level_of, pending_of
 from outgrow.store.migrating.statements import (
     refuse_deferred,
@@ -20,6 +20,7 @@ __all__ = [
     "Level",
     "Migration",
     "Step",
+    "is_alembic",
     "level_of",
     "pending_of",
     "read_migrations",

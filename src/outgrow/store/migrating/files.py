@@ -62,6 +62,12 @@ def read_migrations(folder: Path | None, dialect: Dialect = "sqlite") -> list[Mi
     if not folder.is_dir():
         raise MigrationFailed(str(folder), "there is no such folder of migrations.")
     found = sorted(folder.glob("*.sql"))
+    if found and is_alembic(folder):
+        message = (
+            "it stands beside Alembic's revisions in 'versions'. A service has one history: keep "
+            "the files of SQL or the revisions, and delete the others."
+        )
+        raise MigrationFailed(str(found[0]), message)
     native = {path.name for path in found if path.name.endswith(".postgresql.sql")}
     plain = [path for path in found if path.name not in native]
     migrations = [_read(path, number, dialect, native) for number, path in enumerate(plain, 1)]
@@ -72,6 +78,11 @@ def read_migrations(folder: Path | None, dialect: Dialect = "sqlite") -> list[Mi
         )
         raise MigrationFailed(str(folder / name), message)
     return migrations
+
+
+def is_alembic(folder: Path | None) -> bool:
+    """Whether a folder of migrations holds revisions of Alembic, and no files of SQL."""
+    return folder is not None and (folder / "versions").is_dir()
 
 
 def _read(path: Path, number: int, dialect: Dialect, native: set[str]) -> Migration:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Coroutine
 from time import perf_counter
 from typing import Any
@@ -78,3 +79,9 @@ def handing(
         return await run_on_postgres(access, function, args, kwargs)
 
     return name, call
+
+
+def be_ready() -> None:
+    """Import now what the first unit would wait for, if the program uses SQLAlchemy."""
+    if "sqlalchemy" in sys.modules:
+        import outgrow.store.alchemy  # noqa: PLC0415, F401 - an extra

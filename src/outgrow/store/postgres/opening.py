@@ -13,6 +13,7 @@ import asyncpg
 from outgrow import crash
 from outgrow.clock import Clock
 from outgrow.errors import (
+    ExtraMissing,
     MigrationFailed,
     StoreOfAnother,
     StoreRefused,
@@ -21,6 +22,7 @@ from outgrow.store.dialect import to_postgres
 from outgrow.store.migrating import (
     Applied,
     Migration,
+    is_alembic,
     pending_of,
     read_migrations,
     refuse_deferred,
@@ -30,6 +32,7 @@ from outgrow.store.migrating import (
 )
 from outgrow.store.postgres.connection import Connection, shown
 from outgrow.store.postgres.database import PostgresDatabase
+from outgrow.store.postgres.handing import be_ready
 from outgrow.store.schema import Schema
 from outgrow.store.store import Store
 from outgrow.store.transaction import Outbox
@@ -116,6 +119,7 @@ class Opening:
 
     async def open(self) -> None:
         """Bring the tables up to date; raises as `open_postgres`."""
+        be_ready()
         migrations = read_migrations(self.migrations, "postgresql")
         try:
             connection = await Connection.open(self.url, self.service, isolation="read committed")
@@ -149,6 +153,7 @@ class Opening:
             await self._check_file(connection)
             await self._create(connection)
             await self._migrate(connection, migrations)
+            await self._upgrade(connection)
             crash.at("store.before_opened")
         except BaseException:
             await transaction.rollback()
@@ -232,6 +237,19 @@ class Opening:
                 "insert into outgrow_migrations values (?, ?, ?, ?)",
                 (migration.number, migration.path.name, migration.checksum, applied_at),
             )
+
+    async def _upgrade(self, connection: Connection) -> None:
+        """Bring the tables of a service with Alembic to its last revision."""
+        folder = self.migrations
+        if folder is None or not is_alembic(folder):
+            return
+        try:
+            from outgrow.store.alchemy import upgrade_postgres  # noqa: PLC0415 - an extra
+        except ModuleNotFoundError as error:
+            raise ExtraMissing("sqlalchemy", "migrations by Alembic") from error
+        self.brought += await upgrade_postgres(
+            connection.raw, folder, self.place, lambda sql: refuse_in_postgres(str(folder), sql)
+        )
 
     async def _apply(self, connection: Connection, migration: Migration) -> None:
         for line, statement in migration.statements:

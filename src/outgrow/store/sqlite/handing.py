@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -89,3 +90,9 @@ def handing(
             return run_on_sqlite(HandedOut(connection, name), function, args, kwargs)
 
     return name_of(function), call
+
+
+def be_ready() -> None:
+    """Import now what the first unit would wait for, if the program uses SQLAlchemy."""
+    if "sqlalchemy" in sys.modules:
+        import outgrow.store.alchemy  # noqa: PLC0415, F401 - an extra

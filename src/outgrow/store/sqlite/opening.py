@@ -13,6 +13,7 @@ from pathlib import Path
 from outgrow import crash
 from outgrow.clock import Clock
 from outgrow.errors import (
+    ExtraMissing,
     MigrationFailed,
     StatementFailed,
     StoreInUse,
@@ -22,6 +23,7 @@ from outgrow.errors import (
 from outgrow.store.migrating import (
     Applied,
     Migration,
+    is_alembic,
     pending_of,
     read_migrations,
     refuse_deferred,
@@ -29,7 +31,13 @@ from outgrow.store.migrating import (
     steps_to_today,
 )
 from outgrow.store.schema import Schema
-from outgrow.store.sqlite.connection import Connection, may_change, may_migrate
+from outgrow.store.sqlite.connection import (
+    Connection,
+    may_change,
+    may_migrate,
+    may_migrate_and_look,
+)
+from outgrow.store.sqlite.handing import be_ready
 from outgrow.store.sqlite.places import MOUNTS, refusal, refuse_network
 
 FORMAT = 1
@@ -81,6 +89,7 @@ class Opening:
         Raises:
             StoreRefused: Says why; nothing in the file was changed.
         """
+        be_ready()
         migrations = read_migrations(self.migrations)
         refuse_network(self.path, self.mounts)
         try:
@@ -139,10 +148,14 @@ class Opening:
         steps_to_today(str(path), meta, self.schemas, layout=FORMAT)
 
     def _bring_up_to_date(self, connection: Connection, migrations: list[Migration]) -> None:
+        # A table that others refer to is made anew by dropping it; what it leaves is looked at.
+        connection.own("pragma foreign_keys = off")
         connection.begin_patiently()
         try:
             self._create(connection)
             self._migrate(connection, migrations)
+            self._upgrade(connection)
+            self._check_tables(connection)
             # A file that cannot be written is found out now, and not by the first unit of work.
             connection.own("update outgrow_meta set value = value where name = 'format'")
             crash.at("store.before_opened")
@@ -152,6 +165,7 @@ class Opening:
             if connection.raw.in_transaction:
                 connection.own("rollback")
             raise
+        connection.own("pragma foreign_keys = on")
 
     def _create(self, connection: Connection) -> None:
         """Make outgrow's own tables, or make those of an earlier version today's."""
@@ -186,9 +200,31 @@ class Opening:
                 "insert into outgrow_migrations values (?, ?, ?, ?)",
                 (migration.number, migration.path.name, migration.checksum, applied_at),
             )
+
+    def _upgrade(self, connection: Connection) -> None:
+        """Bring the tables of a service with Alembic to its last revision."""
+        if self.migrations is None or not is_alembic(self.migrations):
+            return
+        try:
+            from outgrow.store.alchemy import upgrade_sqlite  # noqa: PLC0415 - an extra
+        except ModuleNotFoundError as error:
+            raise ExtraMissing("sqlalchemy", "migrations by Alembic") from error
+        with connection.ruled_by(may_migrate_and_look):
+            self.brought += upgrade_sqlite(connection.raw, self.migrations, str(self.path))
+
+    def _check_tables(self, connection: Connection) -> None:
+        raw = connection.raw
         # What a migration cannot say in one text it may have said in another way.
         for name, sql in raw.execute("select name, sql from sqlite_master where sql is not null"):
             refuse_deferred(f"{self.path}: table {name!r}", sql)
+        if not self.brought:
+            return
+        for table, _, parent, _ in raw.execute("pragma foreign_key_check").fetchmany(1):
+            message = (
+                f"rows of {table!r} refer to rows of {parent!r} that are not there any more. "
+                "Nothing was changed; correct it and start again."
+            )
+            raise MigrationFailed(f"{self.migrations or self.path}: {self.brought[-1]}", message)
 
 
 def check_owner(path: Path, meta: dict[str, str], application: str, service: str) -> None:
