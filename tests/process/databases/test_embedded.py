@@ -18,7 +18,15 @@ import pytest
 
 from outgrow.clock import SystemClock
 from outgrow.errors import ExtraMissing, StoreInUse, StoreRefused, StoreUnreadable
-from outgrow.process.databases import Account, Cluster, Embedded, embedded, find_binaries, serving
+from outgrow.process.databases import (
+    Account,
+    Cluster,
+    Embedded,
+    cluster,
+    embedded,
+    find_binaries,
+    serving,
+)
 
 PROGRAM = textwrap.dedent("""
     import asyncio, pathlib, signal, sys
@@ -43,6 +51,17 @@ async def execute(url, sql):
 
 def server_pid(state):
     return int((state / "postgres/data/postmaster.pid").read_text().split("\n")[0])
+
+
+def mode_of(path):
+    return Path(path).stat().st_mode & 0o777
+
+
+def users_of(pid):
+    """The users that a process is, really, in effect and saved."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    line = next(line for line in lines if line.startswith("Uid:"))
+    return {int(uid) for uid in line.split()[1:]}
 
 
 async def test_each_service_has_its_database_and_keeps_it(tmp_path):
@@ -70,10 +89,11 @@ async def test_nobody_else_reads_passwords_data_or_socket(tmp_path):
         assert (tmp_path / "postgres.json").stat().st_mode & 0o777 == 0o600
         assert (tmp_path / "postgres/data").stat().st_mode & 0o777 == 0o700
         (folder,) = {url.partition("host=")[2] for url in urls.values()}
-        assert Path(folder).stat().st_mode & 0o777 == 0o700
+        assert mode_of(folder) == 0o700
         with pytest.raises(asyncpg.InvalidPasswordError):
             await asyncpg.connect(urls["orders"], password="guessed")
-    assert not Path(folder).exists()
+    with pytest.raises(FileNotFoundError):
+        mode_of(folder)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only the superuser gives the server to another")
@@ -81,10 +101,9 @@ async def test_the_server_of_root_runs_as_another_and_enters_folders_that_it_may
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
     async with serving(closed / "state", "shop", ["orders"]):
-        status = Path(f"/proc/{server_pid(closed / 'state')}/status").read_text()
-        uid = next(line for line in status.splitlines() if line.startswith("Uid:"))
-        assert set(uid.split()[1:]) == {str(Account.choose(closed / "state/postgres/data").uid)}
-        assert "0" not in uid.split()[1:]
+        users = users_of(server_pid(closed / "state"))
+        assert users == {Account.choose(closed / "state/postgres/data").uid}
+        assert 0 not in users
 
 
 async def test_a_folder_is_served_once(tmp_path, monkeypatch):
@@ -182,3 +201,27 @@ async def test_passwords_are_kept_by_service(tmp_path):
         kept = json.loads((tmp_path / "postgres.json").read_text())
     assert set(kept["roles"]) == {"orders"}
     assert len(kept["superuser"]) >= 32
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only the superuser gives the server to another")
+def test_programs_that_the_other_user_cannot_run_are_told_with_ways_out(tmp_path):
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    program = closed / "postgres"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    account = Account.choose(tmp_path / "data")
+    with pytest.raises(StoreRefused, match=r"the user 'nobody' cannot run it.*chmod o\+x"):
+        account.check_runs(program, "--version")
+
+
+@pytest.mark.parametrize("version", ["16", "18"])
+async def test_data_are_served_by_the_version_that_made_them(tmp_path, monkeypatch, version):
+    newest = find_binaries()
+    programs = newest.parents[1] / {"16": "pginstall", "18": "pginstall18"}[version] / "bin"
+    monkeypatch.setattr(cluster, "find_binaries", lambda data=None: programs)
+    async with serving(tmp_path, "shop", ["orders"]):
+        pass
+    monkeypatch.undo()
+    async with serving(tmp_path, "shop", ["orders"]) as urls:
+        assert (await execute(urls["orders"], "show server_version")).startswith(version)

@@ -10,7 +10,7 @@ import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from outgrow.clock import SystemClock
 from outgrow.errors import StoreInUse, StoreRefused
@@ -53,6 +53,11 @@ class Embedded:
     def log_path(self) -> Path:
         """What the server logs, unless a supervisor hears it."""
         return self._state / NAME / "log"
+
+    def open_log(self) -> BinaryIO:
+        """The log, to be added to; only this user reads it."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        return os.fdopen(os.open(self.log_path, flags, 0o600), "ab")
 
     @property
     def admin_url(self) -> str:

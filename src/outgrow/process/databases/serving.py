@@ -73,7 +73,7 @@ class _Server:
     async def start(self) -> None:
         """Start it, and return when each service has its database."""
         cluster = self._embedded.cluster
-        with self._embedded.log_path.open("ab") as log:
+        with self._embedded.open_log() as log:
             self._process = await asyncio.create_subprocess_exec(
                 *leashed(*cluster.command(), on_end=signal.SIGQUIT, user=cluster.account.other),
                 stdin=asyncio.subprocess.DEVNULL,
