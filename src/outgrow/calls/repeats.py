@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 
 from outgrow.calls.arguments import encode_arguments, hash_arguments
 from outgrow.context import Context, current
-from outgrow.contracts import Method
+from outgrow.contracts import Method, Problem
 from outgrow.errors import KeyReused
 
 
@@ -37,8 +37,15 @@ class Memory(Protocol):
 
     async def remember(
         self, method: Method, context: Context, arguments_hash: bytes, outcome: Any
-    ) -> None:
-        """Keep *outcome*, a value or a problem, unless a reply is already kept."""
+    ) -> Any:
+        """
+        Keep *outcome*, a value or a problem, unless a reply is already kept; what is kept then.
+
+        Another process may have run the same command meanwhile, and its caller has that reply.
+
+        Raises:
+            KeyReused: The key came with other arguments.
+        """
 
 
 class Repeats:
@@ -99,7 +106,11 @@ class Repeats:
         try:
             outcome = await self._run(*arguments)
         except tuple(self._method.problems.values()) as problem:
-            await self._memory.remember(self._method, context, digest, problem)
-            raise
-        await self._memory.remember(self._method, context, digest, outcome)
-        return outcome
+            kept = await self._memory.remember(self._method, context, digest, problem)
+            if kept is problem:
+                raise
+        else:
+            kept = await self._memory.remember(self._method, context, digest, outcome)
+        if isinstance(kept, Problem):
+            raise kept
+        return kept

@@ -235,18 +235,27 @@ class Inbox:
 
     async def remember(
         self, method: Method, context: Context, arguments_hash: bytes, outcome: Any
-    ) -> None:
-        """Keep *outcome*, a value or a problem, unless a reply is already kept: the first wins."""
+    ) -> Any:
+        """
+        Keep *outcome*, a value or a problem, unless a reply is already kept; what is kept then.
+
+        Raises:
+            KeyReused: The key came with other arguments.
+        """
         keyed = _keyed(method, context, arguments_hash)
         replies = self._replies_of(method)
         expires_at = _expiry(self._store.clock, self._keep_seconds)
 
-        async def keep(tx: Transaction) -> None:
-            await _insert(tx, keyed, replies, outcome, expires_at)
+        async def keep(tx: Transaction) -> Any:
+            if await _insert(tx, keyed, replies, outcome, expires_at):
+                return outcome
+            await tx.undo()
+            return await _find(tx, keyed, replies)
 
         crash.at("inbox.before_remember")
-        await self._store.transact(keep)
+        kept = await self._store.transact(keep)
         crash.at("inbox.after_remember")
+        return kept
 
     async def statistics(self) -> dict[str, float]:
         """How many replies are kept, and the limits; by names that end in their unit."""

@@ -69,8 +69,9 @@ class Memory:
         kept = self._kept.get((method.full_name, context.key))
         return MISSING if kept is None else replies_of(method).decode(*kept)
 
-    async def remember(self, method: Method, context: Any, _: bytes, outcome: Any) -> None:
+    async def remember(self, method: Method, context: Any, _: bytes, outcome: Any) -> Any:
         self._kept[method.full_name, context.key] = replies_of(method).encode(outcome)
+        return outcome
 
 
 def replies_of(method: Method) -> Replies:
