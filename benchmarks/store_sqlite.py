@@ -36,15 +36,15 @@ BUSY_SECONDS = 1.0
 SLICE_SECONDS = 0.001
 
 
-def _write_raw(raw: sqlite3.Connection, commands: int, group: int, *, keyed: bool) -> float:
+def write_raw(raw: sqlite3.Connection, commands: int, group: int, *, keyed: bool) -> float:
     """Commands a second of raw sqlite3, *group* of them in each commit."""
-    if not hasattr(_write_raw, "serial"):
-        _write_raw.serial = 0  # type: ignore[attr-defined]
+    if not hasattr(write_raw, "serial"):
+        write_raw.serial = 0  # type: ignore[attr-defined]
     started = perf_counter()
     for _ in range(commands // group):
         raw.execute("begin immediate")
         for account_id in range(group):
-            serial = _write_raw.serial = _write_raw.serial + 1  # type: ignore[attr-defined]
+            serial = write_raw.serial = write_raw.serial + 1  # type: ignore[attr-defined]
             key = f"{serial:064x}"
             raw.execute(UPDATE, (account_id,))
             raw.execute(EVENT, (f"{ID}{serial:012x}", "7", key, ID, TRACE, CALLER, TIME, BODY))
@@ -70,7 +70,7 @@ async def _transactional() -> list[dict[str, Any]]:
                     async def theirs(
                         tasks: int = tasks, commands: int = commands, *, keyed: bool = keyed
                     ) -> float:
-                        return _write_raw(raw, commands, tasks, keyed=keyed)
+                        return write_raw(raw, commands, tasks, keyed=keyed)
 
                     rounds = await alternate_async(ours, theirs)
                     more = {"goal": goal} if keyed else {}
