@@ -197,3 +197,25 @@ def test_a_backup_that_cannot_be_made_is_refused(
     assert (status, told) == (1, "")
     assert expected in error
     assert not list(two.folder.glob("new*"))
+
+
+def test_a_store_in_the_embedded_postgresql_is_backed_up_and_restored(two: Two) -> None:
+    two.kept_by = "postgres"
+    two.services = ["orders"]
+    two.start()
+    two.place("a", "b")
+    status, told, error = two.store("backup", "orders", "--to", "kept")
+    assert (status, error) == (0, "")
+    assert "with its journal up to position 2" in told
+    status, _, error = two.store("restore", "orders", "--from", "kept")
+    assert status == 1
+    assert "another process runs its PostgreSQL server" in error
+    two.stop()
+
+    status, told, error = two.store("restore", "orders", "--from", "kept", "--state", "again")
+
+    assert (status, error) == (0, "")
+    assert told.startswith("orders: restored from kept, as it was at 20")
+    status, _, error = two.store("restore", "orders", "--from", "kept", "--state", "again")
+    assert status == 1
+    assert "a dump is restored into an empty database only" in error

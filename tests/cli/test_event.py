@@ -45,11 +45,13 @@ class Program:
         self.socket = folder / ".outgrow" / "run" / "main.sock"
         self.processes: list[subprocess.Popen[str]] = []
         self.services = ["orders"]
+        self.kept_by = "sqlite"
 
     def start(self, source: str = SERVICE) -> None:
         (self.folder / "orders.py").write_text(source)
         services = json.dumps(self.services)
-        text = f'[app]\nname = "tried"\nservices = {services}\n[gateway]\nhttp = "127.0.0.1:0"\n'
+        app = f'[app]\nname = "tried"\nservices = {services}\nstore = "{self.kept_by}"\n'
+        text = f'{app}[gateway]\nhttp = "127.0.0.1:0"\n'
         (self.folder / "outgrow.toml").write_text(text)
         process = subprocess.Popen(
             [sys.executable, "-m", "outgrow", "run", "--test-mode"],
