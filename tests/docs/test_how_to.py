@@ -38,6 +38,7 @@ ATTEMPTS_MAX = 50
         "change-a-contract",
         "adopt-in-an-existing-code-base",
     ],
+        "change-tables",
 )
 def test_a_page_does_what_it_shows(library: Terminal, page: str) -> None:
     for block in blocks(HOW_TO / f"{page}.md"):
