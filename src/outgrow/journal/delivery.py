@@ -297,7 +297,10 @@ class Delivery:
 
     def replicas(self) -> dict[str, dict[str, Any]]:
         """What of each service's work is this process's, by service; and the limits of leases."""
-        return {name: post.replica.statistics() for name, post in self._posts.items()}
+        return {
+            name: post.replica.statistics() | {"frontier": post.journal.statistics()}
+            for name, post in self._posts.items()
+        }
 
     async def timers(self) -> list[TimerStatistics]:
         """How the timers of each service here are doing."""

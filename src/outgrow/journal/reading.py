@@ -75,6 +75,10 @@ class Journal:
         """Up to where it is final, if it has several writers; a move of the store changes that."""
         return self._frontier if self._store.is_shared else None
 
+    def statistics(self) -> dict[str, int] | None:
+        """Of its frontier; None if it has one writer, and so needs none."""
+        return None if self.frontier is None else self.frontier.statistics()
+
     async def note_opening(self) -> None:
         """The service opens now: what it records from now on is later than that."""
         self.opening = Opening(SystemClock().now(), await self.end())

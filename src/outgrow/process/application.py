@@ -154,6 +154,7 @@ class Application:
             "consumers": await self._delivery.statistics(),
             "timers": await self._delivery.timers(),
             "inboxes": await self._delivery.inboxes(),
+            "replicas": self._delivery.replicas(),
             "broker": await self._delivery.broker_statistics(),
         }
 
