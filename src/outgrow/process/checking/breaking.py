@@ -24,7 +24,7 @@ SECOND_STEP: Final = re.compile(r"^\s*--\s*outgrow:\s*second step\b", re.IGNOREC
 """The line that says: no version that runs uses any more what this migration takes away."""
 
 TOOL_SECONDS_MAX: Final = 60.0
-SQL_SHOWN_MAX: Final = 90
+_SHOWN_CHARACTERS: Final = 90
 
 _LATER: Final = (
     "in a later migration, with the line '-- outgrow: second step': no version uses it then."
@@ -320,7 +320,7 @@ def _mentions(statement: str, schema: Schema) -> bool:
 
 def _shown(statement: str) -> str:
     line = " ".join(bare(statement).split()).rstrip(";")
-    return f"'{line[:SQL_SHOWN_MAX]}{'…' * (len(line) > SQL_SHOWN_MAX)}'"
+    return f"'{line[:_SHOWN_CHARACTERS]}{'…' * (len(line) > _SHOWN_CHARACTERS)}'"
 
 
 def _ask(squawk: str, statement: str) -> list[str]:
