@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -76,9 +75,8 @@ def restore(
     service: str,
     clock: Clock,
     migrations: Path | None,
-    heard: Sequence[Ahead],
-    unknown: dict[str, str],
-) -> Restored:
+    heard: int,
+) -> tuple[Backup, Path | None]:
     """
     Put the backup *file* in the place of the store in *path*, which nobody may have open.
 
@@ -92,14 +90,15 @@ def restore(
         service: Whose it must be.
         clock: Names what is kept aside.
         migrations: The folder of the service's migrations.
-        heard: How far the handlers of others have heard its events.
-        unknown: Of whom that is not known, and why.
+        heard: The highest position of its journal that anybody has heard.
+
+    Returns:
+        What the backup is, and where what was there is kept, if something was.
 
     Raises:
         StoreRefused: Says why; nothing was changed.
     """
     backup = read_backup(file, "sqlite", application, service)
-    positions = [one.position for one in heard]
     aside = path.with_name(f"{path.name}.before-{clock.now():%Y%m%dT%H%M%S%fZ}")
     opening = Opening(
         path=path,
@@ -109,6 +108,5 @@ def restore(
         schemas=[SCHEMA],
         migrations=migrations,
     )
-    was_there = bring_back(opening, file, {JOURNAL_TABLE: max(positions, default=0)}, aside)
-    ahead = [one for one in heard if one.position > backup.journal_position]
-    return Restored(backup, aside if was_there else None, ahead, unknown)
+    was_there = bring_back(opening, file, {JOURNAL_TABLE: heard}, aside)
+    return backup, aside if was_there else None

@@ -67,19 +67,24 @@ class Stores(NamedTuple):
         async with self._found(service) as found:
             where = _place_of(service, found)
             heard, unknown = await _heard(service, found)
+            highest = max((one.position for one in heard), default=0)
+            owner = {"application": self.places.plan.application, "service": service}
+            aside = None
             if isinstance(where, str):
-                return await self._restore_dump(service, where, file, heard, unknown)
-            return await asyncio.to_thread(
-                restore,
-                where / f"{service}.sqlite3",
-                file,
-                application=self.places.plan.application,
-                service=service,
-                clock=self.clock,
-                migrations=migrations,
-                heard=heard,
-                unknown=unknown,
-            )
+                backup = await asyncio.to_thread(read_backup, file, KIND, **owner)
+                await bring_back(where, file, backup, highest)
+            else:
+                backup, aside = await asyncio.to_thread(
+                    restore,
+                    where / f"{service}.sqlite3",
+                    file,
+                    **owner,
+                    clock=self.clock,
+                    migrations=migrations,
+                    heard=highest,
+                )
+        ahead = [one for one in heard if one.position > backup.journal_position]
+        return Restored(backup, aside, ahead, unknown)
 
     def _found(self, service: str) -> AbstractAsyncContextManager[Mapping[str, Path | str]]:
         """Where all stores are; in the embedded server that of *service* is made if need be."""
@@ -87,15 +92,6 @@ class Stores(NamedTuple):
         if places.stores[service] == POSTGRES:
             return located(places.state, places.plan.application, places.stores)
         return places.found(list(places.plan.services))
-
-    async def _restore_dump(
-        self, service: str, url: str, file: Path, heard: list[Ahead], unknown: dict[str, str]
-    ) -> Restored:
-        application = self.places.plan.application
-        backup = await asyncio.to_thread(read_backup, file, KIND, application, service)
-        await bring_back(url, file, backup, max((one.position for one in heard), default=0))
-        ahead = [one for one in heard if one.position > backup.journal_position]
-        return Restored(backup, None, ahead, unknown)
 
 
 def _place_of(service: str, found: Mapping[str, Path | str]) -> Path | str:
