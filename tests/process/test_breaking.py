@@ -77,6 +77,9 @@ BREAKING = [
     ("drop table if exists users;", 1, "drops the table 'users'"),
     ("alter table orders rename to sales;", 1, "gives the table 'orders' the name 'sales'"),
     ("alter table orders drop column note;", 1, "drops the column 'orders.note'"),
+    ("alter table orders drop note;", 1, "drops the column 'orders.note'"),
+    ("alter table orders rename note to text;", 1, "gives the column 'orders.note' the name"),
+    ('alter table "orders" rename "note" to "text";', 1, "gives the column 'orders.note' the name"),
     (
         "create table fresh (n integer);\nalter table orders rename column cents to amount;",
         2,
@@ -232,3 +235,69 @@ def test_without_squawk_a_note_says_that_nobody_looked(
     (found,) = check({"0002_change.sql": "create index x on orders (cents);"}, store="postgres")
     assert (found.slug, found.severity) == ("migration-locks", "note")
     assert "squawk is not installed" in found.message
+
+
+REVISION = """
+import sqlalchemy as sa
+from alembic import op
+
+revision, down_revision = {name!r}, {down!r}
+
+def upgrade() -> None:
+    {body}
+"""
+MAKE = (
+    'op.create_table("orders", sa.Column("id", sa.BigInteger(), primary_key=True), '
+    'sa.Column("cents", sa.BigInteger(), nullable=False), sa.Column("note", sa.Text()))'
+)
+REVISIONS = [
+    ('op.drop_column("orders", "note")', "drops the column 'orders.note'"),
+    ('op.alter_column("orders", "note", new_column_name="text")', "gives the column 'orders.note'"),
+    ('op.alter_column("orders", "note", nullable=False)', "not be null any more"),
+    ('op.create_unique_constraint("u", "orders", ["cents"])', "with UNIQUE (cents)"),
+    ('op.create_index("u", "orders", ["cents"], unique=True)', "with UNIQUE (cents)"),
+    ('op.rename_table("orders", "sales")', "gives the table 'orders' the name 'sales'"),
+    ('op.drop_table("orders")', "drops the table 'orders'"),
+    ('op.execute("alter table orders drop column note")', "drops the column 'orders.note'"),
+    (
+        "with op.batch_alter_table('orders') as batch:\n        batch.drop_column('note')",
+        "drops the column 'orders.note'",
+    ),
+    ('op.add_column("orders", sa.Column("more", sa.Text()))', None),
+    ('op.create_index("i", "orders", ["cents"])', None),
+    ('op.execute("update orders set note = null")', None),
+]
+
+
+@pytest.fixture
+def versions(folder: Path) -> Path:
+    versions = folder / "versions"
+    versions.mkdir()
+    git(folder, "rm", "-q", "0001_orders.sql")
+    (versions / "one.py").write_text(REVISION.format(name="one", down=None, body=MAKE))
+    git(folder, "add", "-A")
+    git(folder, "commit", "-q", "-m", "alembic")
+    return versions
+
+
+@pytest.mark.parametrize(("body", "what"), REVISIONS)
+def test_a_revision_that_breaks_the_version_that_runs_is_found(
+    check: Check, versions: Path, body: str, what: str | None
+) -> None:
+    text = REVISION.format(name="two", down="one", body=body)
+    (versions / "two.py").write_text(text)
+    found = check({})
+    assert [one.slug for one in found] == (["migration-breaks"] if what else []), found
+    for one in found:
+        assert one.place == f"{versions / 'two.py'}:7"
+        assert what is not None
+        assert what in one.message
+    (versions / "two.py").write_text(f"# outgrow: second step{text}")
+    assert check({}) == []
+
+
+def test_a_revision_that_asks_the_database_is_noted(check: Check, versions: Path) -> None:
+    body = 'op.get_bind().execute(sa.text("select 1")).scalar_one()'
+    (versions / "two.py").write_text(REVISION.format(name="two", down="one", body=body))
+    (found,) = check({})
+    assert (found.slug, found.severity) == ("migration-unread", "note")

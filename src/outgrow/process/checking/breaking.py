@@ -9,7 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -17,11 +17,16 @@ from typing import Any, Final, NamedTuple
 from outgrow.contracts import place_at
 from outgrow.errors import Finding, MigrationFailed, RevisionUnreadable
 from outgrow.process.checking.schemas import Schema, Table, bare, is_narrower
-from outgrow.store.migrating import Migration, read_migrations
+from outgrow.store.migrating import Migration, is_alembic, read_migrations, statements_of
 from outgrow.topology import SQLITE, Plan
 
-SECOND_STEP: Final = re.compile(r"^\s*--\s*outgrow:\s*second step\b", re.IGNORECASE | re.MULTILINE)
+SECOND_STEP: Final = re.compile(
+    r"^\s*(?:--|#)\s*outgrow:\s*second step\b", re.IGNORECASE | re.MULTILINE
+)
 """The line that says: no version that runs uses any more what this migration takes away."""
+
+_UNKNOWN: Final = "alter table it asks the database first"
+"""What a revision does that cannot be told without a database."""
 
 TOOL_SECONDS_MAX: Final = 60.0
 _SHOWN_CHARACTERS: Final = 90
@@ -138,6 +143,9 @@ def breaking_findings(
         return
     shared = _in_postgres(plan)
     for name, folder in present.items():
+        if is_alembic(folder):
+            yield from _of_revisions(name, base, folder)
+            continue
         try:
             # All are looked at in PostgreSQL's words, into which the others can be put.
             plain = [replace(one, dialect="postgresql") for one in read_migrations(folder)]
@@ -150,6 +158,38 @@ def breaking_findings(
         if name in shared:
             found += _Service(name, base, native).locks()
         yield from dict.fromkeys(found)
+
+
+@dataclass(frozen=True)
+class _Revision:
+    """
+    A revision of Alembic, as if it were a file of SQL.
+
+    Attributes:
+        path: Its file.
+        sql: The text of the file.
+        statements: What it does, each with the line of ``upgrade``.
+    """
+
+    path: Path
+    sql: str
+    statements: list[tuple[int, str]]
+
+
+def _of_revisions(name: str, base: Base, folder: Path) -> Iterator[Finding]:
+    try:
+        from outgrow.store.alchemy import tell_revisions  # noqa: PLC0415 - an extra
+
+        told = tell_revisions(folder)
+    except (ModuleNotFoundError, MigrationFailed):
+        return  # It is found where migrations are tried.
+    revisions = []
+    for one in told:
+        text = one.path.read_text(encoding="utf-8", errors="replace")
+        line = text[: text.find("def upgrade")].count("\n") + 1
+        parts = statements_of(one.sql or _UNKNOWN, is_postgres=True)
+        revisions.append(_Revision(one.path, text, [(line, statement) for _, statement in parts]))
+    yield from _Service(name, base, revisions).findings()
 
 
 def _in_postgres(plan: Plan) -> set[str]:
@@ -169,7 +209,7 @@ class _Breach:
 class _Service:
     """The migrations of one service, in one database's words."""
 
-    def __init__(self, name: str, base: Base, migrations: list[Migration]) -> None:
+    def __init__(self, name: str, base: Base, migrations: Sequence[Migration | _Revision]) -> None:
         self._name = name
         self._base = base
         self._schema = Schema()
@@ -188,7 +228,7 @@ class _Service:
         for migration in self._pending:
             yield from self._of(migration)
 
-    def _of(self, migration: Migration) -> Iterator[Finding]:
+    def _of(self, migration: Migration | _Revision) -> Iterator[Finding]:
         before = self._schema.copy()
         seen: list[tuple[int, str, list[_Breach]]] = []
         unread = []
@@ -216,7 +256,7 @@ class _Service:
                 severity="note",
             )
 
-    def _changed(self, migration: Migration) -> Finding:
+    def _changed(self, migration: Migration | _Revision) -> Finding:
         return Finding(
             place=str(migration.path),
             message=f"it is not what it was in {self._base.revision}; a store that has applied it "
@@ -278,7 +318,7 @@ class _Service:
         for migration in self._pending:
             yield from self._locks_of(squawk, migration)
 
-    def _locks_of(self, squawk: str, migration: Migration) -> Iterator[Finding]:
+    def _locks_of(self, squawk: str, migration: Migration | _Revision) -> Iterator[Finding]:
         for line, statement in migration.statements:
             if not _mentions(statement, self._before):
                 continue
@@ -341,7 +381,7 @@ def _ask(squawk: str, statement: str) -> list[str]:
     return list(dict.fromkeys(one["rule_name"] for one in told))
 
 
-def _no_squawk(migration: Migration) -> Finding:
+def _no_squawk(migration: Migration | _Revision) -> Finding:
     return Finding(
         place=str(migration.path),
         message="which locks it takes in PostgreSQL was not looked at: squawk is not installed.",

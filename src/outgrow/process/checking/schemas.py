@@ -17,6 +17,11 @@ _HARMLESS = re.compile(
     r"|\s*(alter|drop)\s+(sequence|trigger|function|type|extension)\b",
     re.IGNORECASE | re.DOTALL,
 )
+_COLUMN_LEFT_OUT = re.compile(
+    r"(\balter\s+table\s+(?:if\s+exists\s+|only\s+)*\S+\s+(?:rename|drop)\s+)"
+    r"(?!to\b|column\b|constraint\b)",
+    re.IGNORECASE,
+)
 _SIZES = {"SMALLINT": 1, "INT": 2, "BIGINT": 3, "FLOAT": 1, "DOUBLE": 2}
 _FAMILIES = [{"SMALLINT", "INT", "BIGINT"}, {"FLOAT", "DOUBLE"}, {"CHAR", "VARCHAR", "TEXT"}]
 
@@ -264,6 +269,7 @@ def _parsed(statement: str) -> Any:
     """*statement* as sqlglot reads it; None if it does not."""
     import sqlglot  # noqa: PLC0415 - as above
 
+    statement = _COLUMN_LEFT_OUT.sub(r"\1column ", statement)
     with quiet():
         for dialect in ("postgres", "sqlite"):
             try:

@@ -12,6 +12,7 @@ from outgrow.store.alchemy.revisions import (
     make_revision,
     revisions_of,
     run_migrations,
+    tell_revisions,
     upgrade_postgres,
     upgrade_sqlite,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "run_migrations",
     "run_on_postgres",
     "run_on_sqlite",
+    "tell_revisions",
     "upgrade_postgres",
     "upgrade_sqlite",
 ]

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, MetaData
 from sqlalchemy.types import TypeDecorator
@@ -180,6 +180,57 @@ def _pending(connection: Connection, scripts: Any, place: str) -> list[str]:
 def revisions_of(folder: Path, heads: Sequence[str]) -> tuple[list[str], list[str]]:
     """What was applied to a store that is at *heads*, and what is pending, in order."""
     return _split(_scripts(_config(folder, None)), heads)
+
+
+class Told(NamedTuple):
+    """
+    What a revision does, without doing it.
+
+    Attributes:
+        path: Its file.
+        sql: In PostgreSQL's words; None if it asks the database first.
+    """
+
+    path: Path
+    sql: str | None
+
+
+def tell_revisions(folder: Path) -> list[Told]:
+    """
+    What the revisions in *folder* do, from the first on.
+
+    Raises:
+        MigrationFailed: Their history cannot be read.
+    """
+    config = _config(folder, None)
+    with _in_use, _explained(folder):
+        scripts = _scripts(config)
+        revisions = list(scripts.walk_revisions())[::-1]
+        return [Told(Path(one.path), _sql_of(config, scripts, one)) for one in revisions]
+
+
+def _sql_of(config: Any, scripts: Any, revision: Any) -> str | None:
+    from alembic.runtime.environment import EnvironmentContext  # noqa: PLC0415 - as above
+
+    written = io.StringIO()
+    before = revision.down_revision
+    options = {"as_sql": True, "starting_rev": before, "destination_rev": revision.revision}
+
+    def upgrade(at: Any, _: Any) -> Any:
+        return scripts._upgrade_revs(revision.revision, at)  # noqa: SLF001 - as alembic.command does
+
+    try:
+        with EnvironmentContext(config, scripts, fn=upgrade, **options) as environment:
+            environment.configure(
+                dialect_name="postgresql",
+                output_buffer=written,
+                literal_binds=True,
+                transactional_ddl=False,
+            )
+            environment.run_migrations()
+    except Exception:  # noqa: BLE001 - a border: what a revision asks of no database may fail anyhow
+        return None
+    return written.getvalue()
 
 
 def _split(scripts: Any, heads: Sequence[str]) -> tuple[list[str], list[str]]:
