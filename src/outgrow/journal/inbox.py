@@ -22,6 +22,7 @@ from outgrow.contracts import (
     problem_type,
 )
 from outgrow.errors import (
+    CommitUnknown,
     EventUnreadable,
     KeyReused,
     TransactionClosed,
@@ -39,6 +40,9 @@ ROWS_MAX: Final = 1_000_000
 
 RECOUNT_SHARE: Final = 0.01
 """How many positions, as a part of the limit, are drawn in PostgreSQL before rows are counted."""
+
+UNKNOWN_COMMITS_MAX: Final = 3
+"""How often a command is run again because its commit was cut off; then its caller is told."""
 
 PRUNE_ROWS: Final = 256
 """How many are forgotten in one unit of work, so that nobody waits for it."""
@@ -194,10 +198,20 @@ async def run_once(
         await tx.undo()
         return await _find(tx, keyed, replies)
 
-    outcome = await store.transact(once)
+    outcome = await _transact_until_known(store, once)
     if isinstance(outcome, Problem):
         raise outcome
     return outcome
+
+
+async def _transact_until_known(store: Store, once: Callable[[Transaction], Awaitable[Any]]) -> Any:
+    """Run *once*; if nobody knows whether it was committed, its own key tells the next run."""
+    for _ in range(UNKNOWN_COMMITS_MAX):
+        try:
+            return await store.transact(once)
+        except CommitUnknown:
+            continue
+    return await store.transact(once)
 
 
 class Inbox:

@@ -35,7 +35,7 @@ async def open_at(tmp_path: Path, postgres_url: str) -> AsyncIterator[Open]:
             "migrations": folder,
             "schemas": [Schema("probe", 1, "create table outgrow_probe (n integer);", {})],
         } | options
-        store = await open_store(options.pop("url", postgres_url), **settings)
+        store = await open_store(settings.pop("url", postgres_url), **settings)
         opened.append(store)
         return store
 

@@ -1,6 +1,8 @@
 """Units of work in PostgreSQL: they mean what they mean in SQLite, and more of them run at once."""
 
 import asyncio
+import os
+import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +21,7 @@ from outgrow.errors import (
     WaitedInTransaction,
 )
 from outgrow.store import Store, Transaction
+from outgrow.testing import PostgresServer
 from tests.store.test_units import (  # noqa: F401 - the same tests on another store
     names,
     put,
@@ -89,6 +92,51 @@ async def test_what_a_unit_may_not_do_fails_it_alone(
     assert first == "first"
     assert isinstance(failed, StatementRefused)
     assert await names(store) == ["first"]
+
+
+async def test_marks_in_texts_and_comments_are_none(store: Store) -> None:
+    async def unit(tx: Transaction) -> list[str]:
+        sql = "select E'it\\'s :a' || $$ :a $$ || :a /* :a /* :b */ :c */ || :b::text -- :d"
+        return await tx.fetch_all(str, sql, a="x", b="y")
+
+    assert await store.transact(unit) == ["it's :a :a xy"]
+
+
+async def test_a_server_that_hangs_hangs_nobody_for_ever(
+    open_at: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = PostgresServer()
+    for name in ("units.ANSWER_SECONDS_MAX", "database.ANSWER_SECONDS_MAX"):
+        monkeypatch.setattr(f"outgrow.store.postgres.{name}", 0.2)
+    for name in ("database.ROLLBACK_SECONDS_MAX", "database.RECONNECT_SECONDS_MAX"):
+        monkeypatch.setattr(f"outgrow.store.postgres.{name}", 0.2)
+    monkeypatch.setattr("outgrow.store.postgres.units.STATEMENT_SECONDS_MAX", 0.2)
+    monkeypatch.setattr("outgrow.store.postgres.connection.CONNECT_SECONDS_MAX", 0.2)
+    try:
+        store = await open_at(url=await server.database())
+        await store.transact(put, "before")
+        backends = await _backends(store)
+        for pid in (server.pid, *backends):
+            os.kill(pid, signal.SIGSTOP)
+        async with asyncio.timeout(5):
+            with pytest.raises((StatementInterrupted, StoreUnreachable)):
+                await store.transact(put, "while it hangs")
+        for pid in (server.pid, *backends):
+            os.kill(pid, signal.SIGCONT)
+        await store.transact(put, "after")
+        assert await names(store) == ["after", "before"]
+        assert store.statistics()["connections"] == 0
+        await store.close()
+    finally:
+        server.close()
+
+
+async def _backends(store: Store) -> list[int]:
+    async with store.read() as snapshot:
+        rows = await snapshot.own(
+            "select pid from pg_stat_activity where datname = current_database()"
+        )
+    return [pid for (pid,) in rows]
 
 
 @pytest.mark.parametrize("sql", ["select 'commit'", "select 1 -- rollback", "select 'outgrow_x'"])

@@ -9,7 +9,7 @@ from typing import Any, Final, NoReturn
 from outgrow import crash
 from outgrow.errors import CommitUnknown, TransactionClosed
 from outgrow.store.driver import outlast, shield
-from outgrow.store.postgres.connection import Connection, RunAgain, explain
+from outgrow.store.postgres.connection import ANSWER_SECONDS_MAX, Connection, RunAgain, explain
 from outgrow.store.postgres.pool import Pool
 from outgrow.store.postgres.units import Desk, Work
 from outgrow.store.threads import Patience
@@ -75,7 +75,7 @@ class Appender:
         count = min(len(self._queue), UNITS_PER_COMMIT_MAX)
         batch = [self._queue.popleft() for _ in range(count)]
         try:
-            await shield(leader.work, self._write_all(batch))
+            await shield(leader.work, self._write_all(batch), ANSWER_SECONDS_MAX)
         except BaseException as error:
             for place in batch:
                 place.error = place.error or error
@@ -113,17 +113,23 @@ class Appender:
         crash.at("store.before_commit")
         try:
             await self._desk.outbox.append(Transaction(_Copying(connection), None), entries)
+        except asyncio.CancelledError:  # The server did not answer in time.
+            self._pool.discard(connection)
+            return self._unknown(batch)
         except Exception as error:  # noqa: BLE001 - the border to the driver
             self._pool.discard(connection)
             explained = explain("commit of recorded events", error)
             if isinstance(explained, RunAgain) and explained.is_lost:
-                names = ", ".join(sorted({place.work.name for place in batch}))
-                return CommitUnknown(self._desk.place, names)
+                return self._unknown(batch)
             return explained
         self._pool.give_back(connection)
         crash.at("store.after_commit")
         self.batches += 1
         return None
+
+    def _unknown(self, batch: list[_Place]) -> CommitUnknown:
+        names = ", ".join(sorted({place.work.name for place in batch}))
+        return CommitUnknown(self._desk.place, names)
 
 
 class _Copying:

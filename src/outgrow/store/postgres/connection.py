@@ -30,6 +30,13 @@ STATEMENTS_OF_COPIES_MAX: Final = 8
 """What asyncpg itself keeps prepared, to copy rows into tables."""
 
 CONNECT_SECONDS_MAX: Final = 5.0
+ANSWER_SECONDS_MAX: Final = 10.0
+"""How long the server may take for what outgrow asks; then the connection counts as lost."""
+
+ROLLBACK_SECONDS_MAX: Final = 2.0
+"""How long it may take to roll back; then the connection is ended, which does the same."""
+
+BEGIN: Final = "begin isolation level serializable"
 IDLE_IN_TRANSACTION_SECONDS_MAX: Final = 10.0
 """After which the server ends a transaction whose process does nothing: it may be frozen."""
 

@@ -9,11 +9,17 @@ from contextlib import AbstractAsyncContextManager, suppress
 from time import perf_counter
 from typing import Any, ClassVar, Final
 
-from outgrow.errors import StatementFailed, StoreError, StoreUnreachable
+from outgrow.errors import CommitUnknown, StatementFailed, StoreError, StoreUnreachable
 from outgrow.store.database import Unit
 from outgrow.store.driver import drive, shield
 from outgrow.store.postgres.appending import UNITS_PER_COMMIT_MAX, Appender
-from outgrow.store.postgres.connection import STATEMENT_SECONDS_MAX, RunAgain, shown
+from outgrow.store.postgres.connection import (
+    ANSWER_SECONDS_MAX,
+    ROLLBACK_SECONDS_MAX,
+    STATEMENT_SECONDS_MAX,
+    RunAgain,
+    shown,
+)
 from outgrow.store.postgres.notices import Notices
 from outgrow.store.postgres.pool import Pool
 from outgrow.store.postgres.readers import SNAPSHOTS_MAX, Readers
@@ -163,7 +169,7 @@ class PostgresDatabase:
         try:
             await drive(work, coroutine)
             if work.connection is not None:
-                await shield(work, work.commit())
+                await self._commit(work)
             elif work.transaction.entries:
                 await self._appender.append(work)
         except BaseException:
@@ -172,7 +178,13 @@ class PostgresDatabase:
             raise
         finally:
             if work.connection is not None:
-                await shield(work, work.let_go())
+                await shield(work, work.let_go(), ROLLBACK_SECONDS_MAX)
+
+    async def _commit(self, work: Work) -> None:
+        try:
+            await shield(work, work.commit(), ANSWER_SECONDS_MAX)
+        except TimeoutError as error:
+            raise CommitUnknown(self._desk.place, work.name) from error
 
 
 async def _pause(runs: int, *, is_away: bool) -> None:

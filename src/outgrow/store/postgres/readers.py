@@ -10,11 +10,14 @@ from typing import Any, Final
 
 from outgrow.errors import (
     StatementFailed,
+    StatementInterrupted,
     StatementRefused,
     StoreUnreachable,
     TransactionClosed,
 )
 from outgrow.store.postgres.connection import (
+    ANSWER_SECONDS_MAX,
+    ROLLBACK_SECONDS_MAX,
     STATEMENT_SECONDS_MAX,
     Connection,
     RunAgain,
@@ -30,6 +33,9 @@ from outgrow.store.transaction import Snapshot
 
 SNAPSHOTS_MAX: Final = 8
 SNAPSHOTS_INSIDE_MAX: Final = 8
+OWN_SECONDS_MAX: Final = 30.0
+"""How long what outgrow itself reads may take, such as a history."""
+
 STALE_CONNECTIONS_MAX: Final = 3
 """How many connections that turn out to be lost are replaced before a snapshot fails."""
 
@@ -101,6 +107,7 @@ class _Reading:
         self._pool = pool
         self._connection: Connection | None = None
         self._turn = asyncio.Lock()
+        self._has_begun = False
         self._has_read = False
         self._is_broken = False
 
@@ -112,7 +119,13 @@ class _Reading:
         )
 
     async def own(self, sql: str, parameters: Row) -> list[Row]:
-        return await self._run(sql, lambda c: c.own(sql, parameters), None)  # type: ignore[no-any-return]
+        try:
+            return await self._run(  # type: ignore[no-any-return]
+                sql, lambda c: c.own(sql, parameters), OWN_SECONDS_MAX
+            )
+        except StatementInterrupted as error:
+            message = f"no answer within {OWN_SECONDS_MAX:g} s"
+            raise StoreUnreachable(self.readers.place, message) from error
 
     async def run(
         self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -140,7 +153,8 @@ class _Reading:
             if connection is None:
                 return
             try:
-                await connection.command("commit")
+                async with asyncio.timeout(ROLLBACK_SECONDS_MAX):
+                    await connection.command("commit")
             except Exception:  # noqa: BLE001 - nothing was written, so nothing can be lost
                 self._pool.discard(connection)
             except BaseException:
@@ -179,8 +193,12 @@ class _Reading:
     ) -> Any:
         if self._connection is None:
             self._connection = await self._pool.acquire()
-            await self._connection.command("begin isolation level repeatable read read only")
+            self._has_begun = False
         try:
+            if not self._has_begun:
+                async with asyncio.timeout(ANSWER_SECONDS_MAX):
+                    await self._connection.command(_BEGIN)
+                self._has_begun = True
             async with asyncio.timeout(seconds_max):
                 outcome = await call(self._connection)
         except asyncio.CancelledError:
@@ -197,7 +215,8 @@ class _Reading:
             return
         if isinstance(failure, StatementFailed | StatementRefused):
             try:
-                await connection.command("rollback")
+                async with asyncio.timeout(ROLLBACK_SECONDS_MAX):
+                    await connection.command("rollback")
             except Exception:  # noqa: BLE001 - the failure that is being told says more
                 self._pool.discard(connection)
             else:
@@ -233,6 +252,7 @@ def _explain(sql: str, error: Exception) -> Exception | RunAgain:
 
 
 _READ_ONLY: Final = "25006"
+_BEGIN: Final = "begin isolation level repeatable read read only"
 
 _held: contextvars.ContextVar[tuple[_Reading, ...]] = contextvars.ContextVar(
     "outgrow.held_postgres", default=()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -17,18 +17,27 @@ STATEMENTS_REMEMBERED_MAX: Final = 4_096
 
 _TOKEN = re.compile(
     r"""
-    (?P<kept>--[^\n]*|/\*.*?\*/|[eE]?'(?:[^']|'')*'|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$|::)
+    (?P<comment>--[^\n]*|/\*)
+    |(?P<coded>(?<![\w$])[uU]&['"])
+    |(?P<text>(?<![\w$])[eE]'(?:[^'\\]|''|\\.)*'|'(?:[^']|'')*'
+        |(?<![\w$])\$(?P<tag>(?:[^\W\d]\w*)?)\$.*?\$(?P=tag)\$)
+    |(?P<cast>::)
     |:(?P<name>[A-Za-z_]\w*)
     |(?P<mark>\?)
-    |(?P<word>[A-Za-z_]\w*|"(?:[^"]|"")*")(?P<call>\s*\()?
+    |(?P<word>[^\W\d][\w$]*|"(?:[^"]|"")*")
+    |(?P<other>\S)
     """,
     re.VERBOSE | re.DOTALL,
 )
+_COMMENT_EDGE = re.compile(r"/\*|\*/")
 _MAY_BEGIN: Final = frozenset({"select", "insert", "update", "delete", "with", "values"})
 _NEVER_CALLED = re.compile(
-    r"set_config|pg_(try_)?advisory_\w+|pg_notify|pg_terminate_backend|pg_cancel_backend|lo_\w+"
-    r"|dblink\w*|pg_read_\w+|pg_ls_\w+|pg_switch_wal|pg_export_snapshot|query_to_xml\w*|txid_\w+"
+    r"set_config|setval|nextval|lo_\w+|dblink\w*|txid_\w+|\w+_to_xml\w*|ts_stat|ts_rewrite"
 )
+"""They change the session, reach beyond it, draw numbers that nobody gives back, or run texts."""
+
+_PG_FUNCTIONS: Final = frozenset({"pg_typeof", "pg_column_size", "pg_size_pretty"})
+"""Of those named ``pg_…`` the ones that may be called; what is named so and no function may not."""
 
 
 class Translated(NamedTuple):
@@ -53,41 +62,74 @@ def translate(sql: str) -> Translated:
         StatementRefused: A unit of work may not run it.
     """
     names: dict[str, int] = {}
-    words: list[str] = []
-
-    def one(match: re.Match[str]) -> str:
-        if match["name"] is not None:
-            return f"${names.setdefault(match['name'], len(names) + 1)}"
-        if match["word"] is not None:
-            _check_word(sql, match["word"], is_call=match["call"] is not None)
-            words.append(match["word"].lower())
-        return match.group()
-
-    translated = _TOKEN.sub(one, sql)
-    if not words or words[0] not in _MAY_BEGIN:
-        raise _refused(sql)
-    return Translated(translated, tuple(names))
+    parts: list[str] = []
+    said: list[str] = []
+    for kind, text in _tokens(sql):
+        if kind == "name":
+            parts.append(f"${names.setdefault(text[1:], len(names) + 1)}")
+            said.append(":")
+            continue
+        parts.append(text)
+        if kind == "coded":
+            raise _refused(sql)
+        if kind in {"word", "other"}:
+            said.append(text.strip('"').lower())
+    _check(sql, said)
+    return Translated("".join(parts), tuple(names))
 
 
 @lru_cache(maxsize=STATEMENTS_REMEMBERED_MAX)
 def translate_own(sql: str) -> str:
     """A statement of outgrow's own, with ``?`` parameters."""
     count = 0
-
-    def one(match: re.Match[str]) -> str:
-        nonlocal count
-        if match["mark"] is None:
-            return match.group()
-        count += 1
-        return f"${count}"
-
-    return _TOKEN.sub(one, sql)
+    parts: list[str] = []
+    for kind, text in _tokens(sql):
+        count += kind == "mark"
+        parts.append(f"${count}" if kind == "mark" else text)
+    return "".join(parts)
 
 
-def _check_word(sql: str, word: str, *, is_call: bool) -> None:
-    name = word.strip('"').lower()
-    if name.startswith("outgrow_") or (is_call and _NEVER_CALLED.fullmatch(name)):
+def _tokens(sql: str) -> Iterator[tuple[str, str]]:
+    """The parts of *sql* with their kinds; together they are *sql*."""
+    position = 0
+    while (match := _TOKEN.search(sql, position)) is not None:
+        if match.start() > position:
+            yield "space", sql[position : match.start()]
+        kind, end = match.lastgroup or "other", match.end()
+        if match["text"] is not None:
+            kind = "text"  # Not the tag inside of it.
+        if match.group() == "/*":
+            end = _end_of_comment(sql, end)
+        yield kind, sql[match.start() : end]
+        position = end
+    yield "space", sql[position:]
+
+
+def _end_of_comment(sql: str, begin: int) -> int:
+    """Behind the comment whose text starts at *begin*; in PostgreSQL they nest."""
+    depth, position = 1, begin
+    while depth:
+        edge = _COMMENT_EDGE.search(sql, position)
+        if edge is None:
+            return len(sql)
+        depth += 1 if edge.group() == "/*" else -1
+        position = edge.end()
+    return position
+
+
+def _check(sql: str, said: list[str]) -> None:
+    """Refuse *sql* if it says what a unit of work may not; *said* is all but texts and comments."""
+    words = [word for word in said if word not in "()"]
+    if not words or words[0] not in _MAY_BEGIN:
         raise _refused(sql)
+    for before, word, behind in zip(["", *said], said, [*said[1:], ""], strict=False):
+        is_call = behind == "("
+        if word.startswith("outgrow_") or (word == "into" and before != "insert"):
+            raise _refused(sql)
+        if word.startswith("pg_") and not (is_call and word in _PG_FUNCTIONS):
+            raise _refused(sql)
+        if is_call and _NEVER_CALLED.fullmatch(word):
+            raise _refused(sql)
 
 
 def _refused(sql: str) -> StatementRefused:

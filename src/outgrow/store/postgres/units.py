@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import types
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from functools import lru_cache
@@ -20,6 +21,8 @@ from outgrow.errors import (
 from outgrow.store.database import Unit
 from outgrow.store.driver import Course, Operation, shield
 from outgrow.store.postgres.connection import (
+    ANSWER_SECONDS_MAX,
+    BEGIN,
     STATEMENT_SECONDS_MAX,
     Connection,
     RunAgain,
@@ -55,7 +58,13 @@ class Desk:
 
 
 class _Statement(Operation):
-    """A statement of a unit; the first one takes a connection."""
+    """
+    A statement of a unit; the first one takes a connection.
+
+    Args:
+        seconds_max: How long it may take if it is the user's; outgrow's own may take as long as
+            any answer may, and if one does not come the connection counts as lost.
+    """
 
     __slots__ = ("_run", "_seconds_max", "_work")
 
@@ -73,8 +82,11 @@ class _Statement(Operation):
             # Another may have taken the last idle one; nothing has happened, so it may be given up.
             yield from work.begin()
         try:
-            return (yield from shield(course, self._run(), self._seconds_max))
+            seconds_max = self._seconds_max or ANSWER_SECONDS_MAX
+            return (yield from shield(course, self._run(), seconds_max))
         except TimeoutError as error:
+            if self._seconds_max is None:
+                raise RunAgain(error, is_lost=True) from error
             interrupted = explain(work.last_sql, error)
             assert isinstance(interrupted, UnitError)
             work.poison = interrupted
@@ -194,7 +206,7 @@ class Work(UnitOfWork):
         self.check()
         self._has_said = False
         if self._has_begun:
-            await _Statement(self, lambda: self._command("rollback; begin"), None)
+            await _Statement(self, lambda: self._command(f"rollback; {BEGIN}"), None)
 
     async def commit(self) -> None:
         """
@@ -226,11 +238,12 @@ class Work(UnitOfWork):
         connection, self.connection = self.connection, None
         if connection is None:
             return
+        # What waits for the answer to a cancellation would wait for a server that hangs.
         if self._has_begun:
             self._has_begun = False
             try:
                 await connection.command("rollback")
-            except Exception:  # noqa: BLE001 - without its connection a transaction is rolled back
+            except (Exception, asyncio.CancelledError):  # noqa: BLE001 - its end rolls back too
                 self._desk.pool.discard(connection)
                 return
         self._desk.pool.give_back(connection)
@@ -279,7 +292,7 @@ class Work(UnitOfWork):
 
         async def run() -> Any:
             assert self.connection is not None
-            opening = "" if self._has_begun else "begin; "
+            opening = "" if self._has_begun else f"{BEGIN}; "
             self._has_begun = True
             self._statements += 1
             return await call(self.connection, opening)
@@ -296,7 +309,7 @@ class Work(UnitOfWork):
         try:
             if not self._has_begun:
                 self._has_begun = True
-                await connection.command("begin")
+                await connection.command(BEGIN)
             if self.is_careful:
                 await connection.command("savepoint statement")
             outcome = await answer
@@ -317,7 +330,7 @@ class Work(UnitOfWork):
         if self.is_careful:
             await self._command("rollback to savepoint statement")
         elif self._statements == 0:
-            await self._command("rollback; begin")
+            await self._command(f"rollback; {BEGIN}")
         else:
             raise RunAgain(failure, is_careful=True)
 
