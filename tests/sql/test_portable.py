@@ -292,6 +292,16 @@ async def test_how_many_rows_were_changed_is_told(store: Store) -> None:
     assert await store.transact(unit) == [4, 4, 0, 2, 2, 0]
 
 
+async def test_columns_may_be_called_like_types(make: Make) -> None:
+    store = await make("create table t (integer integer primary key, int int, real real) strict;")
+
+    async def unit(tx: Transaction) -> list[int]:
+        await tx.execute("insert into t (int, real) values (1, 0.5), (2, 0.5)")
+        return await tx.fetch_all(int, "select integer * 10 + int from t where real = 0.5")
+
+    assert await store.transact(unit) == [11, 22]
+
+
 FAILING = [
     ("IntegrityError", "insert into person (id, name) values (1, 'new')"),
     ("IntegrityError", "insert into person (id, name) values (9, 'Ada')"),

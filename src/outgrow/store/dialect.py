@@ -12,7 +12,10 @@ _KEPT: Final = r"""--[^\n]* | /\*.*?\*/ | '(?:[^']|'')*' | "(?:[^"]|"")*"
 
 _TOKEN = re.compile(rf"(?P<kept>{_KEPT})|(?P<word>[A-Za-z_]\w*)", re.VERBOSE | re.DOTALL)
 _DEFINES = re.compile(r"\s*(create\s+(temp\w*\s+)?table|alter\s+table)\b", re.IGNORECASE)
-_KEY = re.compile(r"\binteger\s+primary\s+key(\s+asc)?(\s+autoincrement)?\b", re.IGNORECASE)
+_KEY = re.compile(
+    r"\binteger\s+(not\s+null\s+)?primary\s+key(\s+asc)?(\s+autoincrement)?\b", re.IGNORECASE
+)
+_PIECE = re.compile(r"\x00(\d+)\x00|([A-Za-z_]\w*)|[^\sA-Za-z_\x00]")
 _OPTIONS = re.compile(
     r"(\)\s*)(?:strict|without\s+rowid)(\s*,\s*(?:strict|without\s+rowid))?(?=\s*;?\s*\Z)",
     re.IGNORECASE,
@@ -24,6 +27,11 @@ _TYPES: Final = {
     "real": "double precision",
     "blob": "bytea",
 }
+_NO_NAMES: Final = frozenset(
+    {"add", "and", "by", "case", "check", "column", "constraint", "default", "drop", "else", "key"}
+    | {"not", "on", "or", "references", "rename", "select", "table", "then", "to", "unique", "when"}
+)
+"""Words behind which a name stands, and no type."""
 
 
 def to_postgres(statement: str) -> str:
@@ -44,11 +52,30 @@ def to_postgres(statement: str) -> str:
 
     text = _replace(statement, keep, str)
     text = _KEY.sub(_IDENTITY.replace(" ", "\x01"), text)
-    text = _replace(text, str, lambda word: _TYPES.get(word.lower(), word)).replace("\x01", " ")
+    text = _with_types(text, kept).replace("\x01", " ")
     trailing = re.search(r"(?:\s|\x00\d+\x00)*\Z", text)
     assert trailing is not None
     text = _OPTIONS.sub(r"\1", text[: trailing.start()]) + trailing.group()
     return re.sub("\x00(\\d+)\x00", lambda match: kept[int(match[1])], text)
+
+
+def _with_types(text: str, kept: list[str]) -> str:
+    """*text* with PostgreSQL's types, which stand behind names; a column may be called like one."""
+    is_behind_name = False
+
+    def one(match: re.Match[str]) -> str:
+        nonlocal is_behind_name
+        word = match[2]
+        if word is None:
+            piece = kept[int(match[1])] if match[1] else match.group()
+            if not piece.startswith(("--", "/*")):
+                is_behind_name = piece.startswith('"')
+            return match.group()
+        is_type = is_behind_name and word.lower() in _TYPES
+        is_behind_name = not is_type and word.lower() not in _NO_NAMES
+        return _TYPES[word.lower()] if is_type else word
+
+    return _PIECE.sub(one, text)
 
 
 def _replace(text: str, keep: Callable[[str], str], change: Callable[[str], str]) -> str:
