@@ -102,6 +102,14 @@ async def test_marks_in_texts_and_comments_are_none(store: Store) -> None:
     assert await store.transact(unit) == ["it's :a :a xy"]
 
 
+async def test_a_number_is_never_cut(store: Store) -> None:
+    await store.transact(put, "x", 1.0)  # type: ignore[arg-type] - what must be refused or kept
+    with pytest.raises(StatementFailed, match=r"1.5 is no whole number"):
+        await store.transact(put, "y", 1.5)  # type: ignore[arg-type]
+    async with store.read() as snapshot:
+        assert await snapshot.fetch_all(int, "select n from item") == [1]
+
+
 async def test_a_server_that_hangs_hangs_nobody_for_ever(
     open_at: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

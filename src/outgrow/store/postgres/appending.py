@@ -7,7 +7,7 @@ from collections import deque
 from typing import Any, Final, NoReturn
 
 from outgrow import crash
-from outgrow.errors import CommitUnknown, TransactionClosed
+from outgrow.errors import CommitUnknown, StatementFailed, TransactionClosed
 from outgrow.store.driver import outlast, shield
 from outgrow.store.postgres.connection import ANSWER_SECONDS_MAX, Connection, RunAgain, explain
 from outgrow.store.postgres.pool import Pool
@@ -91,15 +91,17 @@ class Appender:
 
     async def _write_all(self, batch: list[_Place]) -> None:
         error = await self._write(batch)
-        if error is not None and len(batch) > 1 and isinstance(error, Exception):
-            if isinstance(error, CommitUnknown):
-                self._fail(batch, error)
-                return
-            # One of them cannot be written: each on its own, so that its neighbours are.
-            for place in batch:
-                place.error = await self._write([place])
-        elif error is not None:
+        if error is None:
+            return
+        if len(batch) == 1 or not isinstance(error, StatementFailed):
             self._fail(batch, error)
+            return
+        # One of them cannot be written: each on its own, so that its neighbours are.
+        for index, place in enumerate(batch):
+            place.error = await self._write([place])
+            if isinstance(place.error, CommitUnknown):
+                self._fail(batch[index + 1 :], RunAgain(place.error, is_lost=True))
+                return
 
     def _fail(self, batch: list[_Place], error: BaseException) -> None:
         for place in batch:
@@ -108,7 +110,10 @@ class Appender:
     async def _write(self, batch: list[_Place]) -> BaseException | None:
         """Commit *batch*; why it was not."""
         entries = [entry for place in batch for entry in place.work.transaction.entries]
-        connection = await self._pool.acquire()
+        try:
+            connection = await self._pool.acquire()
+        except Exception as error:  # noqa: BLE001 - who waits for this batch is told
+            return error
         assert self._desk.outbox is not None
         crash.at("store.before_commit")
         try:

@@ -202,6 +202,17 @@ _CONFLICTS = (
 )
 
 
+_UNFIT = (
+    asyncpg.DataError,
+    asyncpg.UnsupportedClientFeatureError,
+    ValueError,
+    TypeError,
+    OverflowError,
+    ArithmeticError,
+)
+"""A value cannot be what its parameter takes."""
+
+
 def explain(sql: str, error: Exception) -> UnitError | RunAgain:
     """What *error* of a statement means: an error of outgrow's, or that all is to be run again."""
     if isinstance(error, TimeoutError | asyncpg.QueryCanceledError):
@@ -212,7 +223,7 @@ def explain(sql: str, error: Exception) -> UnitError | RunAgain:
         )
     if isinstance(error, _CONFLICTS):
         return RunAgain(error)
-    if isinstance(error, asyncpg.DataError | asyncpg.UnsupportedClientFeatureError):
+    if isinstance(error, _UNFIT):
         return StatementFailed(f"{shorten(sql)}: {error}", "DataError")
     if isinstance(error, AWAY):
         return RunAgain(error, is_lost=True)

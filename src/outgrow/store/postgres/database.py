@@ -38,6 +38,8 @@ RECONNECT_SECONDS_MAX: Final = 10.0
 """How long units try again that find the server away."""
 
 RECONNECT_PAUSE_SECONDS_MAX: Final = 0.5
+SILENT_UNITS_MAX: Final = 1024
+"""How many units are remembered, by name, as those that only record and need no connection."""
 
 
 class PostgresDatabase:
@@ -56,6 +58,7 @@ class PostgresDatabase:
         self._appender = Appender(self._desk, self._appending)
         self._readers = Readers(url, service, lambda: self.joined() is not None)
         self.others = Notices(url, service)
+        self._silent: set[str] = set()
         self._under_way = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -162,16 +165,16 @@ class PostgresDatabase:
             raise StatementFailed(message, "SerializationError") from again
 
     async def _run_once(self, work: Work) -> None:
-        if not self._pool.has_idle:
+        if not self._pool.has_idle and work.name not in self._silent:
             # Whoever gives up while waiting for a connection has not begun.
             await work.begin()
         coroutine = work.effect()
         try:
             await drive(work, coroutine)
-            if work.connection is not None:
+            if work.has_begun:
                 await self._commit(work)
             elif work.transaction.entries:
-                await self._appender.append(work)
+                await self._append(work)
         except BaseException:
             with suppress(RuntimeError):  # It waits when told to end; it is left so.
                 coroutine.close()
@@ -179,6 +182,14 @@ class PostgresDatabase:
         finally:
             if work.connection is not None:
                 await shield(work, work.let_go(), ROLLBACK_SECONDS_MAX)
+
+    async def _append(self, work: Work) -> None:
+        """Commit *work*, which only recorded, with its neighbours; the next one need not wait."""
+        if len(self._silent) < SILENT_UNITS_MAX:
+            self._silent.add(work.name)
+        if work.connection is not None:
+            await shield(work, work.let_go(), ROLLBACK_SECONDS_MAX)
+        await self._appender.append(work)
 
     async def _commit(self, work: Work) -> None:
         try:

@@ -195,7 +195,11 @@ def _text(value: Any) -> Any:
 
 
 def _whole(value: Any) -> Any:
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    if not isinstance(value, float):
+        return value
+    if not value.is_integer():
+        raise ValueError(f"{value!r} is no whole number, and the column keeps whole numbers")
+    return int(value)
 
 
 def _truth(value: Any) -> Any:

@@ -102,6 +102,7 @@ class Work(UnitOfWork):
 
     Attributes:
         connection: What it runs on, since its first statement.
+        has_begun: Whether it ran a statement.
         is_careful: Whether it has savepoints.
         last_sql: Its last statement, for messages.
     """
@@ -117,7 +118,7 @@ class Work(UnitOfWork):
         self.connection: Connection | None = None
         self.is_careful = False
         self.last_sql = ""
-        self._has_begun = False
+        self.has_begun = False
         self._statements = 0
         self._conclusion: tuple[str, Row] | None = None
         self._has_concluded = False
@@ -139,7 +140,7 @@ class Work(UnitOfWork):
 
     def begin_again(self) -> None:
         super().begin_again()
-        self._has_begun = False
+        self.has_begun = False
         self._statements = 0
 
     async def begin(self) -> None:
@@ -205,7 +206,7 @@ class Work(UnitOfWork):
     async def undo(self) -> None:
         self.check()
         self._has_said = False
-        if self._has_begun:
+        if self.has_begun:
             await _Statement(self, lambda: self._command(f"rollback; {BEGIN}"), None)
 
     async def commit(self) -> None:
@@ -217,7 +218,7 @@ class Work(UnitOfWork):
             CommitUnknown: The connection ended before the answer came.
         """
         connection = self.connection
-        if connection is None or not self._has_begun:
+        if connection is None or not self.has_begun:
             return
         crash.at("store.before_commit")
         try:
@@ -230,7 +231,7 @@ class Work(UnitOfWork):
                 message = f"the commit did not succeed: {error}"
                 raise StatementFailed(message, "CommitFailed") from error
             raise explained from error
-        self._has_begun = False
+        self.has_begun = False
         crash.at("store.after_commit")
 
     async def let_go(self) -> None:
@@ -239,8 +240,8 @@ class Work(UnitOfWork):
         if connection is None:
             return
         # What waits for the answer to a cancellation would wait for a server that hangs.
-        if self._has_begun:
-            self._has_begun = False
+        if self.has_begun:
+            self.has_begun = False
             try:
                 await connection.command("rollback")
             except (Exception, asyncio.CancelledError):  # noqa: BLE001 - its end rolls back too
@@ -250,7 +251,7 @@ class Work(UnitOfWork):
 
     async def _say(self, transaction: Transaction) -> None:
         # What only records is committed with its neighbours, by the appender.
-        if self.connection is not None or self._conclusion is not None:
+        if self.has_begun or self._conclusion is not None:
             await super()._say(transaction)
 
     async def _operate(self, sql: str, parameters: dict[str, Any], *, is_change: bool) -> Any:
@@ -292,8 +293,8 @@ class Work(UnitOfWork):
 
         async def run() -> Any:
             assert self.connection is not None
-            opening = "" if self._has_begun else f"{BEGIN}; "
-            self._has_begun = True
+            opening = "" if self.has_begun else f"{BEGIN}; "
+            self.has_begun = True
             self._statements += 1
             return await call(self.connection, opening)
 
@@ -307,8 +308,8 @@ class Work(UnitOfWork):
         connection = self.connection
         assert connection is not None
         try:
-            if not self._has_begun:
-                self._has_begun = True
+            if not self.has_begun:
+                self.has_begun = True
                 await connection.command(BEGIN)
             if self.is_careful:
                 await connection.command("savepoint statement")
