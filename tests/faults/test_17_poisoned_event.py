@@ -6,11 +6,13 @@ in order, and a replay after the fix has each effect once.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from outgrow.calls import using
 from outgrow.journal.consumers.waiting import ATTEMPTS_MAX, Waiting
+from outgrow.store import Transaction
 from tests.journal.conftest import Run
 from tests.journal.shop import Shop
 
@@ -46,6 +48,28 @@ async def test_a_poisoned_event_is_parked_and_others_flow(shop: Shop) -> None:
     assert await texts_of(shop, "good") == of("good", 2)
     assert await texts_of(shop, "bad") == []
     assert shop.letters_service.attempts == ATTEMPTS_MAX + 2
+
+
+@pytest.mark.parametrize("text", ["no such file: \udcff", "NUL: \0"])
+async def test_an_event_whose_error_no_store_can_keep_is_parked_all_the_same(
+    shop: Shop, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell = shop.letters_service.tell
+
+    async def fail(tx: Transaction, event: Any) -> None:
+        if event.order_id == "bad":
+            raise ValueError(text)
+        await tell(tx, event)
+
+    for subscription in shop.delivery._consumers:
+        if subscription.name == CONSUMER:
+            monkeypatch.setattr(subscription, "_handle", fail)
+    await place(shop, "bad", 0)
+    await place(shop, "good", 0)
+    await shop.settle_all()
+
+    assert await parked(shop) == ["bad"]
+    assert await texts_of(shop, "good") == of("good", 1)
 
 
 async def test_a_replay_after_the_fix_has_each_effect_once_and_in_order(shop: Shop) -> None:

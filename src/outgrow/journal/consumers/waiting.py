@@ -88,11 +88,16 @@ def judge(error: Exception, attempts: int, *, is_patient: bool = False) -> Verdi
         is_patient: The error says nothing about the message, so it is tried without end.
     """
     kind = type(error)
-    text = f"{kind.__module__}.{kind.__qualname__}: {error}"[:ERROR_CHARACTERS_MAX]
+    text = keepable(f"{kind.__module__}.{kind.__qualname__}: {error}")[:ERROR_CHARACTERS_MAX]
     if attempts >= ATTEMPTS_MAX and not is_patient:
         return Verdict(attempts, None, text)
     pause = min(PAUSE_SECONDS * 2 ** min(attempts - 1, 16), PAUSE_SECONDS_MAX)
     return Verdict(attempts, pause, text)
+
+
+def keepable(text: str) -> str:
+    """*text* as every store can keep it: what is no character is written as what it is."""
+    return text.encode(errors="backslashreplace").decode().replace("\0", "\\x00")
 
 
 class Line:
