@@ -5,55 +5,28 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any, Final
 
 from outgrow.clock import Clock
-from outgrow.contracts import place_of
-from outgrow.errors import BrokerUnreachable, ControlError, Finding, InvalidService, OutgrowError
-from outgrow.journal.archiving import Archives, warn_of_archives
+from outgrow.errors import BrokerUnreachable, ControlError
+from outgrow.journal.archiving import Archives
 from outgrow.journal.auditing import DROPPED, REPLAYED, Decisions, Fates, Histories
 from outgrow.journal.broker import Broker, InProcessBroker
-from outgrow.journal.consumers import Call, Consumer, ConsumerStatistics, Sender, Subscription
-from outgrow.journal.handlers import handlers_of
+from outgrow.journal.consumers import Call, Consumer, ConsumerStatistics, Sender
 from outgrow.journal.inbox import Inbox
+from outgrow.journal.listening import Listening, Post
 from outgrow.journal.messages import Source
 from outgrow.journal.outbox import Outbox
 from outgrow.journal.overview import Overview
 from outgrow.journal.reading import Journal
-from outgrow.journal.replicas import LEASE_SECONDS, Replica
-from outgrow.journal.timing import TOPIC, Timers, TimerStatistics
+from outgrow.journal.replicas import LEASE_SECONDS
+from outgrow.journal.timing import Timers, TimerStatistics
 from outgrow.store import Store
 
 PRUNE_SECONDS: Final = 1.0
 """How often each inbox is looked at for what may be forgotten."""
 
 _log = logging.getLogger("outgrow.journal")
-
-
-class _Post:
-    """What a service with a store sends out from here."""
-
-    def __init__(
-        self,
-        store: Store,
-        outbox: Outbox,
-        call: Call,
-        on_idle: Callable[[], object],
-        lease_seconds: float,
-    ) -> None:
-        self.replica = Replica(store, outbox.hear, term_seconds=lease_seconds)
-        self.store = store
-        self.outbox = outbox
-        self.call = call
-        self.journal = Journal(store, outbox, self.replica)
-        self.inbox = Inbox(store)
-        self.timers = Timers(store, outbox.timers, outbox.destinations, on_idle, self.replica.leads)
-        self.senders: set[str] = set()
-        outbox.watch([TOPIC], self.timers.wake)
-        outbox.tell_others(self.replica.tell)
-        self.replica.watch(self.timers.wake)
-        self.replica.watch(on_idle)
 
 
 class Delivery:
@@ -88,13 +61,10 @@ class Delivery:
     ) -> None:
         self._clock = clock
         self._lease_seconds = lease_seconds
-        self._wrap = wrap or _as_it_is
-        self._posts: dict[str, _Post] = {}
+        self._posts: dict[str, Post] = {}
         self._stores: dict[str, Store] = {}
         self._outboxes: dict[str, Outbox] = {}
         self.journals: dict[str, Journal] = {}
-        self._broker: Broker = InProcessBroker(self.journals)
-        self._sources: dict[str, Source] = {}
         self._consumers: list[Consumer] = []
         self._former: dict[str, tuple[str, ...]] = {}
         self.overview = Overview(self._stores, self._consumers, self._former)
@@ -102,10 +72,12 @@ class Delivery:
         self.fates = Fates(self._consumers, self._stores)
         self.histories = Histories(self._stores)
         self.archives = Archives(self._stores, self._outboxes, self.journals)
-        self._starts: list[tuple[Subscription, bool]] = []
         self._group: asyncio.TaskGroup | None = None
         self._adding = asyncio.Lock()
         self._moved = asyncio.Event()
+        self._listening = Listening(
+            self._posts, self._consumers, InProcessBroker(self.journals), wrap, self._moved.set
+        )
         self._attention = asyncio.Event()
         self._is_stopping = False
 
@@ -128,7 +100,7 @@ class Delivery:
         Returns:
             What the service remembers of its plain commands; pruned from here.
         """
-        post = self._posts[store.service] = _Post(
+        post = self._posts[store.service] = Post(
             store, outbox, call, self._moved.set, self._lease_seconds
         )
         self.journals[store.service] = post.journal
@@ -142,7 +114,7 @@ class Delivery:
 
     def connect(self, broker: Broker) -> None:
         """Let handlers read what *broker* carries."""
-        self._broker = broker
+        self._listening.broker = broker
 
     def subscribe(self, service: str, implementation: Any) -> None:
         """
@@ -152,40 +124,7 @@ class Delivery:
             InvalidService: It listens and has no store, to a service that is not there, or to an
                 event whose past cannot be read.
         """
-        findings = []
-        for handler in handlers_of(type(implementation)):
-            name, handle = f"{service}.{handler.method}", getattr(implementation, handler.method)
-            post = self._posts.get(service)
-            unreadable = handler.unreadable_events()
-            if unreadable:
-                findings += unreadable
-                continue
-            for source, events in handler.events_by_source().items():
-                read = self._source(source)
-                if post is None or read is None:
-                    findings.append(_cannot_listen(name, handle, source, has_store=bool(post)))
-                    continue
-                subscription = Subscription(
-                    name,
-                    read,
-                    post.store,
-                    handle=handle,
-                    events=events,
-                    on_idle=self._moved.set,
-                    held=lambda post=post: post.replica.partitions,  # type: ignore[misc]
-                )
-                post.replica.watch(subscription.wake)
-                self._consumers.append(subscription)
-                self._starts.append((subscription, handler.since == "now"))
-        InvalidService.raise_if_any(list(dict.fromkeys(findings)))
-
-    def _source(self, service: str) -> Source | None:
-        if service not in self._sources:
-            found = self._broker.source(service)
-            if found is None:
-                return None
-            self._sources[service] = self._wrap(found)
-        return self._sources[service]
+        self._listening.subscribe(service, implementation)
 
     async def open(self) -> None:
         """
@@ -198,22 +137,11 @@ class Delivery:
             BrokerUnreachable: A new handler's source, in another process, did not tell in time
                 where its journal ends.
         """
-        for subscription, from_now in self._starts:
-            source = self._sources[subscription.source]
-            await subscription.open(
-                source.end if from_now else partial(self._from_beginning, subscription)
-            )
+        await self._listening.open()
         for post in self._posts.values():
             post.outbox.destinations |= set(await post.journal.destinations())
             await post.journal.note_opening()
         await self._add_senders()
-
-    async def _from_beginning(self, subscription: Subscription) -> int:
-        """The beginning of a journal; who begins there is told if some of it is not there."""
-        journal = self.journals.get(subscription.source)
-        if journal is not None:
-            warn_of_archives(subscription.name, journal.service, await journal.deleted_up_to())
-        return 0
 
     async def run(self) -> None:
         """
@@ -238,7 +166,7 @@ class Delivery:
                 self._group = group
                 for runner in self._runners():
                     group.create_task(runner.run())
-                telling = group.create_task(self._tell_ahead())
+                telling = group.create_task(self._listening.tell_ahead())
                 await self._keep_house()
                 telling.cancel()
                 for runner in self._runners():
@@ -307,12 +235,11 @@ class Delivery:
         return [await post.timers.statistics() for post in self._posts.values()]
 
     async def _end_of(self, service: str) -> int:
-        post = self._posts.get(service)
-        return await (self._sources[service] if post is None else post.journal).end()
+        return await self._listening.end_of(service)
 
     async def broker_statistics(self) -> dict[str, Any]:
         """What the broker carried, and its limits; nothing if all services are in this process."""
-        return await self._broker.statistics()
+        return await self._listening.broker.statistics()
 
     async def activity(self) -> int:
         """A number that grows with whatever is recorded or tried."""
@@ -344,28 +271,7 @@ class Delivery:
     def _runners(self) -> list[Consumer | Timers]:
         return [*self._consumers, *(post.timers for post in self._posts.values())]
 
-    async def _tell_ahead(self) -> None:
-        """Tell of handlers that are ahead of their source: its store is older than theirs."""
-        for subscription, _ in self._starts:
-            source, handled = subscription.source, subscription.handled_up_to
-            try:
-                end = await self._end_of(source)
-            except OutgrowError:
-                continue  # Nothing can be said of it; nor is anything read.
-            if handled > end:
-                _log.error(
-                    "%s has handled events of %r up to position %d, and the journal ends at %d: "
-                    "the store of %r was replaced by an older one. New events up to that position "
-                    "are passed over. Put the newer store back, or give the handler another name, "
-                    "under which it begins anew",
-                    subscription.name,
-                    source,
-                    handled,
-                    end,
-                    source,
-                )
-
-    def _look_for_destinations(self, post: _Post) -> None:
+    def _look_for_destinations(self, post: Post) -> None:
         if post.outbox.destinations != post.senders:
             self._attention.set()
 
@@ -375,7 +281,7 @@ class Delivery:
                 for destination in sorted(post.outbox.destinations - post.senders):
                     await self._add_sender(post, destination)
 
-    async def _add_sender(self, post: _Post, destination: str) -> None:
+    async def _add_sender(self, post: Post, destination: str) -> None:
         sender = Sender(
             post.journal,
             destination,
@@ -409,7 +315,7 @@ class Delivery:
             finally:
                 timer.cancel()
 
-    async def _look_after(self, post: _Post) -> None:
+    async def _look_after(self, post: Post) -> None:
         """What the process that leads does for all that have the service's store open."""
         if post.store.is_shared:
             post.outbox.destinations |= set(await post.journal.destinations())
@@ -424,25 +330,3 @@ class Delivery:
 
 async def _beginning() -> int:
     return 0
-
-
-def _as_it_is(source: Source) -> Source:
-    return source
-
-
-def _cannot_listen(name: str, handle: Any, source: str, *, has_store: bool) -> Finding:
-    if not has_store:
-        return Finding(
-            place=place_of(handle),
-            message=f"{name} listens, and its service has no store.",
-            remedy="That an event was handled is noted in the service's own store. "
-            "Give the service a field: store: Store.",
-            slug="handler-without-store",
-        )
-    return Finding(
-        place=place_of(handle),
-        message=f"{name} listens to {source!r}, which records nothing in this application.",
-        remedy="A service that records events is among the application's services, and has a field "
-        "store: Store.",
-        slug="handler-without-source",
-    )

@@ -151,7 +151,7 @@ async def test_a_reader_waits_for_what_the_recording_process_cannot_let_go_yet(
         await till.pay(("a", 2))
     async with payments(1) as till, ledger(RENAMED) as books:
         await till.pay(("a", 3))
-        (remote,) = books.delivery._sources.values()
+        (remote,) = books.delivery._listening.sources.values()
         await wait_until(lambda: remote.asked > 2)
         assert await books.bookings() == []
     async with payments(RENAMED), ledger(RENAMED) as books:
