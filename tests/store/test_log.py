@@ -135,7 +135,7 @@ async def test_the_log_is_cut_off_after_another_program_has_read(
 
 async def test_readers_that_follow_each_other_do_not_let_it_grow(store: Store, small: None) -> None:
     is_over = False
-    slow = "with recursive c(x) as (select 1 union all select x + 1 from c limit 20000) "
+    slow = "with recursive c(x) as (select 1 union all select x + 1 from c limit 8000) "
 
     async def read() -> None:
         while not is_over:
@@ -144,16 +144,16 @@ async def test_readers_that_follow_each_other_do_not_let_it_grow(store: Store, s
 
     async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
         stack.enter_context(pytest.MonkeyPatch.context()).setattr(
-            checkpoints, "CHECKPOINT_WAIT_SECONDS_MAX", 0.05
+            checkpoints, "CHECKPOINT_WAIT_SECONDS_MAX", 2.0
         )
-        for _ in range(4):
+        for _ in range(3):
             group.create_task(read())
         largest = 0.0
-        for _ in range(4):
+        for _ in range(2):
             await write(store, KIB)
             largest = max(largest, store.statistics()["log_bytes"])
         is_over = True
-    assert largest < 6 * KEPT
+    assert largest < 5 * KEPT
 
 
 async def test_a_statement_under_way_is_interrupted_when_its_snapshot_is_ended(
