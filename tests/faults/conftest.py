@@ -30,6 +30,16 @@ NOT_TRIED = pytest.StashKey[list[str]]()
 """What could not be tried on this machine, and why."""
 
 
+TOLD = pytest.StashKey[list[str]]()
+"""What long runs have measured."""
+
+
+@pytest.fixture
+def tell(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Let the report of the run say something at its end."""
+    return request.config.stash.setdefault(TOLD, []).append
+
+
 @pytest.fixture(scope="session")
 def library(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
     """What notes the changes of files; skips loudly where it cannot be compiled."""
@@ -61,6 +71,8 @@ def machines(outgrow_postgres: PostgresServer) -> dict[str, MachineMaker]:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for reason in terminalreporter.config.stash.get(NOT_TRIED, []):
         terminalreporter.write_line(reason, red=True, bold=True)
+    for told in terminalreporter.config.stash.get(TOLD, []):
+        terminalreporter.write_line(told)
     terminalreporter.write_line(
         f"faults drawn by seed {seed()}; OUTGROW_SEED={seed()} repeats them"
     )

@@ -127,7 +127,7 @@ def test_a_kill_loses_nothing_and_doubles_nothing(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("point", points())
+@pytest.mark.parametrize("point", shared(points()))
 @pytest.mark.parametrize(("store", "share"), [(s, share) for s in STORES for share in SHARES[s]])
 def test_a_kill_at_any_point_loses_nothing_and_doubles_nothing(
     store: str, point: str, share: float, passed: dict[str, Passed], tmp_path: Path
@@ -145,7 +145,7 @@ def test_a_random_pair_of_kills_loses_nothing_and_doubles_nothing(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("point", points())
+@pytest.mark.parametrize("point", shared(points()))
 @pytest.mark.parametrize("store", STORES)
 def test_kills_while_it_recovers_lose_nothing_and_double_nothing(
     store: str, point: str, passed: dict[str, Passed], tmp_path: Path
@@ -155,7 +155,7 @@ def test_kills_while_it_recovers_lose_nothing_and_double_nothing(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("point", points())
+@pytest.mark.parametrize("point", shared(points()))
 def test_a_kill_is_harmless_where_everything_is_repeated_as_well(
     point: str, passed: dict[str, Passed], tmp_path: Path
 ) -> None:

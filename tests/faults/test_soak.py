@@ -9,16 +9,15 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
-import sys
 from pathlib import Path
 from statistics import linear_regression
 
 import pytest
 
 from outgrow.clock import SystemClock
-from tests.crash.harness import MachineMaker, end
+from tests.crash.harness import MachineMaker, end, shared
 from tests.faults.machines import STORES
-from tests.faults.test_histories import anomalies_of_lists, spawn
+from tests.faults.test_histories import Tell, anomalies_of_lists, spawn
 
 SECONDS = float(os.environ.get("OUTGROW_SOAK_SECONDS", "300"))
 WARM_UP = 0.3
@@ -64,9 +63,9 @@ def growth_of(samples: list[tuple[float, int]]) -> float:
 
 @pytest.mark.long
 @pytest.mark.timeout(SECONDS * 2 + 240)
-@pytest.mark.parametrize("store", STORES)
+@pytest.mark.parametrize("store", shared(STORES))
 async def test_memory_and_log_stay_flat_at_full_rate(
-    store: str, tmp_path: Path, machines: dict[str, MachineMaker]
+    store: str, tmp_path: Path, machines: dict[str, MachineMaker], tell: Tell
 ) -> None:
     machine = await asyncio.to_thread(machines[store], tmp_path)
     process = spawn(tmp_path, ENDLESS, machine, "--seconds", str(SECONDS))
@@ -85,7 +84,7 @@ async def test_memory_and_log_stay_flat_at_full_rate(
         f"{store}: {count} events in {SECONDS:.0f} s, {samples[-1][1] / 1e6:.0f} MB held, "
         f"{growth:+.1%} after the warm-up, a log of {log / 1e6:.0f} MB at most"
     )
-    sys.stderr.write(f"\n{told}\n")
+    tell(told)
     assert growth < GROWTH_MAX, told
     assert log < LOG_BYTES_MAX, told
     assert found == [], told
