@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import enum
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextvars import ContextVar
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -364,6 +366,60 @@ async def test_a_call_that_is_not_awaited_is_told(store: Store) -> None:
 
     with pytest.raises(StatementRefused, match="not awaited"):
         await store.transact(unit)
+
+
+async def test_no_update_is_lost_between_sessions(store: Store) -> None:
+    def rename(session: Session, swallows: bool) -> None:
+        author = session.scalars(select(Author)).one()
+        author.name += "x"
+        try:
+            session.flush()
+        except SQLAlchemyError:
+            if not swallows:
+                raise
+
+    async def unit(tx: Transaction, swallows: bool) -> None:
+        await tx.run(rename, swallows)
+
+    async def begin(tx: Transaction) -> None:
+        await tx.run(add, "")
+
+    await store.transact(begin)
+    async with asyncio.TaskGroup() as group:
+        for number in range(20):
+            group.create_task(store.transact(unit, number % 2 == 0))
+    assert await names_in(store) == ["x" * 20]
+
+
+async def test_a_unit_that_is_cancelled_in_a_function_is_committed_first(store: Store) -> None:
+    begun = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def work(session: Session) -> None:
+        loop.call_soon_threadsafe(begun.set)
+        for number in range(50):
+            add(session, f"{number:02}")
+            session.flush()
+
+    async def unit(tx: Transaction) -> None:
+        await tx.run(work)
+
+    task = loop.create_task(store.transact(unit))
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert len(await names_in(store)) == 50
+
+
+async def test_a_function_has_the_context_of_its_unit(store: Store) -> None:
+    variable: ContextVar[str] = ContextVar("variable")
+
+    async def unit(tx: Transaction) -> str:
+        variable.set("seen")
+        return await tx.run(lambda _: variable.get())
+
+    assert await store.transact(unit) == "seen"
 
 
 async def test_core_inserts_many_and_updates(store: Store) -> None:

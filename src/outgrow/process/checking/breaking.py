@@ -30,6 +30,7 @@ _UNKNOWN: Final = "alter table it asks the database first"
 
 TOOL_SECONDS_MAX: Final = 60.0
 _SHOWN_CHARACTERS: Final = 90
+_SHA1_DIGITS: Final = 40
 
 _LATER: Final = (
     "in a later migration, with the line '-- outgrow: second step': no version uses it then."
@@ -216,14 +217,16 @@ class _Service:
         pending = [one for one in migrations if one.path.resolve() not in base.hashes]
         self._pending = pending
         self._old = [one for one in migrations if one not in pending]
-        for migration in self._old:
+        # Most of the time nothing is pending, and nothing needs to be understood.
+        for migration in self._old if pending else []:
             for _, statement in migration.statements:
                 self._schema.run(statement)
         self._before = self._schema.copy()
 
     def findings(self) -> Iterator[Finding]:
         for migration in self._old:
-            if self._base.hashes[migration.path.resolve()] != _hash(migration.path):
+            known = self._base.hashes[migration.path.resolve()]
+            if known != _hash(migration.path, known):
                 yield self._changed(migration)
         for migration in self._pending:
             yield from self._of(migration)
@@ -421,10 +424,12 @@ def _latest(folder: Path) -> str:
         return "HEAD"
 
 
-def _hash(path: Path) -> str:
-    """What git calls the contents of *path*."""
+def _hash(path: Path, like: str) -> str:
+    """What git calls the contents of *path*, in a repository that calls others *like* that."""
     data = path.read_bytes().replace(b"\r\n", b"\n")
-    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+    kind = "sha1" if len(like) == _SHA1_DIGITS else "sha256"
+    digest = hashlib.new(kind, b"blob %d\0" % len(data) + data, usedforsecurity=False)
+    return digest.hexdigest()
 
 
 def _git(folder: Path, *words: str) -> str:

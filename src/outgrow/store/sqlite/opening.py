@@ -153,9 +153,10 @@ class Opening:
         connection.begin_patiently()
         try:
             self._create(connection)
+            steps = len(self.brought)
             self._migrate(connection, migrations)
             self._upgrade(connection)
-            self._check_tables(connection)
+            self._check_tables(connection, is_changed=len(self.brought) > steps)
             # A file that cannot be written is found out now, and not by the first unit of work.
             connection.own("update outgrow_meta set value = value where name = 'format'")
             crash.at("store.before_opened")
@@ -212,12 +213,12 @@ class Opening:
         with connection.ruled_by(may_migrate_and_look):
             self.brought += upgrade_sqlite(connection.raw, self.migrations, str(self.path))
 
-    def _check_tables(self, connection: Connection) -> None:
+    def _check_tables(self, connection: Connection, *, is_changed: bool) -> None:
         raw = connection.raw
         # What a migration cannot say in one text it may have said in another way.
         for name, sql in raw.execute("select name, sql from sqlite_master where sql is not null"):
             refuse_deferred(f"{self.path}: table {name!r}", sql)
-        if not self.brought:
+        if not is_changed:
             return
         for table, _, parent, _ in raw.execute("pragma foreign_key_check").fetchmany(1):
             message = (
