@@ -338,3 +338,25 @@ async def test_a_store_in_use_can_be_looked_into(store: Store, tmp_path: Path) -
     assert contents.meta["service"] == "s"
     assert [one.name for one in contents.migrations] == ["0001_tables.sql"]
     assert contents.positions["counted"] == 2
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only the superuser can give files away")
+@pytest.mark.parametrize("is_lost", [False, True])
+async def test_what_the_superuser_brings_back_belongs_to_whom_it_belonged_to(
+    open_at: Any, tmp_path: Path, is_lost: bool
+) -> None:
+    await put_some(store := await open_at(), "a")
+    await store.close()
+    file = copy(tmp_path)
+    path = tmp_path / "s.sqlite3"
+    for one in (tmp_path, path):
+        os.chown(one, 65534, 65534)
+    if is_lost:
+        path.unlink()
+        (tmp_path / "s.sqlite3.lock").unlink()
+
+    bring(tmp_path, file)
+
+    for one in (path, tmp_path / "s.sqlite3.lock"):
+        status = await asyncio.to_thread(one.stat)
+        assert (status.st_uid, status.st_gid) == (65534, 65534)

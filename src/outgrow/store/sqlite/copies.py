@@ -145,6 +145,8 @@ def _exchange(path: Path, copy: Path, positions: Mapping[str, int], aside: Path)
     is_there = path.exists()
     try:
         shutil.copyfile(copy, draft)
+        _give(draft, path if is_there else path.parent)
+        _give(path.with_name(f"{path.name}.lock"), path if is_there else path.parent)
         with _opened(draft, "rw") as raw:
             _check_whole(draft, raw)
             _go_on_from(raw, positions, _fold(path) if is_there else None)
@@ -254,6 +256,13 @@ def _check_whole(path: Path, raw: sqlite3.Connection) -> None:
     (verdict,) = raw.execute("pragma quick_check(1)").fetchone()
     if verdict != "ok":
         raise refusal(path, sqlite3.DatabaseError(verdict))
+
+
+def _give(path: Path, like: Path) -> None:
+    """Let *path* belong to whom *like* belongs to, if the superuser brings back another's store."""
+    if os.geteuid() == 0:
+        status = like.stat()
+        os.chown(path, status.st_uid, status.st_gid)
 
 
 def _sync(path: Path) -> None:
