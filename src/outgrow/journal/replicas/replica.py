@@ -75,8 +75,10 @@ class Replica:
 
     @property
     def is_ready(self) -> bool:
-        """Whether it is known what its share is."""
-        return self._has_joined or not self._store.is_shared
+        """Whether it is known what its share is; not after a term that could not be renewed."""
+        if not self._store.is_shared:
+            return True
+        return self._has_joined and self._clock.monotonic() < self._held_until
 
     @property
     def partitions(self) -> frozenset[int]:
@@ -162,7 +164,6 @@ class Replica:
     async def _beat(self, others: Others) -> None:
         """Say that it lives, and learn what its share is now."""
         begun = self._clock.monotonic()
-        before = self.led_partitions, self.partitions
         is_new = not self._has_joined
         try:
             await self._store.transact(self._leases.beat, others.key)
@@ -177,6 +178,8 @@ class Replica:
             # What it holds it loses at the end of its term, by its own clock too.
             _log.warning("%s: its leases were not renewed: %s", self._store.service, error)
             return
+        # Its term may have ended while it said so, and others have seen that.
+        before = self.led_partitions, self.partitions
         self._held_until = begun + self._term_seconds
         self.epoch = epoch
         self._members = len(standing.members)
