@@ -14,6 +14,13 @@ from tests.journal.nats.server import NatsServer
 Open = Callable[..., Any]
 
 
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.long)])
+def store_kind(request: pytest.FixtureRequest) -> str:
+    """Where the stores are: in files; `make test-all` has them in PostgreSQL too."""
+    kind: str = request.param
+    return kind
+
+
 @pytest.fixture
 def stopped(tmp_path: Path) -> Iterator[NatsServer]:
     """A server that does not run yet."""
@@ -29,12 +36,12 @@ async def server(stopped: NatsServer) -> NatsServer:
 
 
 @pytest.fixture
-def writing(tmp_path: Path, stopped: NatsServer) -> Open:
+def writing(tmp_path: Path, stopped: NatsServer, urls: dict[str, str]) -> Open:
     """``async with writing() as shop``: the process that hosts orders."""
-    return lambda **options: parts.writing(tmp_path, stopped.url, **options)
+    return lambda **options: parts.writing(tmp_path, stopped.url, **{"urls": urls} | options)
 
 
 @pytest.fixture
-def listening(tmp_path: Path, stopped: NatsServer) -> Open:
+def listening(tmp_path: Path, stopped: NatsServer, urls: dict[str, str]) -> Open:
     """``async with listening() as post``: the process that hosts letters."""
-    return lambda **options: parts.listening(tmp_path, stopped.url, **options)
+    return lambda **options: parts.listening(tmp_path, stopped.url, **{"urls": urls} | options)

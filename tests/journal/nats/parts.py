@@ -153,6 +153,23 @@ def carried(
 
 
 @asynccontextmanager
+async def delivering(delivery: Delivery) -> AsyncIterator[None]:
+    """Deliver until the end of the block; what it raises comes out as it is."""
+    failure: Exception | None = None
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(delivery.run())
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - raised below: a group would wrap it
+            failure = error
+        finally:
+            delivery.stop()
+        del task
+    if failure is not None:
+        raise failure
+
+
+@asynccontextmanager
 async def writing(
     folder: Path,
     url: str,
@@ -174,7 +191,8 @@ async def writing(
             carried(delivery, environment, "orders", installation, public)
         ) as broker:
             part.broker = _nats(broker)
-            yield part
+            async with delivering(delivery):
+                yield part
 
 
 @asynccontextmanager

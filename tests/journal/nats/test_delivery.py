@@ -6,10 +6,13 @@ import asyncio
 
 from outgrow.clock import SystemClock
 from outgrow.journal.nats.asking import ask_end
+from tests.journal.conftest import store_kind
 from tests.journal.nats.conftest import Open
 from tests.journal.nats.parts import wait_until
 from tests.journal.nats.server import NatsServer
 from tests.journal.orders import Noted, OrderCancelled, OrderPlaced
+
+__all__ = ["store_kind"]  # These run on both stores each time.
 
 
 def placed(ids, cents=1):

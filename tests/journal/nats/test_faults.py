@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -315,14 +316,16 @@ async def test_two_relays_of_one_journal_publish_each_event_once(
 
 
 async def test_a_store_that_was_replaced_makes_the_stream_anew(
-    server: NatsServer, writing: Open, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    server: NatsServer,
+    writing: Open,
+    empty_store: Callable[[str], Awaitable[None]],
+    caplog: pytest.LogCaptureFixture,
 ):
     async with writing() as shop:
         await shop.place(["old", "older"])
         await shop.wait_published()
         epoch = shop.relay.statistics(0)["epoch"]
-    for ending in ("", "-wal", "-shm"):
-        Path(tmp_path, f"orders.sqlite3{ending}").unlink(missing_ok=True)  # noqa: ASYNC240
+    await empty_store("orders")
     async with writing() as shop:
         await shop.place(["new"])
         await shop.wait_published()
