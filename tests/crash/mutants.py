@@ -22,6 +22,7 @@ from outgrow.journal.delivery import Delivery
 from outgrow.journal.inbox import Inbox
 from outgrow.journal.messages import Contexts
 from outgrow.journal.outbox import Outbox
+from outgrow.journal.replicas.leases import Leases
 from outgrow.journal.timing import Timers
 from outgrow.store import Store
 from outgrow.store.sqlite.connection import Connection
@@ -240,6 +241,15 @@ def not_synced() -> None:
     replace(Connection, "prepare", prepare_carelessly)
 
 
+def unfenced() -> None:
+    """Who has led commits what it began, whoever leads now."""
+
+    async def check(*_: Any) -> None:
+        pass
+
+    replace(Leases, "check", check)
+
+
 def upcast_step() -> None:
     """The first upcaster that an event needs is left out."""
     read = EventReader.read
@@ -295,6 +305,7 @@ MUTANTS: dict[str, Callable[[], None]] = {
     "send_key": send_key,
     "told_first": told_first,
     "not_synced": not_synced,
+    "unfenced": unfenced,
     "upcast_step": upcast_step,
     "alias_unheard": alias_unheard,
     "timer_apart": timer_apart,

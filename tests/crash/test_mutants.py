@@ -31,8 +31,8 @@ FOUND_OUT: dict[str, tuple[list[Kill], str]] = {
 }
 """By mutant: where it is killed, once in each of as many states, and the word that tells on it."""
 
-ELSEWHERE = {"not_synced"}
-"""Those that no kill finds: tests/faults/test_03_power_loss.py cuts the power."""
+ELSEWHERE = {"not_synced", "unfenced"}
+"""Those that no kill finds: one needs a loss of power, one a process that is frozen."""
 
 WRONG_AT_ONCE = {"order_ignored", "not_remembered", "upcast_step", "alias_unheard"}
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from outgrow import crash
 from outgrow.clock import SystemClock
+from tests.crash import mutants
 from tests.journal.shop import Shop
 from tests.journal.test_replicas import running
 
@@ -61,6 +62,8 @@ async def main(given: dict[str, Any]) -> None:
 
 if __name__ == "__main__":
     arguments = json.loads(sys.argv[1])
+    if arguments["mutant"]:
+        mutants.plant(arguments["mutant"])
     if arguments["stop_at"]:
         stop_once_at(arguments["stop_at"])
     asyncio.run(main(arguments))

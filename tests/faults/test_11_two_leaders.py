@@ -123,12 +123,15 @@ async def town(tmp_path: Path, outgrow_postgres: PostgresServer) -> AsyncIterato
         group = await stack.enter_async_context(asyncio.TaskGroup())
 
         @asynccontextmanager
-        async def started(lease_seconds: float, stop_at: str) -> AsyncIterator[Process]:
+        async def started(
+            lease_seconds: float, stop_at: str, mutant: str
+        ) -> AsyncIterator[Process]:
             given = {
                 "folder": str(tmp_path),
                 "urls": urls,
                 "lease_seconds": lease_seconds,
                 "stop_at": stop_at,
+                "mutant": mutant,
             }
             process = Process(
                 await asyncio.create_subprocess_exec(
@@ -147,8 +150,9 @@ async def town(tmp_path: Path, outgrow_postgres: PostgresServer) -> AsyncIterato
                 await process.process.wait()
                 await listening
 
-        async def start(lease_seconds: float = 1.5, stop_at: str = "") -> Process:
-            process: Process = await stack.enter_async_context(started(lease_seconds, stop_at))
+        async def start(lease_seconds: float = 1.5, stop_at: str = "", mutant: str = "") -> Process:
+            life = started(lease_seconds, stop_at, mutant)
+            process: Process = await stack.enter_async_context(life)
             await until(lambda: process.share)
             return process
 
@@ -157,8 +161,9 @@ async def town(tmp_path: Path, outgrow_postgres: PostgresServer) -> AsyncIterato
         yield Town(shop, start)
 
 
-async def test_a_leader_that_was_frozen_before_its_commit_cannot_commit(town: Town) -> None:
-    first = await town.start(stop_at="journal.after_send")
+async def freeze_the_leader(town: Town, mutant: str = "") -> tuple[Process, Process]:
+    """One that leads and is frozen before a commit, and one that leads instead."""
+    first = await town.start(stop_at="journal.after_send", mutant=mutant)
     await until(lambda: first.leads)
     second = await town.start()
     await town.write(3)
@@ -167,6 +172,11 @@ async def test_a_leader_that_was_frozen_before_its_commit_cannot_commit(town: To
     assert second.epoch > first.epoch
     await town.write(3)
     await town.until_done()
+    return first, second
+
+
+async def test_a_leader_that_was_frozen_before_its_commit_cannot_commit(town: Town) -> None:
+    first, second = await freeze_the_leader(town)
 
     first.signal(signal.SIGCONT)
     await until(lambda: first.told["superseded"] and not first.leads)
@@ -174,6 +184,14 @@ async def test_a_leader_that_was_frozen_before_its_commit_cannot_commit(town: To
     await town.write(3)
     await town.until_done()
     assert second.leads
+
+
+async def test_a_lease_without_a_fence_is_found_out(town: Town) -> None:
+    first, second = await freeze_the_leader(town, "unfenced")
+
+    first.signal(signal.SIGCONT)
+    await until(lambda: not first.leads and first.share == second.share == 16)
+    assert not first.told["superseded"], "what it committed was not refused"
 
 
 @pytest.mark.parametrize(

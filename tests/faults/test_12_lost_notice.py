@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from outgrow.clock import ManualClock
+from outgrow.journal.consumers import consumer
 from outgrow.journal.consumers.consumer import POLL_SECONDS
 from outgrow.store.postgres.notices import Notices
 from outgrow.testing import PostgresServer
@@ -70,6 +71,24 @@ async def test_what_is_lost_is_seen_at_the_next_look(
     clock.advance(POLL_SECONDS)
     await is_told(shops[0], len(KEYS))
     assert shops[1].letters_service.attempts > 0
+
+
+@pytest.fixture
+def no_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody looks without having been told."""
+    monkeypatch.setattr(consumer, "POLL_SECONDS", 1e9)
+
+
+async def test_notices_without_looks_are_found_out(
+    no_looks: None, shops: list[Shop], clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Notices, "tell", lambda *_: None)
+    await record(shops[0], *((key, 0) for key in KEYS))
+    await shops[0].delivery.settle()
+    clock.advance(POLL_SECONDS)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(1):
+            await is_told(shops[0], len(KEYS))
 
 
 async def test_notices_are_shared_by_commits_at_full_rate(shops: list[Shop]) -> None:
