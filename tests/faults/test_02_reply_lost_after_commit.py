@@ -47,7 +47,14 @@ def test_a_commit_that_nobody_was_told_of_is_answered_to_the_repeat(
 
 
 @pytest.mark.parametrize("store", STORES)
-@pytest.mark.parametrize("point", ["store.after_commit", "inbox.before_key", "client.after_reply"])
+@pytest.mark.parametrize(
+    "point",
+    [
+        "store.after_commit",
+        pytest.param("inbox.before_key", marks=pytest.mark.long),
+        pytest.param("client.after_reply", marks=pytest.mark.long),
+    ],
+)
 def test_a_client_that_asks_again_and_again_gets_its_first_reply(
     point: str, store: str, tmp_path: Path, machines: dict[str, MachineMaker]
 ) -> None:

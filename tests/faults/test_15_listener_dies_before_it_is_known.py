@@ -15,7 +15,7 @@ from tests.faults.machines import STORES
 from tests.journal.nats.parts import wait_until
 
 
-@pytest.mark.parametrize("handled", [1, 5, 9])
+@pytest.mark.parametrize("handled", [1, 6])
 async def test_what_was_committed_and_not_noted_is_not_handled_again(
     server: NatsServer,
     writing: Open,
@@ -43,7 +43,10 @@ async def test_what_was_committed_and_not_noted_is_not_handled_again(
 
 
 @pytest.mark.parametrize("store", STORES)
-@pytest.mark.parametrize("point", ["journal.after_delivery", "journal.before_cursor"])
+@pytest.mark.parametrize(
+    "point",
+    ["journal.after_delivery", pytest.param("journal.before_cursor", marks=pytest.mark.long)],
+)
 def test_a_kill_between_the_effect_and_the_note_of_it(
     point: str, store: str, tmp_path, machines: dict[str, MachineMaker]
 ) -> None:
