@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import gc
 import subprocess
 import sys
 import threading
@@ -227,6 +228,11 @@ async def test_a_failure_that_is_swallowed_is_not_forgotten(store: Store) -> Non
     assert await names_in(store) == []
 
 
+def connect_again(session: Session) -> None:
+    with session.get_bind().engine.connect() as connection:
+        connection.execute(text("delete from outgrow_meta"))
+
+
 REFUSED: list[Callable[[Session], Any]] = [
     lambda s: s.commit(),
     lambda s: s.rollback(),
@@ -240,13 +246,12 @@ REFUSED: list[Callable[[Session], Any]] = [
     lambda s: s.execute(text("create table mine (n integer)")),
     lambda s: s.execute(text("delete from outgrow_meta")),
     lambda s: s.execute(text('select * from "outgrow_meta"')),
+    lambda s: s.execute(text("select * from outgrow_meta").execution_options(yield_per=1)),
+    lambda s: s.connection().exec_driver_sql("delete from outgrow_meta"),
+    connect_again,
     lambda s: s.execute(text("pragma foreign_keys = off")),
     lambda s: s.execute(text("set session authorization default")),
 ]
-
-
-def is_sqlites(act: Callable[[Session], Any]) -> bool:
-    return "pragma" in str(act.__code__.co_consts)
 
 
 @pytest.mark.parametrize("number", range(len(REFUSED)))
@@ -368,6 +373,19 @@ async def test_a_call_that_is_not_awaited_is_told(store: Store) -> None:
         await store.transact(unit)
 
 
+async def test_rows_may_be_taken_in_parts(store: Store) -> None:
+    def work(session: Session) -> list[int]:
+        session.execute(insert(Author), [{"name": f"{n:02}"} for n in range(25)])
+        asked = select(Author.name).order_by(Author.name).execution_options(yield_per=10)
+        found = session.scalars(asked)
+        return [len(part) for part in found.partitions()]
+
+    async def unit(tx: Transaction) -> list[int]:
+        return await tx.run(work)
+
+    assert await store.transact(unit) == [10, 10, 5]
+
+
 async def test_no_update_is_lost_between_sessions(store: Store) -> None:
     def rename(session: Session, swallows: bool) -> None:
         author = session.scalars(select(Author)).one()
@@ -410,6 +428,17 @@ async def test_a_unit_that_is_cancelled_in_a_function_is_committed_first(store: 
     with pytest.raises(asyncio.CancelledError):
         await task
     assert len(await names_in(store)) == 50
+
+
+async def test_what_is_remembered_of_a_connection_goes_with_it(make: Make) -> None:
+    from outgrow.store.alchemy.postgres import _doors
+
+    store = await make(TABLES)
+    await names_in(store)
+    await store.close()
+    del store
+    gc.collect()
+    assert len(_doors) == 0
 
 
 async def test_a_function_has_the_context_of_its_unit(store: Store) -> None:

@@ -38,10 +38,12 @@ class PostgresAccess(Access, Protocol):
     Attributes:
         raw: Its connection of asyncpg, in a transaction.
         opening: What begins the transaction, if nothing has yet.
+        keeper: What lives as long as the connection, to remember its prepared statements by.
     """
 
     raw: Any
     opening: str
+    keeper: Any
 
 
 _handed_out: contextvars.ContextVar[PostgresAccess] = contextvars.ContextVar(
@@ -94,7 +96,12 @@ def connect_postgres(access: PostgresAccess) -> Iterator[Connection]:
     token = _handed_out.set(access)
     try:
         with _engine().connect() as connection:
-            yield connection
+            door = _door_of(connection)
+            try:
+                yield connection
+            finally:
+                # What is remembered by the keeper must not keep it alive.
+                door.access = _NOBODY
     finally:
         _handed_out.reset(token)
 
@@ -152,11 +159,15 @@ class _Door(AsyncAdapt_asyncpg_connection):
     def close(self) -> None:
         """Stay open: it is the store's."""
 
+    def terminate(self) -> None:
+        """Stay open."""
+
 
 class OutgrowPostgresDialect(PGDialect_asyncpg):
     """PostgreSQL's, in a transaction that is not its own."""
 
     supports_statement_cache = True
+    supports_server_side_cursors = False  # Theirs would not be looked at.
     server_version_info = (14,)
     default_schema_name = "public"
     default_isolation_level = "SERIALIZABLE"
@@ -183,15 +194,19 @@ def _door_of(connection: Any) -> _Door:
     return door
 
 
+_NOBODY: Any = None
+
 _doors: weakref.WeakKeyDictionary[Any, _Door] = weakref.WeakKeyDictionary()
-"""By each connection, so that its statements are prepared once."""
+"""By what keeps each connection, so that its statements are prepared once."""
 
 
 def _connect() -> Any:
     access = _handed_out.get()
-    door = _doors.get(access.raw)
+    door = _doors.get(access.keeper) if access.keeper is not None else None
     if door is None:
-        door = _doors[access.raw] = _Door(access.raw)
+        door = _Door(access.raw)
+        if access.keeper is not None:
+            _doors[access.keeper] = door
     door.access = access
     return door
 

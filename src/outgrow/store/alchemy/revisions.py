@@ -39,6 +39,7 @@ class Unguarded:
     """
 
     opening = ""
+    keeper = None
 
     def __init__(self, raw: Any, check: Callable[[str], None]) -> None:
         self.raw = raw

@@ -20,6 +20,7 @@ class HandedOut:
 
     Attributes:
         raw: The connection of asyncpg.
+        keeper: What lives as long as it.
         opening: What must run before anything else.
         explain: What an error of it means.
         end: Why the function cannot succeed any more.
@@ -34,6 +35,7 @@ class HandedOut:
         self.opening = opening
         self._began = perf_counter()
         self.raw = connection.raw
+        self.keeper = connection
         self.explain = explain
         self.end: BaseException | None = None
         self.failure: BaseException | None = None
