@@ -10,6 +10,7 @@ from outgrow.context import Context, enter, leave
 from outgrow.contracts import Event, EventReader
 from outgrow.errors import CommitUnknown, EventUnreadable, StoreUnreachable
 from outgrow.journal.consumers.consumer import Consumer, Held
+from outgrow.journal.consumers.lanes import in_lanes
 from outgrow.journal.consumers.telling import tell_attempt
 from outgrow.journal.consumers.waiting import Line, OutOfStep, Verdict, judge
 from outgrow.journal.messages import Batch, Contexts, Message, Source
@@ -85,6 +86,9 @@ class Subscription(Consumer):
         return await self._journal.events(self.position, self._readers, EVENTS_PER_TURN)
 
     async def _deliver(self, batch: Batch) -> None:
+        if self._store.dialect == "postgresql":  # There units of work run at once.
+            await in_lanes(batch.messages, self._take_alone)
+            return
         commits = []
         try:
             for message in batch.messages:
@@ -101,6 +105,10 @@ class Subscription(Consumer):
         if of not in self._partitions or message.position <= self._floors[of]:
             return False
         return message.position > self._highwater.get(of, 0)
+
+    async def _take_alone(self, message: Message) -> None:
+        if self._is_new(message):
+            await (await self._take(message))
 
     async def _take(self, message: Message) -> Awaitable[None]:
         """Run the unit of *message*; what comes back waits for its commit."""
