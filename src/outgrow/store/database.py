@@ -44,13 +44,11 @@ class Database(Protocol):
     Attributes:
         dialect: Which database it is. PostgreSQL may be open in several processes at once; then
             positions are committed out of their order.
+        others: The other processes that may have it open; None if there can be none.
     """
 
     dialect: ClassVar[Dialect]
-
-    @property
-    def others(self) -> Others | None:
-        """The other processes that may have it open; None if there can be none."""
+    others: Others | None
 
     async def submit(
         self, unit: Unit, args: tuple[Any, ...], kwargs: dict[str, Any]

@@ -236,19 +236,8 @@ class Consumer(ABC):
 
     def statistics(self, end: int | None) -> ConsumerStatistics:
         """How it is doing, if *end* is the last position of its source."""
-        parked = [line.key for line in self.waiting.lines.values() if line.is_parked]
-        return ConsumerStatistics(
-            consumer=self.name,
-            source=self.source,
-            position=self.position,
-            lag=None if end is None or not self._partitions else max(end - self.position, 0),
-            handled=self.handled,
-            attempts_failed=self.attempts_failed,
-            waiting=sum(line.count for line in self.waiting.lines.values()),
-            parked=tuple(sorted(parked)[:100]),
-            parked_count=len(parked),
-            partitions=len(self._partitions),
-        )
+        lag = None if end is None or not self._partitions else max(end - self.position, 0)
+        return _statistics_of(self, lag, len(self._partitions))
 
     def reload(self) -> None:
         """Look into the store again, where somebody else has changed what waits."""
@@ -389,3 +378,20 @@ class Consumer(ABC):
 def _let_others_run() -> Generator[None, None, None]:
     """Come again in the next turn of the loop: who finds nothing to handle waits for nothing."""
     yield
+
+
+def _statistics_of(consumer: Consumer, lag: int | None, partitions: int) -> ConsumerStatistics:
+    lines = consumer.waiting.lines.values()
+    parked = [line.key for line in lines if line.is_parked]
+    return ConsumerStatistics(
+        consumer=consumer.name,
+        source=consumer.source,
+        position=consumer.position,
+        lag=lag,
+        handled=consumer.handled,
+        attempts_failed=consumer.attempts_failed,
+        waiting=sum(line.count for line in lines),
+        parked=tuple(sorted(parked)[:100]),
+        parked_count=len(parked),
+        partitions=partitions,
+    )

@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import Any, ClassVar, Final
 
 from outgrow.errors import CommitUnknown, StatementFailed, StoreError, StoreUnreachable
-from outgrow.store.database import Unit
+from outgrow.store.database import Others, Unit
 from outgrow.store.driver import drive, shield
 from outgrow.store.postgres.appending import UNITS_PER_COMMIT_MAX, Appender
 from outgrow.store.postgres.connection import (
@@ -57,7 +57,8 @@ class PostgresDatabase:
         self._desk = Desk(self._pool, shown(url), outbox)
         self._appender = Appender(self._desk, self._appending)
         self._readers = Readers(url, service, lambda: self.joined() is not None)
-        self.others = Notices(url, service)
+        self._notices = Notices(url, service)
+        self.others: Others | None = self._notices
         self._silent: set[str] = set()
         self._under_way = 0
         self._idle = asyncio.Event()
@@ -117,8 +118,8 @@ class PostgresDatabase:
             "connections_max": CONNECTIONS_MAX,
             "connections_opened": self._pool.opened,
             "reconnect_seconds_max": RECONNECT_SECONDS_MAX,
-            "notices_sent": self.others.sent,
-            "notices_heard": self.others.heard,
+            "notices_sent": self._notices.sent,
+            "notices_heard": self._notices.heard,
             "snapshots": self._readers.snapshots,
             "snapshots_open": self._readers.open,
             "snapshots_open_max": SNAPSHOTS_MAX,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from outgrow.clock import Clock
+from outgrow.store.database import Others
 from outgrow.store.driver import Course, outlast
 from outgrow.store.schema import Schema
 from outgrow.store.session import Dialect
@@ -89,7 +90,6 @@ class SqliteDatabase:
     """The `Database` of an SQLite file."""
 
     dialect: ClassVar[Dialect] = "sqlite"
-    others: ClassVar[None] = None
 
     def __init__(
         self,
@@ -104,6 +104,7 @@ class SqliteDatabase:
         self._readers = Readers(
             self._connect, lambda: self._writer.joined() is not None, opening.service
         )
+        self.others: Others | None = None
         self._writer = Writer(desk, self._checkpoints, self._end_old_snapshots)
         self.submit = self._writer.submit
         self.joined = self._writer.joined
