@@ -120,7 +120,7 @@ def each_whole(tables: Tables) -> Iterator[str]:
     written = sorted((account, f"{cents} cents came in") for account, cents in heard)
     yield from differ("letters of what was heard", tables.rows("mail", LETTERS), written)
     told = [json.loads(body)["account"] for (body,) in tables.rows("mail", _LETTER_EVENTS)]
-    yield from differ("recorded letters", told, [account for account, _ in heard])
+    yield from differ("recorded letters", sorted(told), sorted(account for account, _ in heard))
     yield from differ(
         "replies of the desk to itself",
         tables.number("desk", "select count(*) from outgrow_inbox where method = 'desk.keep'"),
