@@ -82,6 +82,7 @@ async def test_behind_one_that_cannot_be_taken_its_partition_stops_and_others_go
 
 async def test_a_slow_handler_does_not_slow_the_others(run_shop: Run) -> None:
     async with run_shop() as shop:
+        await shop.settle_all()  # It knows its share now.
         original = shop.letters_service._add
 
         async def add_slowly(tx: Any, text: str) -> None:
