@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -183,6 +184,44 @@ async def test_units_that_read_and_write_the_same_row_lose_no_update(store: Stor
     async with store.read() as snapshot:
         assert await snapshot.fetch_one(int, "select n from item") == 50
     assert store.statistics()["units_repeated"] > 0
+
+
+async def test_units_that_collide_again_and_again_run_one_after_the_other(
+    open_at: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("outgrow.store.postgres.database.RUNS_MAX", 12)
+    stores = [await open_at(), await open_at()]  # As two processes would be.
+    await stores[0].transact(put, "shared")
+
+    async def increment(tx: Transaction) -> None:
+        n = await tx.fetch_one(int, "select n from item where name = 'shared'")
+        await tx.execute("update item set n = :n where name = 'shared'", n=n + 1)
+
+    await asyncio.gather(*[stores[n % 2].transact(increment) for n in range(200)])
+
+    async with stores[0].read() as snapshot:
+        assert await snapshot.fetch_one(int, "select n from item") == 200
+    assert [store.statistics()["connections"] for store in stores] == [0, 0]
+
+
+async def test_rows_are_numbered_behind_those_that_a_migration_numbered(
+    open_at: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "migrations" / "0002_seed.sql").write_text(
+        'create table "Odd" ("Id" integer primary key, t text);'
+        "insert into \"Odd\" values (7, 'seven'); insert into counted (id) values (3), (1);"
+    )
+
+    async def add(tx: Transaction) -> list[int]:
+        await tx.execute('insert into "Odd" (t) values (:t)', t="next")
+        await tx.execute("insert into counted default values")
+        return [
+            await tx.fetch_one(int, 'select max("Id") from "Odd"'),
+            await tx.fetch_one(int, "select max(id) from counted"),
+        ]
+
+    assert await (await open_at()).transact(add) == [8, 4]
+    assert await (await open_at()).transact(add) == [9, 5]
 
 
 async def test_units_that_read_what_the_other_writes_do_not_both_commit_what_they_saw(

@@ -30,6 +30,9 @@ from outgrow.store.transaction import Outbox, Snapshot, Transaction
 CONNECTIONS_MAX: Final = 16
 """How many units of work of one service are under way at once in one process."""
 
+RUNS_AT_WILL: Final = 3
+"""How often a unit is run beside all others; then it waits for its turn among those like it."""
+
 RUNS_MAX: Final = 32
 """How often a unit is run, if what others do at the same time comes in its way."""
 
@@ -60,6 +63,7 @@ class PostgresDatabase:
         self._notices = Notices(url, service)
         self.others: Others | None = self._notices
         self._silent: set[str] = set()
+        self._turns = asyncio.Lock()
         self._under_way = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -138,7 +142,10 @@ class PostgresDatabase:
         while True:
             runs += 1
             try:
-                await self._run_once(work)
+                if runs > RUNS_AT_WILL:
+                    await self._run_in_turn(work)
+                else:
+                    await self._run_once(work)
                 break
             except (RunAgain, StoreUnreachable) as again:
                 is_away = isinstance(again, StoreUnreachable) or again.is_lost
@@ -165,8 +172,16 @@ class PostgresDatabase:
             )
             raise StatementFailed(message, "SerializationError") from again
 
+    async def _run_in_turn(self, work: Work) -> None:
+        """Run it while none of those runs that collided as often, here or in other processes."""
+        # Here first, so that all who wait hold one connection.
+        async with self._turns:
+            work.has_turn = True
+            await work.begin()
+            await self._run_once(work)
+
     async def _run_once(self, work: Work) -> None:
-        if not self._pool.has_idle and work.name not in self._silent:
+        if work.connection is None and not (self._pool.has_idle or work.name in self._silent):
             # Whoever gives up while waiting for a connection has not begun.
             await work.begin()
         coroutine = work.effect()

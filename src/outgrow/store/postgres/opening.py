@@ -42,6 +42,17 @@ SERVER_VERSION_MIN: Final = 15
 LOCK_SECONDS_MAX: Final = 5.0
 """How long a migration waits for a table, since whoever comes after it waits as long."""
 
+_NUMBERED: Final = """
+select n.relname, n.attname, n.sequence from (
+    select quote_ident(c.relname) as relname, quote_ident(a.attname) as attname,
+        pg_get_serial_sequence(quote_ident(c.relname), a.attname) as sequence
+    from pg_class c join pg_attribute a on a.attrelid = c.oid
+    where c.relnamespace = current_schema()::regnamespace and c.relkind in ('r', 'p')
+        and a.attnum > 0 and not a.attisdropped and c.relname not like 'outgrow!_%' escape '!'
+) n where n.sequence is not null
+"""
+"""Tables of the service, columns that number their rows, and what counts for them."""
+
 _LOCK: Final = 0x6F757467726F77
 """The number of the advisory lock under which tables are changed, by one process at a time."""
 
@@ -154,6 +165,7 @@ class Opening:
             await self._create(connection)
             await self._migrate(connection, migrations)
             await self._upgrade(connection)
+            await self._number_on(connection)
             crash.at("store.before_opened")
         except BaseException:
             await transaction.rollback()
@@ -215,6 +227,15 @@ class Opening:
             await self._run_all(connection, step.ddl)
             await self._note(connection, step.name, str(step.version))
             self.brought.append(str(step))
+
+    async def _number_on(self, connection: Connection) -> None:
+        """Number rows behind those that migrations have put in with numbers, as SQLite does."""
+        for table, column, sequence in await connection.own(_NUMBERED):
+            await connection.command(
+                f"select setval('{sequence}', n) from (select max({column}) as n from {table}) m "  # noqa: S608 - quoted by the server
+                f"where n > (select case when is_called then last_value else last_value - 1 end "
+                f"from {sequence})"
+            )
 
     async def _run_all(self, connection: Connection, ddl: str) -> None:
         for _, statement in statements_of(ddl):

@@ -35,6 +35,9 @@ from outgrow.store.session import Row, Rows
 from outgrow.store.transaction import Outbox, Transaction
 from outgrow.store.unit import UnitOfWork
 
+TURN: Final = 0x6F757475726E
+"""The number of the advisory lock under which units run that collide again and again."""
+
 COPIED_FROM: Final = 3
 """From how many rows on they are copied, which costs two journeys to the server."""
 
@@ -104,6 +107,7 @@ class Work(UnitOfWork):
         connection: What it runs on, since its first statement.
         has_begun: Whether it ran a statement.
         is_careful: Whether it has savepoints.
+        has_turn: Whether it was in others' way too often: those run one after the other.
         last_sql: Its last statement, for messages.
     """
 
@@ -117,6 +121,7 @@ class Work(UnitOfWork):
         super().__init__(desk.outbox, unit, args, kwargs)
         self.connection: Connection | None = None
         self.is_careful = False
+        self.has_turn = False
         self.last_sql = ""
         self.has_begun = False
         self._statements = 0
@@ -144,12 +149,18 @@ class Work(UnitOfWork):
         self._statements = 0
 
     async def begin(self) -> None:
-        """Take a connection."""
-        try:
-            self.connection = await self._desk.pool.acquire()
-        except BaseException:
-            self.connection = None
-            raise
+        """Take a connection; a unit that has its turn waits for those of other processes too."""
+        connection = await self._desk.pool.acquire()
+        if self.has_turn:
+            try:
+                # Before the transaction begins, so that it sees what the others have committed.
+                await connection.own("select pg_advisory_lock(?)", (TURN,))
+            except BaseException as error:
+                self._desk.pool.discard(connection)
+                if isinstance(error, Exception):
+                    raise RunAgain(error, is_lost=True) from error
+                raise
+        self.connection = connection
 
     def change(self, sql: str, parameters: dict[str, Any]) -> Awaitable[int]:
         self._not_awaited += 1
@@ -245,6 +256,12 @@ class Work(UnitOfWork):
             try:
                 await connection.command("rollback")
             except (Exception, asyncio.CancelledError):  # noqa: BLE001 - its end rolls back too
+                self._desk.pool.discard(connection)
+                return
+        if self.has_turn:
+            try:
+                await connection.command("select pg_advisory_unlock_all()")
+            except (Exception, asyncio.CancelledError):  # noqa: BLE001 - its end lets go too
                 self._desk.pool.discard(connection)
                 return
         self._desk.pool.give_back(connection)
