@@ -4,7 +4,7 @@ What type checkers say about a user's program. Never executed: mypy and pyright 
 Where a line says ``type: ignore``, both must refuse it: an ignore that hides nothing is a finding.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, assert_type
 
 from annotated_types import Ge
@@ -111,6 +111,29 @@ class OrdersService(Orders):
         receipt = await self.payments.charge(order_id, 5)
         assert_type(receipt, Receipt)
         return await using(self.payments, key=order_id, deadline=2.0).charge(order_id, cents=5)
+
+
+class Reminded(Event, key="order_id"):
+    order_id: str
+
+
+class Reminders:
+    payments: Payments
+
+    @transactional
+    async def remind(self, tx: Transaction, order_id: str) -> str:
+        await tx.send(self.payments.charge, order_id, cents=5)
+        assert_type(await tx.later(timedelta(days=3)).record(Reminded(order_id=order_id)), str)
+        later = tx.later(datetime(2030, 1, 1, tzinfo=UTC), name=f"remind {order_id}")
+        timer = await later.send(self.payments.charge, order_id, 5)
+        assert_type(await tx.reschedule(timer, timedelta(days=4)), bool)
+        assert_type(await tx.cancel(timer), bool)
+        await tx.send(self.payments.charge, order_id, "five")  # type: ignore[arg-type]
+        await tx.send(self.payments.charge, order_id)  # type: ignore[call-arg]
+        await later.send(self.payments.charge, 5, order_id)  # type: ignore[arg-type]
+        await later.send(self.payments.charge, order=order_id)  # type: ignore[call-arg]
+        tx.later("tomorrow")  # type: ignore[arg-type]
+        return timer
 
 
 class FakePayments:

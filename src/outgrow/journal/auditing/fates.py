@@ -127,7 +127,7 @@ class Fates:
             what = "position" if is_place else "id"
             message = (
                 f"the journal of {service!r} has no row with the {what} {wanted}. It was never "
-                "recorded, or is archived: 'outgrow event history --from FOLDER' looks there."
+                "recorded, or is in an archive only: put it back with 'outgrow event restore'."
             )
             raise ControlError(message)
         return full_row(service, rows[0])
