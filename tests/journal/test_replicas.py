@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from outgrow.clock import ManualClock
+from outgrow.journal.consumers import subscription
 from outgrow.journal.replicas import EVERYTHING, Superseded
 from outgrow.testing import PostgresServer
 from tests.journal.orders import OrderPlaced
@@ -160,16 +161,30 @@ async def test_a_process_that_joins_leaves_or_dies_loses_and_doubles_nothing(sta
     check(await shops[0].texts(), counts)
 
 
-async def test_who_believes_in_a_share_of_another_has_no_effect(start: Start) -> None:
+async def believed_wrongly(start: Start) -> None:
+    """Two processes that each believe to have all partitions: as if each had been frozen."""
     shops = [await start() for _ in range(2)]
     await divided(*shops)
-    for shop in shops:  # As if each had been stopped when the other took over.
+    for shop in shops:
         _believe_in_all(shop)
     counts = {f"k{n}": 12 for n in range(8)}
     for n in range(12):
         await record(shops[n % 2], *((key, n) for key in counts))
     await all_settled(*shops)
     check(await shops[0].texts(), counts)
+
+
+async def test_who_believes_in_a_share_of_another_has_no_effect(start: Start) -> None:
+    await believed_wrongly(start)
+
+
+async def test_a_highwater_that_is_not_compared_is_found_out(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unchecked = subscription._NEXT.replace("and position = ?", "and (position = ? or true)")
+    monkeypatch.setattr(subscription, "_NEXT", unchecked)
+    with pytest.raises(AssertionError):
+        await believed_wrongly(start)
 
 
 def _believe_in_all(shop: Shop) -> None:
