@@ -7,6 +7,7 @@ READY := $(VENV)/.ready
 SECONDS ?= 0
 TOPOLOGY ?=
 ONLY ?=
+PEERS ?=
 .DEFAULT_GOAL := help
 .PHONY: help setup fix check test test-all bench demo docs lock
 
@@ -30,8 +31,11 @@ test: $(READY)  ## every test but the long ones
 test-all: $(READY)  ## every test, on every Python found here; kept in docs/evidence.md
 	@$(RUN) tools/evidence.py
 
-bench: $(READY)  ## speed as ratios, one JSON object a line; ONLY=calls: one room
-	@$(RUN) -m benchmarks $(ONLY)
+bench: $(READY) $(if $(filter 1,$(PEERS)),.venv-peers/.ready)  ## speed as ratios, one JSON object a line; ONLY=calls: one room; PEERS=1: others too
+	@PEERS=$(PEERS) $(RUN) -m benchmarks $(ONLY)
+
+.venv-peers/.ready: requirements/peers.txt
+	@"$(PYTHON)" -m venv .venv-peers && .venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --requirement requirements/peers.txt && touch $@
 
 demo: $(READY)  ## the shop, replaying real purchases; SECONDS=20: ends by itself; TOPOLOGY=split
 	@$(RUN) -m examples.shop.demo --seconds $(SECONDS) --topology "$(TOPOLOGY)"
@@ -41,3 +45,4 @@ docs: $(READY)  ## run the code in README and docs
 
 lock: $(READY)  ## pin the newest versions that fit, with hashes
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --all-extras --no-header --no-annotate --upgrade pyproject.toml requirements/dev.in --output-file requirements/dev.txt
+	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade requirements/peers.in --output-file requirements/peers.txt

@@ -82,8 +82,7 @@ async def serving() -> AsyncIterator[tuple[PostgresServer, Bench]]:
     server = PostgresServer(settings=SYNCED)
     try:
         url = await server.database("raw")
-        folder = ACCOUNTS.parent
-        async with await _open(url, folder):
+        async with await open_store_of(url):
             pass
         # A role of a service has fewer connections than pgbench needs.
         yield server, Bench(server, server.admin_url.replace("/postgres?", "/raw?"))
@@ -91,15 +90,16 @@ async def serving() -> AsyncIterator[tuple[PostgresServer, Bench]]:
         server.close()
 
 
-async def _open(url: str, migrations: Path) -> Store:
+async def open_store_of(where: Path | str) -> Store:
+    """The store of counting at *where*, without its service."""
     clock = SystemClock()
     return await open_store(
-        url,
+        where,
         application="raw",
         service="counting",
         clock=clock,
         schemas=[SCHEMA],
-        migrations=migrations,
+        migrations=ACCOUNTS.parent,
         outbox=Outbox("counting", clock),
     )
 
@@ -144,7 +144,7 @@ async def _append(server: PostgresServer, bench: Bench) -> dict[str, Any]:
     async def record(tx: Transaction, account_id: int) -> None:
         await tx.record(Counted(account_id=account_id, count=1))
 
-    async with await _open(await server.database("appending"), ACCOUNTS.parent) as store:
+    async with await open_store_of(await server.database("appending")) as store:
 
         async def append(account_id: int) -> None:
             for _ in range(APPENDS // 64):
@@ -168,7 +168,7 @@ async def _append(server: PostgresServer, bench: Bench) -> dict[str, Any]:
 
 async def _read(server: PostgresServer, bench: Bench) -> dict[str, Any]:
     reads = READS // 4
-    async with await _open(await server.database("reading"), ACCOUNTS.parent) as store:
+    async with await open_store_of(await server.database("reading")) as store:
 
         async def ours() -> float:
             started = perf_counter()
