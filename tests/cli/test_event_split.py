@@ -8,12 +8,14 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import urllib.request
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from outgrow.clock import SystemClock
 from outgrow.process.scaffold import write_scaffold
 
 pytestmark = pytest.mark.timeout(120)
@@ -89,3 +91,71 @@ def test_a_process_of_the_topology_without_a_socket_is_named_too(library: Path) 
 
     assert ended.returncode == 1
     assert ended.stderr.startswith("back: did not answer.")
+
+
+def post(address: str, path: str, **body: str) -> Any:
+    request = urllib.request.Request(
+        f"{address}{path}",
+        data=json.dumps(body).encode(),
+        headers={"content-type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        return json.load(answer)
+
+
+def lend(address: str, reader: str) -> str:
+    book_id: str = post(address, "/books", title="Dune")["book_id"]
+    post(address, "/loans", book_id=book_id, reader=reader)
+    return book_id
+
+
+def until(ask: Callable[[], Any], is_so: Callable[[Any], bool]) -> Any:
+    clock = SystemClock()
+    end = clock.monotonic() + 30
+    while not is_so(answer := ask()):
+        assert clock.monotonic() < end, answer
+    return answer
+
+
+def test_rows_that_nats_and_other_processes_have_are_deleted_and_no_others(library: Path) -> None:
+    running = told(library, "ps")
+    pids = {one["name"]: one["pid"] for one in running["processes"]}
+    [address] = [o["http"] for o in running["processes"] if o["name"] == running["gateway"]]
+    for reader in ("ada", "bob", "cy"):
+        lend(address, reader)
+    delete = (
+        "event",
+        "archive",
+        "loans",
+        "--to",
+        "old",
+        "--older-than",
+        "1ms",
+        "--delete",
+        "--yes",
+    )
+
+    os.kill(pids["front"], signal.SIGSTOP)
+    try:
+        refused = outgrow(library, *delete)
+    finally:
+        os.kill(pids["front"], signal.SIGCONT)
+    deleted = until(
+        lambda: told(library, *delete)["deleted"],
+        lambda answer: answer["up_to"] == 2,
+    )
+    left = [row["position"] for row in told(library, "event", "list", "loans")["rows"]]
+    book_id = lend(address, "dee")
+    until(
+        lambda: json.load(urllib.request.urlopen(f"{address}/books/{book_id}", timeout=20)),
+        lambda book: book["times_lent"] == 1,
+    )
+    restored = outgrow(library, "event", "restore", "loans", "--from", "old")
+
+    assert refused.returncode == 1
+    assert "nothing is deleted while processes or services do not answer: " in refused.stderr
+    assert "the stream in NATS" in deleted["held_up"]
+    assert left[0] == 3  # the event with which the stream ends
+    assert restored.returncode == 0, restored.stderr
+    assert told(library, "event", "list", "loans", "--after", "0")["rows"][0]["position"] == 1
+    assert outgrow(library, "event", "verify", "old").returncode == 0
