@@ -100,7 +100,7 @@ async def test_a_server_whose_disk_is_full_fails_units_and_loses_nothing_that_it
             powered.disk.fill()
             results = await place_all(shop, "during ")
             powered.disk.make_room()
-            powered.server.stop()
+            powered.kill()
             powered.recover()
             assert all(isinstance(result, StoreError) for result in results), results
 

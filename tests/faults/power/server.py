@@ -54,15 +54,15 @@ class PoweredServer:
 
     def cut(self, chance: random.Random | None = None) -> int:
         """The machine loses power; how many writes were lost."""
-        self._kill_all()
+        self.kill()
         return self.disk.cut(chance)
 
     def recover(self) -> None:
         """Power is back."""
         self.server.start()
 
-    def _kill_all(self) -> None:
-        """Nobody may write another byte once the power is gone."""
+    def kill(self) -> None:
+        """End the server and all that it has started; nobody writes another byte."""
         pid = self.server.pid
         os.kill(pid, signal.SIGSTOP)
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
