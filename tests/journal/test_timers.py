@@ -293,6 +293,17 @@ async def test_a_service_has_so_many_timers_and_no_more(shop: Shop, monkeypatch)
     assert await count(shop) == 1
 
 
+async def test_timers_of_before_a_restart_count(run_shop: Run, monkeypatch):
+    monkeypatch.setattr(book, "TIMERS_MAX", 3)
+    async with run_shop() as shop:
+        for _ in range(3):
+            await do(shop, lambda tx: tx.later(HOUR).record(placed("a")))
+    async with run_shop() as shop:
+        await shop.settle_all()
+        with pytest.raises(TimerRefused, match="has 3 timers already"):
+            await do(shop, lambda tx: tx.later(HOUR).record(placed("a")))
+
+
 async def test_what_a_timer_says_carries_who_set_it(shop: Shop):
     outside = Context(
         caller=Caller(kind="user", subject="ada", tenant="north"),

@@ -93,6 +93,7 @@ class Timers:
         self._on_idle = on_idle
         self._leads = leads
         self._due: float | None = None
+        self._is_counted = False
         self._woken = asyncio.Event()
         self._is_stopping = False
 
@@ -156,6 +157,9 @@ class Timers:
         """Fire some of what is due; how long there is nothing to do."""
         look_seconds = POLL_SECONDS if self._store.is_shared else LOOK_SECONDS
         self._due = None
+        if not self._is_counted:
+            await self.statistics()
+            self._is_counted = True
         if not self._leads():
             return look_seconds
         async with self._store.read() as snapshot:
