@@ -199,8 +199,8 @@ class Delivery:
                     one.wake()
             if busy or self._is_unsure({c.source for c in consumers}):
                 await self._moved.wait()
-            elif len(consumers) == len(self._consumers):
-                break
+            elif len(consumers) == len(self._consumers) and not self._moved.is_set():
+                break  # Else one has come to rest since the ends were asked for, and may have sent.
         dues = [due for c in self._consumers if (due := c.next_due) is not None]
         dues += [at for p in self._posts.values() if (at := p.timers.recovers_at) is not None]
         return max(min(dues) - self._clock.monotonic(), 0.0) if dues else None
