@@ -281,6 +281,7 @@ async def test_a_timer_that_is_not_awaited_is_refused(shop: Shop):
 
 async def test_a_service_has_so_many_timers_and_no_more(shop: Shop, monkeypatch):
     monkeypatch.setattr(book, "TIMERS_MAX", 3)
+    await shop.settle_all()  # What is there was counted.
     timers = [await do(shop, lambda tx: tx.later(HOUR).record(placed("a"))) for _ in range(3)]
 
     with pytest.raises(TimerRefused, match="has 3 timers already"):
