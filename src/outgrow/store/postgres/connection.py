@@ -223,7 +223,9 @@ def explain(sql: str, error: Exception) -> UnitError | RunAgain:
         )
     if isinstance(error, _CONFLICTS):
         return RunAgain(error)
-    if isinstance(error, _UNFIT):
+    if isinstance(error, _UNFIT) or (
+        isinstance(error, asyncpg.InterfaceError) and "argument" in str(error)
+    ):
         return StatementFailed(f"{shorten(sql)}: {error}", "DataError")
     if isinstance(error, AWAY):
         return RunAgain(error, is_lost=True)

@@ -17,7 +17,7 @@ STATEMENTS_REMEMBERED_MAX: Final = 4_096
 
 _TOKEN = re.compile(
     r"""
-    (?P<comment>--[^\n]*|/\*)
+    (?P<comment>--[^\r\n]*|/\*)
     |(?P<coded>(?<![\w$])[uU]&['"])
     |(?P<text>(?<![\w$])[eE]'(?:[^'\\]|''|\\.)*'|'(?:[^']|'')*'
         |(?<![\w$])\$(?P<tag>(?:[^\W\d]\w*)?)\$.*?\$(?P=tag)\$)
@@ -61,20 +61,13 @@ def translate(sql: str) -> Translated:
     Raises:
         StatementRefused: A unit of work may not run it.
     """
+    tokens = list(_tokens(sql))
+    _check(sql, [token for token in tokens if token[0] not in {"space", "comment"}])
     names: dict[str, int] = {}
-    parts: list[str] = []
-    said: list[str] = []
-    for kind, text in _tokens(sql):
-        if kind == "name":
-            parts.append(f"${names.setdefault(text[1:], len(names) + 1)}")
-            said.append(":")
-            continue
-        parts.append(text)
-        if kind == "coded":
-            raise _refused(sql)
-        if kind in {"word", "other"}:
-            said.append(text.strip('"').lower())
-    _check(sql, said)
+    parts = [
+        f"${names.setdefault(text[1:], len(names) + 1)}" if kind == "name" else text
+        for kind, text in tokens
+    ]
     return Translated("".join(parts), tuple(names))
 
 
@@ -117,19 +110,27 @@ def _end_of_comment(sql: str, begin: int) -> int:
     return position
 
 
-def _check(sql: str, said: list[str]) -> None:
-    """Refuse *sql* if it says what a unit of work may not; *said* is all but texts and comments."""
-    words = [word for word in said if word not in "()"]
-    if not words or words[0] not in _MAY_BEGIN:
+def _check(sql: str, tokens: list[tuple[str, str]]) -> None:
+    """Refuse *sql* if it says what a unit of work may not."""
+    if next((text.lower() for kind, text in tokens if kind == "word"), "") not in _MAY_BEGIN:
         raise _refused(sql)
-    for before, word, behind in zip(["", *said], said, [*said[1:], ""], strict=False):
-        is_call = behind == "("
-        if word.startswith("outgrow_") or (word == "into" and before != "insert"):
+    beside = [("", ""), *tokens, ("", "")]
+    for before, (kind, text), behind in zip(beside, tokens, beside[2:], strict=False):
+        # Behind an E'…', on the next line, a text goes on with its rules.
+        is_continued = kind == before[0] == "text" and before[1][0] in "eE"
+        if kind == "coded" or is_continued:
             raise _refused(sql)
-        if word.startswith("pg_") and not (is_call and word in _PG_FUNCTIONS):
+        if kind == "word" and not _may_be_said(before[1], text, is_call=behind[1] == "("):
             raise _refused(sql)
-        if is_call and _NEVER_CALLED.fullmatch(word):
-            raise _refused(sql)
+
+
+def _may_be_said(before: str, text: str, *, is_call: bool) -> bool:
+    name = text.strip('"').lower()
+    if name.startswith("outgrow_") or (text.lower() == "into" and before.lower() != "insert"):
+        return False
+    if name.startswith("pg_"):
+        return is_call and name in _PG_FUNCTIONS
+    return not (is_call and _NEVER_CALLED.fullmatch(name))
 
 
 def _refused(sql: str) -> StatementRefused:
