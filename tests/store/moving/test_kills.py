@@ -32,7 +32,7 @@ POINTS = BEFORE_LEAVING + AFTER_LEAVING
 ENDINGS = {"move.old_removed": "confirm", "move.copy_removed": "abandon"}
 
 
-@pytest.fixture(params=["there", "back"])
+@pytest.fixture(params=["there", pytest.param("back", marks=pytest.mark.long)])
 async def ends(request, filled, postgres_url, move_between):
     """Where a full store is, and where it is to go."""
     if request.param == "there":

@@ -3,6 +3,7 @@
 import pytest
 
 from outgrow.errors import StatementFailed, StoreMoved
+from outgrow.store.creating import Administrator, database_name, new_password
 from outgrow.store.moving import StateFile
 from tests.store.moving.conftest import contents, fill
 
@@ -147,3 +148,21 @@ async def test_the_journal_is_copied_ahead_and_not_again_while_all_wait(
     assert report.rows_ahead == 1200
     assert written[written.index("held") :] == ["held", 5]
     assert await contents(postgres_url) == await contents(filled)
+
+
+async def test_the_role_of_a_service_may_do_all_that_a_move_does(
+    filled, outgrow_postgres, move_between
+):
+    outgrow_postgres.start()
+    password = new_password()
+    async with Administrator(outgrow_postgres.admin_url) as administrator:
+        await administrator.provide("shop", "s", password, is_renewed=True)
+    name = database_name("shop", "s")
+    url = outgrow_postgres.cluster.url(name, name, password)
+    before = await contents(filled)
+
+    await move_between(filled, url).run()
+    await move_between(url, filled).run()
+    await move_between(filled, url).run()
+
+    assert await contents(url) == before
