@@ -15,6 +15,17 @@ from tests.journal.shop import Shop
 
 Run = Callable[..., Any]
 
+FILES_WILL_DO = {"test_keys.py", "test_overview.py", "test_repeats.py", "test_telling.py"}
+"""Tests that PostgreSQL is given by `make test-all` only; all others here have both each time."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.parent == Path(__file__).parent and item.path.name in FILES_WILL_DO:
+            callspec = getattr(item, "callspec", None)
+            if callspec is not None and callspec.params.get("store_kind") == "postgres":
+                item.add_marker(pytest.mark.long)
+
 
 @pytest.fixture
 def clock() -> ManualClock:
