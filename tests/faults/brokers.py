@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,17 @@ import pytest
 from outgrow.clock import SystemClock
 from tests.journal.nats import parts
 from tests.journal.nats.conftest import server, stopped
-from tests.journal.nats.parts import Writing
+from tests.journal.nats.parts import WAIT_SECONDS_MAX, Listening, Writing, wait_until
 from tests.journal.nats.server import NatsServer
+from tests.journal.orders import OrderPlaced
 
 __all__ = [
+    "NatsServer",
     "Open",
+    "arrived",
     "has_more",
     "listening",
+    "place",
     "place_slowly",
     "placed",
     "server",
@@ -26,6 +31,7 @@ __all__ = [
 ]
 
 Open = Callable[..., Any]
+KEYS = 4
 
 
 @pytest.fixture
@@ -40,9 +46,27 @@ def listening(tmp_path: Path, stopped: NatsServer, urls: dict[str, str]) -> Open
     return lambda **options: parts.listening(tmp_path, stopped.url, urls=urls, **options)
 
 
-def placed(ids, cents=1):
-    """The letters that are expected of orders."""
-    return [f"{n} placed {cents}" for n in ids]
+def placed(count: int) -> dict[str, list[str]]:
+    """The letters that are expected of so many orders, by their keys; only they are in order."""
+    return by_key([f"{key_of(n)} placed {n}" for n in range(count)])
+
+
+def by_key(texts: Iterable[str]) -> dict[str, list[str]]:
+    """Letters in their order, by key."""
+    found: dict[str, list[str]] = {}
+    for text in texts:
+        found.setdefault(text.split()[0], []).append(text)
+    return found
+
+
+def key_of(number: int) -> str:
+    """Several keys, each of which comes again and again."""
+    return f"k{number % KEYS}"
+
+
+async def place(shop: Writing, numbers: Iterable[int]) -> None:
+    """Record the orders of these numbers in one unit."""
+    await shop.record(OrderPlaced(order_id=key_of(n), cents=n) for n in numbers)
 
 
 async def place_slowly(
@@ -51,10 +75,17 @@ async def place_slowly(
     """Place one order after the other."""
     clock = SystemClock()
     for n in range(begin, begin + count):
-        await shop.place([str(n)])
+        await place(shop, [n])
         await clock.sleep(seconds)
 
 
-async def has_more(post, count):
+async def arrived(post: Listening, count: int, seconds: float = WAIT_SECONDS_MAX) -> None:
+    """Wait until so many orders have become letters: each once, in the order of its key."""
+    with suppress(TimeoutError):
+        await wait_until(lambda: has_more(post, count - 1), seconds)
+    assert by_key(await post.texts()) == placed(count)
+
+
+async def has_more(post: Listening, count: int) -> bool:
     """Whether more than *count* letters are there."""
     return len(await post.texts()) > count

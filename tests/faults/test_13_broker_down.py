@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from outgrow.clock import SystemClock
-from tests.faults.brokers import NatsServer, Open, has_more, place_slowly, placed
+from tests.faults.brokers import NatsServer, Open, arrived, has_more, place_slowly
 from tests.journal.nats.parts import wait_until
 
 LONG_SECONDS = 60.0
@@ -18,14 +18,14 @@ async def test_what_is_recorded_while_the_broker_is_down_arrives_in_order_and_on
 ) -> None:
     async with writing() as shop, listening() as post, asyncio.TaskGroup() as group:
         await place_slowly(shop, 20)
-        await post.wait_texts(placed(range(20)))
+        await arrived(post, 20)
         server.kill()
         group.create_task(place_slowly(shop, 380, begin=20))
         await wait_until(lambda: shop.broker._line.connection is None)
         await wait_until(lambda: has_recorded(shop, 200))
         assert len(await post.texts()) == 20
         await server.start()
-        await post.wait_texts(placed(range(400)))
+        await arrived(post, 400)
 
 
 async def has_recorded(shop, count):
@@ -42,7 +42,7 @@ async def test_a_broker_that_dies_again_and_again_loses_and_doubles_nothing(
             await wait_until(lambda n=heard: has_more(post, n))
             server.kill()
             await server.start()
-        await post.wait_texts(placed(range(300)))
+        await arrived(post, 300)
 
 
 @pytest.mark.long
@@ -53,7 +53,7 @@ async def test_a_minute_without_the_broker(
     clock = SystemClock()
     async with writing(clock=clock) as shop, listening(clock=clock) as post:
         await place_slowly(shop, 20)
-        await post.wait_texts(placed(range(20)))
+        await arrived(post, 20)
         server.kill()
         until = clock.monotonic() + LONG_SECONDS
         count = 20
@@ -61,4 +61,4 @@ async def test_a_minute_without_the_broker(
             await place_slowly(shop, 50, begin=count, seconds=0.02)
             count += 50
         await server.start()
-        await post.wait_texts(placed(range(count)), 40)
+        await arrived(post, count, 40)

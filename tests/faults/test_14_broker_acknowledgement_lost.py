@@ -11,7 +11,7 @@ from outgrow.clock import SystemClock
 from outgrow.journal.nats import relay as relay_room
 from outgrow.journal.nats import streams
 from outgrow.journal.nats.connection import NoAnswer
-from tests.faults.brokers import NatsServer, Open, has_more, placed
+from tests.faults.brokers import NatsServer, Open, arrived, has_more, place
 from tests.journal.nats.parts import wait_until
 
 
@@ -32,9 +32,9 @@ async def test_what_is_published_again_has_no_second_effect(
     monkeypatch.setattr(relay_room, "in_time", lose_every_other)
     async with writing() as shop, listening() as post:
         for start in range(0, 200, 50):
-            await shop.place(map(str, range(start, start + 50)))
+            await place(shop, range(start, start + 50))
             await wait_until(lambda n=start: has_more(post, n))
-        await post.wait_texts(placed(range(200)))
+        await arrived(post, 200)
     assert lost > 2
 
 
@@ -57,12 +57,12 @@ async def test_what_is_published_again_after_the_broker_forgot_it_has_no_second_
     async with writing() as shop, listening() as post:
         await shop.wait_published()
         monkeypatch.setattr(relay_room, "in_time", lose_the_first)
-        await shop.place(map(str, range(50)))
-        await post.wait_texts(placed(range(50)))
+        await place(shop, range(50))
+        await arrived(post, 50)
         await wait_until(lambda: not is_first)
-        await shop.place(["50"])
+        await place(shop, [50])
         await shop.wait_published()
-        await post.wait_texts(placed(range(51)))
+        await arrived(post, 51)
 
 
 async def test_a_message_that_stands_in_the_stream_twice_is_handled_once(
@@ -70,8 +70,8 @@ async def test_a_message_that_stands_in_the_stream_twice_is_handled_once(
 ) -> None:
     """As if the broker had not known it, and an older relay had not looked for its place."""
     async with writing() as shop, listening() as post:
-        await shop.place(map(str, range(10)))
-        await post.wait_texts(placed(range(10)))
+        await place(shop, range(10))
+        await arrived(post, 10)
         connection = shop.broker._line.connection
         batch = await shop.delivery.journals["orders"].events(0, ["orders.OrderPlaced"], 10)
         previous = 0
@@ -80,5 +80,5 @@ async def test_a_message_that_stands_in_the_stream_twice_is_handled_once(
             await connection.publish(subject, shop.relay.wire(message, previous))
             previous = message.position
         await wait_until(lambda: post.remote._feed.received >= 20)
-        await shop.place(["10"])
-        await post.wait_texts(placed(range(11)))
+        await place(shop, [10])
+        await arrived(post, 11)

@@ -10,7 +10,7 @@ import pytest
 from outgrow.journal.consumers.consumer import Consumer
 from outgrow.testing.repeats import Redelivering
 from tests.crash.harness import Kill, MachineMaker, tell_of_death
-from tests.faults.brokers import NatsServer, Open, placed
+from tests.faults.brokers import NatsServer, Open, arrived, by_key, place, placed
 from tests.faults.machines import STORES
 from tests.journal.nats.parts import wait_until
 
@@ -31,15 +31,15 @@ async def test_what_was_committed_and_not_noted_is_not_handled_again(
     monkeypatch.setattr(Consumer, "_save_cursor", forget)
     async with writing() as shop:
         async with listening() as post:
-            await shop.place(map(str, range(handled)))
-            await post.wait_texts(placed(range(handled)))
-        await shop.place(map(str, range(handled, 10)))
+            await place(shop, range(handled))
+            await arrived(post, handled)
+        await place(shop, range(handled, 10))
         for _ in range(2):
             async with listening() as post:
-                await post.wait_texts(placed(range(10)))
+                await arrived(post, 10)
                 await wait_until(lambda p=post: p.remote._feed.window.tail == 10)
         async with listening() as post:
-            assert await post.texts() == placed(range(10))
+            assert by_key(await post.texts()) == placed(10)
 
 
 @pytest.mark.parametrize("store", STORES)
@@ -64,7 +64,7 @@ async def test_each_event_of_a_batch_that_is_handed_over_twice_is_handled_once(
         twice = Redelivering(remote)
         (subscription,) = post.delivery._consumers[:1]
         monkeypatch.setattr(subscription, "_journal", twice)
-        await shop.place(map(str, range(100)))
-        await post.wait_texts(placed(range(100)))
-        await shop.place(["100"])
-        await post.wait_texts(placed(range(101)))
+        await place(shop, range(100))
+        await arrived(post, 100)
+        await place(shop, [100])
+        await arrived(post, 101)

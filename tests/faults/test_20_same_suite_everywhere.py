@@ -52,15 +52,15 @@ async def work(world: World, name: str, part: int, parts: int, replies: Replies)
 
 async def run(
     phases: tuple[str, ...], state: Path, hosts: Hosts, server: PostgresServer | None
-) -> tuple[Replies, dict[str, str] | None]:
+) -> tuple[Replies, dict[str, str]]:
     """Do the work, and move in the middle of it: what is under way is left to the next world."""
     replies: Replies = []
-    stores: dict[str, str] | None = None
+    stores: dict[str, str] = {}
     clock = 0.0
     for part, name in enumerate(phases):
         world = world_of(name, state, hosts)
-        if server is not None and stores is None:
-            await world.keep_in(server)
+        if server is not None and not stores:
+            await world.keep_in(server, all_services=True)
             stores = world.stores
         world.stores = stores
         world.clock.advance(clock)
@@ -93,11 +93,11 @@ def state_of(tables: Tables) -> dict[str, Lists]:
 
 
 def look(
-    state: Path, stores: dict[str, str] | None, replies: Replies
+    state: Path, stores: dict[str, str], replies: Replies
 ) -> tuple[list[str], dict[str, Lists]]:
     """What is wrong, and what is held."""
     services = lists_invariants.services
-    opened = sqlite_tables(state, services) if stores is None else postgres_tables(stores)
+    opened = postgres_tables(stores) if stores else sqlite_tables(state, services)
     with opened as tables:
         return lists_invariants.at_the_end(tables, replies), state_of(tables)
 

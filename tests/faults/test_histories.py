@@ -239,14 +239,9 @@ async def test_many_units_at_once_are_strictly_serializable(
 async def test_a_store_that_is_only_read_committed_is_found_out(
     lists: None, store_kind: str, run_shop: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from outgrow.store.postgres.connection import Connection
+    from outgrow.store.postgres import units
 
-    opening = Connection.open.__func__
-
-    async def open_carelessly(cls: Any, url: str, service: str, **_: Any) -> Any:
-        return await opening(cls, url, service, isolation="read committed")
-
-    monkeypatch.setattr(Connection, "open", classmethod(open_carelessly))
+    monkeypatch.setattr(units, "BEGIN", "begin isolation level read committed")
     async with run_shop(deliver=False) as shop:
         history, final = await transact_at_random(shop, 400, random.Random(seed()))
 
