@@ -115,7 +115,7 @@ async def test_a_server_that_hangs_hangs_nobody_for_ever(
     open_at: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = PostgresServer()
-    for name in ("units.ANSWER_SECONDS_MAX", "database.ANSWER_SECONDS_MAX"):
+    for name in ("units.ANSWER_SECONDS_MAX", "connection.ANSWER_SECONDS_MAX"):
         monkeypatch.setattr(f"outgrow.store.postgres.{name}", 0.2)
     for name in ("database.ROLLBACK_SECONDS_MAX", "database.RECONNECT_SECONDS_MAX"):
         monkeypatch.setattr(f"outgrow.store.postgres.{name}", 0.2)
@@ -138,6 +138,40 @@ async def test_a_server_that_hangs_hangs_nobody_for_ever(
         await store.close()
     finally:
         server.close()
+
+
+async def test_a_commit_that_waits_for_a_standby_is_not_cut_short_and_acknowledged(
+    open_at: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("outgrow.store.postgres.connection.ANSWER_SECONDS_MAX", 0.3)
+    server = PostgresServer()
+    try:
+        store = await open_at(url=await server.database())
+        await store.transact(put, "before")
+        admin = await asyncpg.connect(server.admin_url)
+        await admin.execute("alter system set synchronous_standby_names = 'nobody'")
+        await admin.execute("select pg_reload_conf()")
+        await until_shown(admin, "nobody")
+
+        with pytest.raises(CommitUnknown):
+            await store.transact(put, "waits")
+        assert await names(store) == ["before"]
+        waiting = "select count(*) from pg_stat_activity where wait_event = 'SyncRep'"
+        assert await admin.fetchval(waiting) == 1
+
+        await admin.execute("alter system reset synchronous_standby_names")
+        await admin.execute("select pg_reload_conf()")
+        await until_shown(admin, "")
+        await admin.close()
+        await store.close()
+    finally:
+        server.close()
+
+
+async def until_shown(admin: asyncpg.Connection, standbys: str) -> None:
+    async with asyncio.timeout(10):
+        while await admin.fetchval("show synchronous_standby_names") != standbys:
+            await SystemClock().sleep(0.01)
 
 
 async def _backends(store: Store) -> list[int]:

@@ -9,7 +9,7 @@ from typing import Any, Final, NoReturn
 from outgrow import crash
 from outgrow.errors import CommitUnknown, StatementFailed, TransactionClosed
 from outgrow.store.driver import outlast, shield
-from outgrow.store.postgres.connection import ANSWER_SECONDS_MAX, Connection, RunAgain, explain
+from outgrow.store.postgres.connection import Connection, RunAgain, explain
 from outgrow.store.postgres.pool import Pool
 from outgrow.store.postgres.units import Desk, Work
 from outgrow.store.threads import Patience
@@ -75,7 +75,7 @@ class Appender:
         count = min(len(self._queue), UNITS_PER_COMMIT_MAX)
         batch = [self._queue.popleft() for _ in range(count)]
         try:
-            await shield(leader.work, self._write_all(batch), ANSWER_SECONDS_MAX)
+            await shield(leader.work, self._write_all(batch))
         except BaseException as error:
             for place in batch:
                 place.error = place.error or error
@@ -117,10 +117,8 @@ class Appender:
         assert self._desk.outbox is not None
         crash.at("store.before_commit")
         try:
-            await self._desk.outbox.append(Transaction(_Copying(connection), None), entries)
-        except asyncio.CancelledError:  # The server did not answer in time.
-            self._pool.discard(connection)
-            return self._unknown(batch)
+            with connection.ended_if_silent():
+                await self._desk.outbox.append(Transaction(_Copying(connection), None), entries)
         except Exception as error:  # noqa: BLE001 - the border to the driver
             self._pool.discard(connection)
             explained = explain("commit of recorded events", error)

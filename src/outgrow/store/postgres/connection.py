@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
 import asyncpg
@@ -141,6 +144,21 @@ class Connection:
         """Run a statement of outgrow's own, with ``?`` marks."""
         _, rows = await self.run(translate_own(sql), list(parameters))
         return [tuple(row) for row in rows]
+
+    @contextmanager
+    def ended_if_silent(self) -> Iterator[None]:
+        """
+        End the connection if what is asked meanwhile is not answered in `ANSWER_SECONDS_MAX`.
+
+        For commits. A cancelled one would be committed here without the standby that it waits for,
+        and seen by others; one whose client is gone waits on.
+        """
+        loop = asyncio.get_running_loop()
+        timer = loop.call_later(ANSWER_SECONDS_MAX, self.raw.terminate)
+        try:
+            yield
+        finally:
+            timer.cancel()
 
     async def copy(self, table: str, columns: tuple[str, ...], rows: list[Row]) -> None:
         """Add *rows* to *table* at once; outside of a transaction it is one of its own."""

@@ -9,12 +9,11 @@ from contextlib import AbstractAsyncContextManager, suppress
 from time import perf_counter
 from typing import Any, ClassVar, Final
 
-from outgrow.errors import CommitUnknown, StatementFailed, StoreError, StoreUnreachable
+from outgrow.errors import StatementFailed, StoreError, StoreUnreachable
 from outgrow.store.database import Others, Unit
 from outgrow.store.driver import drive, shield
 from outgrow.store.postgres.appending import UNITS_PER_COMMIT_MAX, Appender
 from outgrow.store.postgres.connection import (
-    ANSWER_SECONDS_MAX,
     ROLLBACK_SECONDS_MAX,
     STATEMENT_SECONDS_MAX,
     RunAgain,
@@ -188,7 +187,7 @@ class PostgresDatabase:
         try:
             await drive(work, coroutine)
             if work.has_begun:
-                await self._commit(work)
+                await shield(work, work.commit())
             elif work.transaction.entries:
                 await self._append(work)
         except BaseException:
@@ -206,12 +205,6 @@ class PostgresDatabase:
         if work.connection is not None:
             await shield(work, work.let_go(), ROLLBACK_SECONDS_MAX)
         await self._appender.append(work)
-
-    async def _commit(self, work: Work) -> None:
-        try:
-            await shield(work, work.commit(), ANSWER_SECONDS_MAX)
-        except TimeoutError as error:
-            raise CommitUnknown(self._desk.place, work.name) from error
 
 
 async def _pause(runs: int, *, is_away: bool) -> None:

@@ -165,7 +165,8 @@ class Opening:
             await self._create(connection)
             await self._migrate(connection, migrations)
             await self._upgrade(connection)
-            await self._number_on(connection)
+            if self.brought:
+                await self._number_on(connection)
             crash.at("store.before_opened")
         except BaseException:
             await transaction.rollback()
@@ -231,10 +232,11 @@ class Opening:
     async def _number_on(self, connection: Connection) -> None:
         """Number rows behind those that migrations have put in with numbers, as SQLite does."""
         for table, column, sequence in await connection.own(_NUMBERED):
-            await connection.command(
-                f"select setval('{sequence}', n) from (select max({column}) as n from {table}) m "  # noqa: S608 - quoted by the server
-                f"where n > (select case when is_called then last_value else last_value - 1 end "
-                f"from {sequence})"
+            await connection.own(
+                f"select setval(cast(? as regclass), n) from "  # noqa: S608 - quoted by the server
+                f"(select max({column}) as n from {table}) m where n > (select "
+                f"case when is_called then last_value else last_value - 1 end from {sequence})",
+                (sequence,),
             )
 
     async def _run_all(self, connection: Connection, ddl: str) -> None:

@@ -38,6 +38,9 @@ from outgrow.store.unit import UnitOfWork
 TURN: Final = 0x6F757475726E
 """The number of the advisory lock under which units run that collide again and again."""
 
+TURN_SECONDS_MAX: Final = 10.0
+"""How long a unit waits for its turn; whoever has it may be frozen."""
+
 COPIED_FROM: Final = 3
 """From how many rows on they are copied, which costs two journeys to the server."""
 
@@ -154,11 +157,13 @@ class Work(UnitOfWork):
         if self.has_turn:
             try:
                 # Before the transaction begins, so that it sees what the others have committed.
-                await connection.own("select pg_advisory_lock(?)", (TURN,))
+                async with asyncio.timeout(TURN_SECONDS_MAX):
+                    await connection.own("select pg_advisory_lock(?)", (TURN,))
             except BaseException as error:
                 self._desk.pool.discard(connection)
                 if isinstance(error, Exception):
-                    raise RunAgain(error, is_lost=True) from error
+                    is_lost = not isinstance(error, TimeoutError)
+                    raise RunAgain(error, is_lost=is_lost) from error
                 raise
         self.connection = connection
 
@@ -233,7 +238,8 @@ class Work(UnitOfWork):
             return
         crash.at("store.before_commit")
         try:
-            await connection.command("commit")
+            with connection.ended_if_silent():
+                await connection.command("commit")
         except Exception as error:  # the border to the driver
             explained = explain("commit", error)
             if isinstance(explained, RunAgain) and explained.is_lost:
