@@ -141,3 +141,19 @@ async def test_what_was_archived_is_no_gap(outgrow_postgres: PostgresServer) -> 
         # The first look knows nothing but the tables, and somebody may fill gaps.
         assert await Follower(store, outbox).journal.end() == 5
         await first.execute("rollback")
+
+
+async def test_a_gap_that_only_others_know_to_be_none_is_no_sign_of_an_older_store(
+    outgrow_postgres: PostgresServer,
+) -> None:
+    outbox = Outbox("orders", SystemClock())
+    url = await outgrow_postgres.database()
+    async with opened(url, outbox) as store, connected(url) as first, connected(url) as second:
+        journal = Follower(store, outbox).journal
+        await first.execute("begin")
+        await first.execute(INSERT, "a")
+        await second.execute(INSERT, "b")
+        assert await journal.end() == 0
+        assert await journal.last() == 2
+        await first.execute("rollback")
+        assert await journal.end() == 2

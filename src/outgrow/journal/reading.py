@@ -84,9 +84,15 @@ class Journal:
         self.opening = Opening(SystemClock().now(), await self.end())
 
     async def end(self) -> int:
-        """The position of the last message; 0 if there is none."""
+        """The position of the last message that is final; 0 if there is none."""
         async with self._look() as (_, end):
             return end
+
+    async def last(self) -> int:
+        """The position of the last message that can be seen, also if it is not final yet."""
+        async with self._store.read() as snapshot:
+            ((last,),) = await snapshot.own(_END)
+        return int(last)
 
     async def events(self, after: int, types: Collection[str], limit: int) -> Batch:
         """The next events of *types* behind *after*; at most *limit*. Perhaps none: look on."""
