@@ -13,13 +13,14 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from outgrow.context import enter, leave
-from outgrow.errors import ArchiveBroken, ControlError
+from outgrow.errors import ArchiveBroken, CommitUnknown, ControlError
 from outgrow.journal.archiving.files import (
     FORMAT,
     FileWriter,
     Header,
     end_of,
     files_of,
+    highest_number,
     read_header,
     read_rows,
     verify_archives,
@@ -39,7 +40,10 @@ FILE_ROWS_MAX: Final = 100_000
 """How many rows go into one file; more go into the next."""
 
 PAGE_ROWS: Final = 1_000
-"""How many rows are read, or put back, at once."""
+"""How many rows are read at once."""
+
+RESTORED_ROWS: Final = 200
+"""How many rows are put back in one unit of work, so that nobody waits for it."""
 
 DELETED_ROWS: Final = 500
 """How many rows are deleted in one unit of work, so that nobody waits for it."""
@@ -65,16 +69,23 @@ _NOTE = (
     "archived_at) values (?, ?, ?, ?, ?, ?, ?)"
 )
 _ARCHIVED_UP_TO = "select coalesce(max(last_position), 0) from outgrow_archive"
+_HELD = (
+    "select a.number, a.first_position, a.last_position, a.file, a.checksum from outgrow_archive a "
+    "where a.first_position <= ? and exists (select 1 from outgrow_journal j "
+    "where j.position >= a.first_position and j.position <= a.last_position and j.position <= ?) "
+    "order by a.number"
+)
 _DELETE = (
     "delete from outgrow_journal where position in (select position from outgrow_journal "
-    "where position <= ? "
-    "and position <= (select coalesce(max(last_position), 0) from outgrow_archive) "
+    "where position >= ? and position <= ? "
+    "and exists (select 1 from outgrow_archive where number = ? and checksum = ?) "
     "order by position limit ?) returning position"
 )
 _MARK_DELETED = (
     "update outgrow_archive set deleted_at = ? where first_position <= ? and deleted_at is null"
 )
 _MARK_WHOLE = "update outgrow_archive set deleted_at = null where number = ?"
+_COUNT = "select count(*) from outgrow_journal where position >= ? and position <= ?"
 _FILE = "select checksum from outgrow_archive where number = ?"
 _PUT_BACK = (
     f"insert into outgrow_journal ({COLUMNS}) "  # noqa: S608 - our own columns
@@ -136,9 +147,12 @@ class Archives:
     """
     Archives the journals of the services here. Lives as long as its delivery.
 
-    A row is deleted only after the file that holds it is whole, on the disk and proven, and only
-    once every known consumer is behind it. The newest row is never deleted: it says where the
-    journal ends.
+    A row is deleted only while the file that holds it is where it was written, whole and proven,
+    and only once every known consumer is behind it. The newest row is never deleted: it says where
+    the journal ends.
+
+    Other processes over the same store may do the same at the same time: what the store notes of a
+    file is noted only if nobody has noted another meanwhile, and no file is ever replaced.
     """
 
     def __init__(
@@ -165,12 +179,14 @@ class Archives:
         with _Alone(self._busy, service):
             store = self._store(service)
             async with store.read() as snapshot:
-                rows = await snapshot.own(_LAST)
-            number, after, checksum = rows[0] if rows else (0, 0, "")
+                noted = await snapshot.own(_LAST)
+            number, after, checksum = noted[0] if noted else (0, 0, "")
             before = time_text(store.clock.now() - older_than)
             first, last, count, is_all = await self._extent(service, after, before)
             if not count:
                 return Archived(file=None, rows=0, first=0, last=0, is_all=True)
+            # A store that was brought back does not know of later files.
+            number = max(number, await _in_thread(highest_number, folder, service))
             header = Header(
                 archive=FORMAT,
                 application=store.application,
@@ -183,7 +199,7 @@ class Archives:
                 made_at=time_text(store.clock.now()),
             )
             path, checksum = await self._write(store, folder, header)
-            await store.transact(self._note, header, path, checksum, decision)
+            await self._note_once(store, noted, header, path, checksum, decision)
             return Archived(file=str(path), rows=count, first=first, last=last, is_all=is_all)
 
     async def passed(self, source: str) -> dict[str, int]:
@@ -207,7 +223,8 @@ class Archives:
             passed: Up to where consumers of other processes have read.
 
         Raises:
-            ControlError: The service has no journal here, or an archive of it is being made.
+            ControlError: The service has no journal here, an archive of it is being made, or a file
+                is not where it was written, or not as it was.
         """
         with _Alone(self._busy, service):
             store = self._store(service)
@@ -220,12 +237,7 @@ class Archives:
                 ((archived,),) = await snapshot.own(_ARCHIVED_UP_TO)
             up_to = min([archived, end - 1, *everyone.values()])
             held_up = sorted(name for name, position in everyone.items() if position < archived)
-            rows = 0
-            while rows < DELETED_ROWS_PER_CALL:
-                deleted = await store.transact(self._delete, up_to, time_text(store.clock.now()))
-                rows += deleted
-                if not deleted:
-                    break
+            rows = await self._delete_up_to(store, up_to)
             is_all = rows < DELETED_ROWS_PER_CALL
             return Deleted(rows=rows, up_to=max(up_to, 0), is_all=is_all, held_up=held_up)
 
@@ -293,20 +305,78 @@ class Archives:
             raise ControlError(message) from error
         return writer.path, writer.checksum
 
-    async def _note(
-        self, tx: Transaction, header: Header, path: Path, checksum: str, decision: Decision
+    async def _note_once(
+        self,
+        store: Store,
+        before: list[tuple[Any, ...]],
+        header: Header,
+        path: Path,
+        checksum: str,
+        decision: Decision,
     ) -> None:
+        """
+        Note a file behind what was the last one *before*; otherwise take it away again.
+
+        Raises:
+            ControlError: Somebody else has noted another meanwhile.
+        """
+        what = (before, header, path, checksum, decision)
+        try:
+            await store.transact(self._note, *what)
+        except CommitUnknown:
+            # The file stays, whatever comes now: it may be noted.
+            await store.transact(self._note, *what)
+        except Exception:
+            await _in_thread(path.unlink)
+            raise
+
+    async def _note(
+        self,
+        tx: Transaction,
+        before: list[tuple[Any, ...]],
+        header: Header,
+        path: Path,
+        checksum: str,
+        decision: Decision,
+    ) -> None:
+        noted = await tx.own(_LAST)
+        if noted == [(header.number, header.last, checksum)]:
+            return
+        if noted != before:
+            message = (
+                f"another archive of {header.service!r} was made at the same time. Nothing was "
+                "changed; do it again if there is more to archive."
+            )
+            raise ControlError(message)
         extent = (header.number, header.first, header.last, header.rows)
         await tx.own(_NOTE, (*extent, str(path), checksum, header.made_at))
         body: dict[str, Any] = {"number": header.number, "first": header.first, "last": header.last}
         body |= {"rows": header.rows, "file": str(path), "checksum": checksum}
         await self._audit(tx, ARCHIVED, body, decision, header.service)
 
-    async def _delete(self, tx: Transaction, up_to: int, now: str) -> int:
-        """Delete some rows up to *up_to*, and only such as are archived."""
-        rows = await tx.own(_DELETE, (up_to, DELETED_ROWS))
+    async def _delete_up_to(self, store: Store, up_to: int) -> int:
+        """Delete rows up to *up_to* whose files are proven, as many as one call may."""
+        async with store.read() as snapshot:
+            files = await snapshot.own(_HELD, (up_to, up_to))
+        rows = 0
+        for number, first, last, file, checksum in files:
+            await _prove(Path(file), checksum, first, last)
+            extent = (first, min(last, up_to), number, checksum)
+            while rows < DELETED_ROWS_PER_CALL:
+                now = time_text(store.clock.now())
+                deleted = await store.transact(self._delete, extent, now)
+                rows += deleted
+                if not deleted:
+                    break
+            if rows >= DELETED_ROWS_PER_CALL:
+                break
+        return rows
+
+    async def _delete(self, tx: Transaction, extent: tuple[int, int, int, str], now: str) -> int:
+        """Delete some rows of an archive: its first and last position, number and checksum."""
+        rows = await tx.own(_DELETE, (*extent, DELETED_ROWS))
         if rows:
-            await tx.own(_MARK_DELETED, (now, up_to))
+            await tx.own(_MARK_DELETED, (now, extent[1]))
         return len(rows)
 
     async def _check_ours(self, store: Store, path: Path) -> None:
@@ -324,7 +394,8 @@ class Archives:
         if not is_here or noted != [(proven,)]:
             message = (
                 f"{path} is no archive of this journal of {store.service!r}: the store does not "
-                f"know it as file {header.number}. Put back a backup of the store that made it."
+                f"know it as file {header.number}. Move it to another folder; or put back a backup "
+                "of the store that made it."
             )
             raise ControlError(message)
 
@@ -336,7 +407,7 @@ class Archives:
             back += await store.transact(_insert, page)
             read += len(page)
         header = await _in_thread(read_header, path)
-        await store.transact(_mark_whole, header.number)
+        await store.transact(_mark_whole, header)
         return back, read
 
     async def _audit(
@@ -372,7 +443,7 @@ def warn_of_archives(reader: str, service: str, deleted_up_to: int) -> None:
 
 
 class _Alone:
-    """One at a time for each service: two would write the same file."""
+    """One at a time for each service, as far as this process goes."""
 
     def __init__(self, busy: set[str], service: str) -> None:
         self._busy = busy
@@ -405,8 +476,38 @@ async def _insert(tx: Transaction, page: list[dict[str, Any]]) -> int:
     return back
 
 
-async def _mark_whole(tx: Transaction, number: int) -> None:
-    await tx.own(_MARK_WHOLE, (number,))
+async def _mark_whole(tx: Transaction, header: Header) -> None:
+    ((rows,),) = await tx.own(_COUNT, (header.first, header.last))
+    if rows < header.rows:
+        message = (
+            f"rows of file {header.number} of {header.service!r} were deleted while they were put "
+            "back. Put them back again when nobody deletes."
+        )
+        raise ControlError(message)
+    await tx.own(_MARK_WHOLE, (header.number,))
+
+
+async def _prove(path: Path, checksum: str, first: int, last: int) -> None:
+    """
+    Prove that a file is what was noted of it, before its rows are deleted.
+
+    Raises:
+        ControlError: It is not, or is not there.
+    """
+    try:
+        proven = await _in_thread(end_of, path)
+    except ControlError as error:
+        what = str(error)
+    else:
+        if proven == checksum:
+            return
+        what = f"{path}: it ends with the checksum {proven}, and was written with {checksum}."
+    message = (
+        f"{what} Rows {first} to {last} stay in the journal: they are deleted only while the file "
+        "that holds them is where it was written, and as it was. Put it back there, or ask a "
+        "process that can read it."
+    )
+    raise ControlError(message)
 
 
 def _proven(folder: Path, service: str) -> list[Path]:
@@ -417,5 +518,5 @@ def _proven(folder: Path, service: str) -> list[Path]:
 
 def _pages(path: Path) -> Iterator[list[dict[str, Any]]]:
     rows = read_rows(path)
-    while page := list(itertools.islice(rows, PAGE_ROWS)):
+    while page := list(itertools.islice(rows, RESTORED_ROWS)):
         yield page

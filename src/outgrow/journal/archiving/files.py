@@ -4,6 +4,10 @@ How an archive is written down: JSON lines, each with the checksum of all lines 
 The first line of a file is its header, with the checksum at which the file before it ended. So a
 line that was changed, left out, put in or moved is found, and so is a file. What is cut off at the
 end is found by the header's count; a whole file at the end, by the service's own store.
+
+A file is never replaced. So there may be one that the next does not follow: a process died before
+the store knew of it, or the store was brought back from before it. Who follows whom is told by the
+checksums, and not by the numbers.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ from typing import Any, Final
 
 import msgspec
 
+from outgrow.context import new_id
 from outgrow.errors import ArchiveBroken
 
 FORMAT: Final = 1
@@ -92,6 +97,15 @@ def path_of(folder: Path, service: str, number: int) -> Path:
     return folder / f"{service}-{number:06}.jsonl"
 
 
+def highest_number(folder: Path, service: str) -> int:
+    """The highest number of a file of *service* in *folder*; 0 if there is none."""
+    if not folder.exists():
+        return 0
+    found = files_of(folder, service).get(service, [])
+    names = (_NAME.fullmatch(path.name) for path in found)
+    return max((int(name["number"]) for name in names if name), default=0)
+
+
 class FileWriter:
     """
     Writes one file, which is there under its name only once it is whole and on the disk.
@@ -102,8 +116,8 @@ class FileWriter:
 
     def __init__(self, folder: Path, header: Header) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.path = path_of(folder, header.service, header.number)
-        self._draft = self.path.with_suffix(".draft")
+        self.path = path_of(folder.absolute(), header.service, header.number)
+        self._draft = self.path.with_suffix(f".{new_id()}.draft")
         self._file = self._draft.open("wb")
         self.checksum = header.previous
         self._write("header", msgspec.to_builtins(header))
@@ -114,11 +128,17 @@ class FileWriter:
             self._write("row", row)
 
     def finish(self) -> None:
-        """Give it its name."""
+        """
+        Give it its name.
+
+        Raises:
+            FileExistsError: Another file has it already.
+        """
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
-        self._draft.replace(self.path)
+        os.link(self._draft, self.path)
+        self._draft.unlink()
         folder = os.open(self.path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
@@ -187,26 +207,28 @@ def end_of(path: Path) -> str:
 def _verify(paths: list[Path]) -> Verified:
     checksum, rows, last = "", 0, 0
     headers: list[Header] = []
+    ends = {"": 0}  # The checksums at which files ended, and the positions.
     for path in paths:
         header = read_header(path)
         before = headers[-1] if headers else None
         if path != path_of(path.parent, header.service, header.number):
             raise ArchiveBroken(f"{path}:1", f"its name should be that of file {header.number}.")
-        if before is not None and header.number != before.number + 1:
-            missing = path_of(path.parent, header.service, before.number + 1)
-            raise ArchiveBroken(
-                str(missing), "it is missing: there are files before and behind it."
-            )
-        if before is not None and header.previous != checksum:
+        if before is not None and header.previous not in ends:
+            if header.number != before.number + 1:
+                missing = path_of(path.parent, header.service, before.number + 1)
+                message = "it is missing: there are files before and behind it."
+                raise ArchiveBroken(str(missing), message)
             message = f"the file before it ended with the checksum {checksum}, and not with this."
             raise ArchiveBroken(f"{path}:1", message)
         if header.number == 1 and header.previous:
             raise ArchiveBroken(f"{path}:1", "nothing can be before the first file.")
-        if header.first <= last:
-            raise ArchiveBroken(f"{path}:1", f"position {header.first} does not follow {last}.")
+        follows = ends.get(header.previous, 0)
+        if header.first <= follows:
+            raise ArchiveBroken(f"{path}:1", f"position {header.first} does not follow {follows}.")
         checksum = _last_checksum(path, header)
         headers.append(header)
         rows, last = rows + header.rows, header.last
+        ends[checksum] = last
     return Verified(
         application=headers[0].application,
         service=headers[0].service,
