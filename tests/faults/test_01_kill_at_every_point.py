@@ -25,7 +25,7 @@ from tests.crash.harness import (
     tell,
     tell_of_death,
 )
-from tests.crash.points import points
+from tests.crash.points import ROOT, points
 from tests.faults.machines import STORES
 
 STORIES: tuple[Scenario, ...] = (invariants, lists_invariants)
@@ -111,6 +111,10 @@ def test_every_crash_point_is_passed_by_a_story(passed: dict[str, Passed]) -> No
 
     assert missing == []
     assert found <= set(points())
+
+
+def test_who_kills_elsewhere_is_there() -> None:
+    assert [file for file in ELSEWHERE.values() if not (ROOT / file).exists()] == []
 
 
 @pytest.mark.parametrize(

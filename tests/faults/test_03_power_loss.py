@@ -30,7 +30,7 @@ from tests.journal.shop import Shop
 CUTS = [
     Kill("store.after_commit", 12),
     Kill("client.after_reply", 20),
-    Kill("store.before_commit", 25),
+    pytest.param(Kill("store.before_commit", 25), marks=pytest.mark.long),
 ]
 
 NAMES = ("orders", "letters")

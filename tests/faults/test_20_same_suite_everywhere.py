@@ -34,6 +34,9 @@ SUITES = {
 }
 """In which worlds the work is done, one after the other."""
 
+QUICK = {"sqlite": list(SUITES), "postgres": ["together", "moved out, back and out"]}
+"""Those of every run; the long one does all."""
+
 Replies = list[tuple[str, Any]]
 
 
@@ -102,23 +105,31 @@ def look(
         return lists_invariants.at_the_end(tables, replies), state_of(tables)
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def suite_server(request: pytest.FixtureRequest) -> PostgresServer | None:
-    """Where the suites have their stores."""
-    if request.param == "sqlite":
-        return None
-    server: PostgresServer = request.getfixturevalue("outgrow_postgres")
-    return server
-
-
 @pytest.mark.timeout(180)
+@pytest.mark.parametrize("store", QUICK)
 async def test_the_final_state_is_the_same_wherever_it_was_done(
-    suite_server: PostgresServer | None, outgrow_hosts: Hosts, tmp_path: Path
+    store: str, outgrow_postgres: PostgresServer, outgrow_hosts: Hosts, tmp_path: Path
 ) -> None:
+    server = outgrow_postgres if store == "postgres" else None
+    await compare(QUICK[store], tmp_path, outgrow_hosts, server)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(300)
+async def test_the_final_state_is_the_same_in_every_way_on_postgresql(
+    outgrow_postgres: PostgresServer, outgrow_hosts: Hosts, tmp_path: Path
+) -> None:
+    await compare(list(SUITES), tmp_path, outgrow_hosts, outgrow_postgres)
+
+
+async def compare(
+    suites: list[str], folder: Path, hosts: Hosts, server: PostgresServer | None
+) -> None:
+    """Run the suites, look for what is wrong in each, and for what differs between them."""
     held = {}
-    for suite, phases in SUITES.items():
-        replies, stores = await run(phases, tmp_path / suite, outgrow_hosts, suite_server)
-        wrong, held[suite] = await asyncio.to_thread(look, tmp_path / suite, stores, replies)
+    for suite in suites:
+        replies, stores = await run(SUITES[suite], folder / suite, hosts, server)
+        wrong, held[suite] = await asyncio.to_thread(look, folder / suite, stores, replies)
         assert wrong == [], f"{suite}: {wrong}"
 
     expected = ordered(held["together"])
