@@ -130,7 +130,7 @@ class Replica:
                 await self._wait_for_switch()
                 continue
             async with asyncio.TaskGroup() as group:
-                telling = group.create_task(others.run(self._heard))
+                telling = group.create_task(self._listen(others))
                 await self._wait_for_line(others)
                 while self._store.others is others:
                     await self._beat(others)
@@ -145,7 +145,7 @@ class Replica:
             return
         self._has_joined = False
         self._partitions, self.epoch = NOTHING, 0
-        with suppress(OutgrowError):  # Its term ends anyway.
+        with suppress(Exception):  # Its term ends anyway.
             await self._store.transact(self._leases.leave, others.channel, MEMBERS)
 
     def statistics(self) -> dict[str, Any]:
@@ -174,9 +174,9 @@ class Replica:
                 epoch = await self._store.transact(self._leases.lead)
             if epoch and standing.dead:
                 await self._store.transact(self._leases.sweep, standing.dead)
-        except OutgrowError as error:
+        except Exception as error:  # noqa: BLE001 - a border: it tries again at the next beat
             # What it holds it loses at the end of its term, by its own clock too.
-            _log.warning("%s: its leases were not renewed: %s", self._store.service, error)
+            _log.warning("%s: its leases were not renewed: %r", self._store.service, error)
             return
         # Its term may have ended while it said so, and others have seen that.
         before = self.led_partitions, self.partitions
@@ -190,6 +190,14 @@ class Replica:
         if is_new or before != (self.led_partitions, self.partitions):
             self._changes += 1
             self._tell_listeners()
+
+    async def _listen(self, others: Others) -> None:
+        while True:
+            try:
+                await others.run(self._heard)
+            except Exception:  # noqa: BLE001 - a border: notices may be lost, and all goes on
+                _log.exception("%s: the line to other processes failed", self._store.service)
+                await self._clock.sleep(CONNECT_SECONDS_MAX)
 
     def _heard(self, topics: frozenset[str]) -> None:
         if not topics or MEMBERS in topics:
