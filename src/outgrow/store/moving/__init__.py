@@ -14,6 +14,7 @@ from outgrow.store.moving.end import (
     MIGRATIONS,
     ROWS_PER_BATCH,
     End,
+    Given,
     Table,
 )
 from outgrow.store.moving.ending import abandon, confirm
@@ -29,6 +30,7 @@ __all__ = [
     "MIGRATIONS",
     "ROWS_PER_BATCH",
     "End",
+    "Given",
     "Hosts",
     "Move",
     "Moving",

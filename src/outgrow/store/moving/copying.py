@@ -7,9 +7,9 @@ from typing import Final, NamedTuple
 
 from outgrow import crash
 from outgrow.errors import MoveFailed, MoveRefused
-from outgrow.store.moving.end import JOURNAL, End, Table
+from outgrow.store.moving.end import JOURNAL, End, Given, Table
 from outgrow.store.moving.state import TableMoved
-from outgrow.store.moving.values import ANY, Sum
+from outgrow.store.moving.values import ANY, BETWEEN_DATABASES, Sum
 
 ROUNDS_AHEAD_MAX: Final = 3
 ROWS_LEFT: Final = 1_000
@@ -50,7 +50,8 @@ async def pair_tables(source: End, target: End) -> list[Pair]:
         MoveRefused: The target lacks a table or a column.
     """
     there = {table.name.lower(): table for table in await target.tables()}
-    pairs, lacking = [], []
+    pairs: list[Pair] = []
+    lacking = await _lacking_sequences(source, target)
     for table in await source.tables():
         other = there.get(table.name.lower())
         if other is None:
@@ -64,7 +65,7 @@ async def pair_tables(source: End, target: End) -> list[Pair]:
             table.columns[here] if other.columns[name] == ANY else other.columns[name]
             for here, name in zip(columns, targets, strict=True)
         ]
-        pairs.append(Pair(table, other, columns, targets, kinds))
+        pairs.append(_exact(Pair(table, other, columns, targets, kinds)))
     if lacking:
         message = (
             f"it lacks {', '.join(lacking)}. What the migrations make must be the same on both: "
@@ -72,6 +73,29 @@ async def pair_tables(source: End, target: End) -> list[Pair]:
         )
         raise MoveRefused(target.place, message)
     return pairs
+
+
+async def _lacking_sequences(source: End, target: End) -> list[str]:
+    """Sequences of the source's that a target with sequences has not."""
+    there = await target.sequences()
+    return [
+        f"sequence {name!r}" for name in await source.sequences() if there and name not in there
+    ]
+
+
+def _exact(pair: Pair) -> Pair:
+    """*pair*, with such columns as texts that both ends keep alike and SQLite would not."""
+    here, there, kinds = dict(pair.source.columns), dict(pair.target.columns), list(pair.kinds)
+    columns = zip(pair.source_columns, pair.target_columns, strict=True)
+    for index, (ours, theirs) in enumerate(columns):
+        kind = BETWEEN_DATABASES.get(here[ours])
+        if kind is not None and here[ours] == there[theirs]:
+            here[ours] = there[theirs] = kinds[index] = kind
+    return pair._replace(
+        source=pair.source._replace(columns=here),
+        target=pair.target._replace(columns=there),
+        kinds=kinds,
+    )
 
 
 class _Copy:
@@ -153,6 +177,10 @@ class Copying:
             for pair in self._pairs
             if pair.is_counted
         }
+
+    async def sequences(self) -> dict[str, Given]:
+        """How far the sequences of the source are."""
+        return await self._source.sequences()
 
     async def _resume(self, pair: Pair) -> _Copy:
         """Take over what the target has of the journal already, if it is right."""

@@ -34,6 +34,19 @@ class Table(NamedTuple):
     counter: str | None
 
 
+class Given(NamedTuple):
+    """
+    How far a sequence is.
+
+    Attributes:
+        last: The number it gave last, or gives next.
+        is_given: Whether that was given.
+    """
+
+    last: int
+    is_given: bool
+
+
 class End(ABC):
     """
     One end of a move, on a connection of its own that nobody else uses.
@@ -90,6 +103,10 @@ class End(ABC):
     async def counted(self, table: Table) -> int:
         """The greatest value that the counter has ever had; rows may be gone that had it."""
 
+    async def sequences(self) -> dict[str, Given]:
+        """How far each sequence is: by table and column that it counts for, else by its name."""
+        return {}
+
     @abstractmethod
     async def hold(self) -> None:
         """Let nobody else write from now on, until `switch`, `let_go`, or the connection ends."""
@@ -120,9 +137,13 @@ class End(ABC):
         """Remove all rows of *table*, or those whose counter is not greater than *up_to*."""
 
     @abstractmethod
-    async def finish_writing(self, counted: Mapping[str, int]) -> None:
+    async def finish_writing(
+        self, counted: Mapping[str, int], sequences: Mapping[str, Given] | None = None
+    ) -> None:
         """
         Put back what was put aside, and let the counters go on behind *counted*, by table.
+
+        Those of *sequences* go on exactly where they were; views that keep rows are filled.
 
         Raises:
             MoveRefused: The rows break a foreign key.

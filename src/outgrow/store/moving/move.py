@@ -101,7 +101,7 @@ class Move:
         self.moving.rows_ahead = copying.rows_ahead
         async with self._held():
             await copying.copy_all()
-            await self.target.finish_writing(await copying.counted())
+            await self.target.finish_writing(await copying.counted(), await copying.sequences())
             crash.at("move.compared")
             self.moving.tables = copying.done
             mark = self._mark(self.target.place, self.setting)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
 
 from outgrow.errors import MoveRefused
-from outgrow.store.moving.end import KEPT_APART, META, MIGRATIONS, ROWS_PER_BATCH, End, Table
+from outgrow.store.moving.end import KEPT_APART, META, MIGRATIONS, ROWS_PER_BATCH, End, Given, Table
 from outgrow.store.moving.values import ANY
 from outgrow.store.session import Row
 from outgrow.store.threads import Threads
@@ -122,7 +122,11 @@ class SqliteEnd(End):
         where = "" if up_to is None else f" where {_name(table.counter)} <= {up_to:d}"
         await self._aside(self._execute, f"delete from {_name(table.name)}{where}")  # noqa: S608
 
-    async def finish_writing(self, counted: Mapping[str, int]) -> None:
+    async def finish_writing(
+        self,
+        counted: Mapping[str, int],
+        sequences: Mapping[str, Given] | None = None,  # noqa: ARG002 - it has none
+    ) -> None:
         await self._aside(self._finish_writing, counted)
 
     async def destroy(self) -> None:

@@ -17,6 +17,19 @@ DIGEST_BYTES: Final = 16
 ANY: Final = "any"
 """A column of SQLite's, which keeps what it is given."""
 
+BETWEEN_DATABASES: Final = {
+    "moment": "timestamp with time zone",
+    "local_moment": "timestamp without time zone",
+    "date": "pg_catalog.date",
+    "time": "time without time zone",
+    "duration": "interval",
+}
+"""
+The kinds whose columns keep more than SQLite can, such as a month, or infinity, and their types.
+
+Between two databases that both have it such a column goes as the text of its type.
+"""
+
 
 def _moment(value: Any) -> Any:
     moment = datetime.fromisoformat(value)
@@ -38,6 +51,7 @@ def _time(value: Any) -> Any:
 
 
 _NORMALS: Final[dict[str, Callable[[Any], Any]]] = {
+    "padded": lambda value: value.rstrip(" "),  # char(n) fills up with blanks.
     "real": lambda value: float(value) + 0.0,  # There are two zeros.
     "boolean": int,
     "moment": _moment,

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
 import asyncpg
 
 from outgrow.errors import MoveRefused, StatementRefused, StoreUnreachable
-from outgrow.store.moving import KEPT_APART, META, MIGRATIONS, ROWS_PER_BATCH, End, Table
+from outgrow.store.moving import KEPT_APART, META, MIGRATIONS, ROWS_PER_BATCH, End, Given, Table
 from outgrow.store.postgres.connection import AWAY, CONNECT_SECONDS_MAX, shown
-from outgrow.store.postgres.kinds import AS_THEY_ARE, KINDS, LOADERS, WRITERS, loaded
+from outgrow.store.postgres.kinds import AS_THEY_ARE, KINDS, LOADERS, WRITERS, chosen
 from outgrow.store.postgres.statements import translate
 from outgrow.store.session import Row
 
@@ -26,12 +26,28 @@ ASIDE: Final = "move_aside"
 
 _TABLES = """
 select c.relname, a.attname, format_type(a.atttypid, null),
+    format_type(a.atttypid, a.atttypmod),
     pg_get_serial_sequence(format('%I.%I', n.nspname, c.relname), a.attname) is not null
 from pg_class c
 join pg_namespace n on n.oid = c.relnamespace and n.nspname = current_schema()
 join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
 where c.relkind in ('r', 'p') and not c.relispartition and a.attgenerated = ''
 order by c.relname, a.attnum
+"""
+_SEQUENCES = """
+select s.oid::regclass::text, coalesce(t.relname || '.' || a.attname, s.relname)
+from pg_class s
+left join pg_depend d on d.objid = s.oid and d.classid = 'pg_class'::regclass
+    and d.refclassid = 'pg_class'::regclass and d.refobjsubid > 0 and d.deptype in ('a', 'i')
+left join pg_class t on t.oid = d.refobjid
+left join pg_attribute a on a.attrelid = t.oid and a.attnum = d.refobjsubid
+where s.relkind = 'S' and s.relnamespace = current_schema()::regnamespace
+order by 2
+"""
+_FILLED_VIEWS = """
+select oid::regclass::text from pg_class
+where relkind = 'm' and relispopulated and relnamespace = current_schema()::regnamespace
+order by oid
 """
 _CONSTRAINTS = """
 select conrelid::regclass::text, conname, pg_get_constraintdef(k.oid)
@@ -111,11 +127,11 @@ class PostgresEnd(End):
 
     async def tables(self) -> list[Table]:
         found: dict[str, Table] = {}
-        for name, column, kind, is_counter in await self._fetch(_TABLES):
+        for name, column, kind, whole_kind, is_counter in await self._fetch(_TABLES):
             if name in KEPT_APART:
                 continue
             table = found.setdefault(name, Table(name, {}, None))
-            table.columns[column] = KINDS.get(kind, kind)
+            table.columns[column] = KINDS.get(kind, whole_kind)
             if is_counter and table.counter is None:
                 found[name] = table._replace(counter=column)
         return list(found.values())
@@ -135,10 +151,7 @@ class PostgresEnd(End):
         self, table: Table, columns: list[str], bounds: tuple[int, int] | None = None
     ) -> AsyncIterator[list[Row]]:
         kinds = [table.columns[column] for column in columns]
-        chosen = [
-            f"{_name(column)}::text" if kind not in LOADERS else _name(column)
-            for column, kind in zip(columns, kinds, strict=True)
-        ]
+        names = [chosen(_name(one), kind) for one, kind in zip(columns, kinds, strict=True)]
         where = ""
         if bounds is not None:
             counter = _name(table.counter)
@@ -146,16 +159,13 @@ class PostgresEnd(End):
                 f" where {counter} > {bounds[0]:d} and {counter} <= {bounds[1]:d} "
                 f"order by {counter}"
             )
-        sql = f"select {', '.join(chosen)} from {_name(table.name)}{where}"  # noqa: S608 - quoted
-        loaders = [
-            (n, load) for n, kind in enumerate(kinds) if (load := LOADERS.get(kind)) is not None
-        ]
+        sql = f"select {', '.join(names)} from {_name(table.name)}{where}"  # noqa: S608 - quoted
         raw = await self._open()
         with self._told():
             async with raw.transaction():
                 cursor = await raw.cursor(sql)
                 while batch := await cursor.fetch(ROWS_PER_BATCH):
-                    yield [loaded(row, loaders) for row in batch]
+                    yield self._loaded(table, columns, batch)
 
     async def counted(self, table: Table) -> int:
         counter = _name(table.counter)
@@ -168,6 +178,12 @@ class PostgresEnd(End):
             for (ever,) in await self._fetch(sql):
                 last = max(last, ever)
         return int(last)
+
+    async def sequences(self) -> dict[str, Given]:
+        return {
+            what: Given(*(await self._fetch(f"select last_value, is_called from {name}"))[0])  # noqa: S608 - quoted
+            for name, what in await self._fetch(_SEQUENCES)
+        }
 
     async def hold(self) -> None:
         raw = await self._open()
@@ -230,7 +246,7 @@ class PostgresEnd(End):
         raw = await self._open()
         kinds = [table.columns[column] for column in columns]
         with self._told(f"a row of table {table.name!r} cannot be kept there: "):
-            if AS_THEY_ARE.issuperset(kinds) and await self._copied(table, columns, rows):
+            if _is_as_it_is(kinds, rows) and await _copied(raw, table, columns, rows):
                 return
             records = [self._written(table, columns, kinds, row) for row in rows]
             if all(kind in WRITERS for kind in kinds):
@@ -247,21 +263,15 @@ class PostgresEnd(End):
                 records,
             )
 
-    async def _copied(self, table: Table, columns: list[str], rows: list[Row]) -> bool:
-        """Copy *rows* as they are; False if a value is not of its column's kind."""
-        try:
-            await self._raw.copy_records_to_table(table.name, records=rows, columns=columns)
-        except (asyncpg.DataError, TypeError, ValueError, OverflowError):
-            return False
-        return True
-
     async def remove(self, table: Table, up_to: int | None = None) -> None:
         where = "" if up_to is None else f" where {_name(table.counter)} <= {up_to:d}"
         raw = await self._open()
         with self._told():
             await raw.execute(f"delete from {_name(table.name)}{where}")  # noqa: S608 - quoted
 
-    async def finish_writing(self, counted: Mapping[str, int]) -> None:
+    async def finish_writing(
+        self, counted: Mapping[str, int], sequences: Mapping[str, Given] | None = None
+    ) -> None:
         raw = await self._open()
         aside = json.loads((await self.meta() or {}).get(ASIDE, '{"restored": {}}'))
         with self._told("what was copied does not fit together: "):
@@ -271,6 +281,11 @@ class PostgresEnd(End):
                 for table in await self.tables():
                     if table.counter is not None:
                         await self._count_on(table, counted.get(table.name, 0))
+                for name, what in await self._fetch(_SEQUENCES):
+                    if sequences and what in sequences:
+                        await self._fetch("select setval($1, $2, $3)", name, *sequences[what])
+                for (name,) in await self._fetch(_FILLED_VIEWS):
+                    await raw.execute(f"refresh materialized view {name}")
                 await self._note_within({ASIDE: None})
 
     async def destroy(self) -> None:
@@ -312,6 +327,8 @@ class PostgresEnd(End):
                 "idle_in_transaction_session_timeout": "0",
                 "statement_timeout": "0",
                 "timezone": "UTC",
+                "datestyle": "ISO",
+                "intervalstyle": "postgres",
             }
             with self._told():
                 self._raw = await asyncpg.connect(
@@ -347,18 +364,16 @@ class PostgresEnd(End):
 
     def _written(self, table: Table, columns: list[str], kinds: list[str], row: Row) -> Row:
         """*row* as asyncpg takes it."""
-        values = []
-        for column, kind, value in zip(columns, kinds, row, strict=True):
-            try:
-                values.append(None if value is None else WRITERS.get(kind, str)(value))
-            except (ValueError, TypeError, ArithmeticError) as error:
-                message = (
-                    f"column {column!r} of table {table.name!r} keeps {kind}, and a row has "
-                    f"{value!r:.80}: {error}. Correct it in the old store, or declare the column "
-                    "otherwise for PostgreSQL in 0001_name.postgresql.sql."
-                )
-                raise MoveRefused(self.place, message) from error
-        return tuple(values)
+        writers = [(n, WRITERS.get(kind, str)) for n, kind in enumerate(kinds)]
+        return _converted(self.place, table, columns, writers, row)
+
+    def _loaded(self, table: Table, columns: list[str], rows: list[Any]) -> list[Row]:
+        """*rows* of asyncpg as SQLite keeps them."""
+        kinds = [table.columns[column] for column in columns]
+        loaders = [
+            (n, load) for n, kind in enumerate(kinds) if (load := LOADERS.get(kind)) is not None
+        ]
+        return [_converted(self.place, table, columns, loaders, row) for row in rows]
 
     @contextmanager
     def _told(self, before: str = "") -> Iterator[None]:
@@ -371,6 +386,49 @@ class PostgresEnd(End):
             detail = getattr(error, "detail", None)
             text = f"{before}{error}".rstrip(".") + (f" ({detail.rstrip('.')})" if detail else "")
             raise MoveRefused(self.place, f"{text}.") from error
+
+
+def _is_as_it_is(kinds: list[str], rows: list[Row]) -> bool:
+    """Whether *rows* may be copied as they are: asyncpg cuts what is behind the point."""
+    whole = [n for n, kind in enumerate(kinds) if kind == "integer"]
+    is_cut = any(type(row[n]) is float for row in rows for n in whole)
+    return AS_THEY_ARE.issuperset(kinds) and not is_cut
+
+
+async def _copied(raw: Any, table: Table, columns: list[str], rows: list[Row]) -> bool:
+    """Copy *rows* as they are; False if a value is not of its column's kind."""
+    try:
+        await raw.copy_records_to_table(table.name, records=rows, columns=columns)
+    except (asyncpg.DataError, TypeError, ValueError, OverflowError):
+        return False
+    return True
+
+
+def _converted(
+    place: str,
+    table: Table,
+    columns: list[str],
+    converters: list[tuple[int, Callable[[Any], Any]]],
+    row: Any,
+) -> Row:
+    """*row* with what *converters* make of some of its columns."""
+    values = list(row)
+    for index, convert in converters:
+        if values[index] is None:
+            continue
+        try:
+            values[index] = convert(values[index])
+        except (ValueError, TypeError, ArithmeticError) as error:
+            column, value = columns[index], values[index]
+            named = columns.index(table.counter) if table.counter in columns else 0
+            message = (
+                f"column {column!r} of table {table.name!r} keeps {table.columns[column]}, and a "
+                f"row has {value!r:.80}, which would not arrive as it is: {error}. It is the row "
+                f"whose {columns[named]} is {row[named]!r:.80}. Correct it in the old store, or "
+                "declare the column otherwise for PostgreSQL in 0001_name.postgresql.sql."
+            )
+            raise MoveRefused(place, message) from error
+    return tuple(values)
 
 
 def _name(name: str | None) -> str:

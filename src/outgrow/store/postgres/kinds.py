@@ -8,19 +8,6 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from outgrow.store.session import Row
-
-
-def loaded(row: Any, loaders: list[tuple[int, Callable[[Any], Any]]]) -> Row:
-    """*row* of asyncpg, with what `LOADERS` have made of its columns."""
-    if not loaders:
-        return tuple(row)
-    values = list(row)
-    for index, load in loaders:
-        if values[index] is not None:
-            values[index] = load(values[index])
-    return tuple(values)
-
 
 def _exactly(kind: type[Any]) -> Callable[[Any], Any]:
     def check(value: Any) -> Any:
@@ -56,6 +43,19 @@ def _truth(value: Any) -> bool:
     return bool(value)
 
 
+def _microseconds(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        message = "only days and less are of one length"
+        raise ValueError(message) from None
+
+
+def _utc(text: str) -> str:
+    moment = _moment(text).astimezone(UTC).replace(tzinfo=None)
+    return moment.isoformat(timespec="microseconds") + "Z"
+
+
 def _moment(value: Any) -> datetime:
     moment = datetime.fromisoformat(value)
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
@@ -66,8 +66,6 @@ def _local_moment(value: Any) -> datetime:
     return moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
 
 
-_MICROSECOND = timedelta(microseconds=1)
-
 KINDS: Final = {
     "bigint": "integer",
     "integer": "integer",
@@ -76,6 +74,7 @@ KINDS: Final = {
     "real": "real",
     "text": "text",
     "character varying": "text",
+    "character": "padded",
     "bytea": "blob",
     "boolean": "boolean",
     "timestamp with time zone": "moment",
@@ -94,6 +93,7 @@ WRITERS: Final[dict[str, Callable[[Any], Any]]] = {
     "integer": _exactly(int),
     "real": _real,
     "text": _text_of,
+    "padded": _text_of,
     "blob": _exactly(bytes),
     "boolean": _truth,
     "moment": _moment,
@@ -107,24 +107,36 @@ WRITERS: Final[dict[str, Callable[[Any], Any]]] = {
 }
 """What makes what SQLite keeps into what a column of each kind takes."""
 
-AS_THEY_ARE: Final = frozenset({"integer", "real", "text", "blob"})
+AS_THEY_ARE: Final = frozenset({"integer", "real", "text", "padded", "blob"})
 """The kinds whose values are the same here and in SQLite."""
 
 LOADERS: Final[dict[str, Callable[[Any], Any] | None]] = {
     "integer": None,
     "real": None,
     "text": None,
+    "padded": None,
     "blob": None,
     "json": None,
     "boolean": int,
-    "moment": lambda value: (
-        value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
-    ),
-    "local_moment": lambda value: value.isoformat(timespec="microseconds") + "Z",
-    "date": date.isoformat,
-    "time": lambda value: value.isoformat(timespec="microseconds"),
-    "duration": lambda value: value // _MICROSECOND,
+    "moment": _utc,
+    "local_moment": _utc,
+    "date": lambda text: date.fromisoformat(text).isoformat(),
+    "time": lambda text: time.fromisoformat(text).isoformat(timespec="microseconds"),
+    "duration": _microseconds,
     "decimal": str,
     "uuid": str,
 }
 """What makes a column of each kind into what SQLite keeps, as `rows.adapt` writes it."""
+
+_AS_TEXT: Final = "{0}::text"
+_CHOSEN: Final = {
+    "duration": (
+        "case when extract(year from {0}) = 0 and extract(month from {0}) = 0 "
+        "then (extract(epoch from {0}) * 1000000)::bigint::text else {0}::text end"
+    ),
+} | dict.fromkeys(("moment", "local_moment", "date", "time"), _AS_TEXT)
+
+
+def chosen(column: str, kind: str) -> str:
+    """What to select of *column*, quoted, for the loader of its kind."""
+    return _CHOSEN.get(kind, "{0}" if kind in LOADERS else _AS_TEXT).format(column)
