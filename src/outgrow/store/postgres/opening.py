@@ -143,6 +143,15 @@ class Opening:
         try:
             self._check_server(connection)
             await self._bring_up_to_date(connection, migrations)
+        except asyncpg.InsufficientPrivilegeError as error:
+            message = (
+                f"its role may not make tables there: {error}. Name the database and the role that "
+                "'outgrow store create' makes."
+            )
+            raise StoreRefused(self.place, message) from error
+        except asyncpg.PostgresError as error:
+            message = f"its tables could not be brought up to date: {error}. Nothing was changed."
+            raise StoreRefused(self.place, message) from error
         finally:
             await connection.close()
 
