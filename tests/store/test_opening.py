@@ -190,6 +190,28 @@ async def test_a_failing_migration_leaves_the_store_as_it_was(
     await open_at()
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "create trigger t before insert on outgrow_probe begin select raise(ignore); end",
+        "create temp trigger t before insert on outgrow_probe begin select raise(ignore); end",
+        "alter table outgrow_probe add column more text",
+        "alter table outgrow_probe rename to gone",
+        "alter table outgrow_probe rename column n to m",
+        "create index more on outgrow_probe (n)",
+        "drop table outgrow_probe",
+    ],
+)
+async def test_a_migration_touches_no_table_of_outgrows(
+    open_at: Any, tmp_path: Path, sql: str
+) -> None:
+    await (await open_at()).close()
+    (tmp_path / "migrations" / "0002_more.sql").write_text(f"{sql};")
+
+    with pytest.raises(MigrationFailed, match="not authorized|prohibited"):
+        await open_at()
+
+
 async def test_constraints_that_are_checked_at_once_are_accepted(
     open_at: Any, tmp_path: Path
 ) -> None:

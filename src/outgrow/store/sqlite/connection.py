@@ -59,6 +59,20 @@ _NEVER = frozenset(
     }
 )
 
+_TABLE_SECOND = frozenset(
+    {
+        sqlite3.SQLITE_ALTER_TABLE,
+        sqlite3.SQLITE_CREATE_INDEX,
+        sqlite3.SQLITE_CREATE_TEMP_INDEX,
+        sqlite3.SQLITE_CREATE_TEMP_TRIGGER,
+        sqlite3.SQLITE_CREATE_TRIGGER,
+        sqlite3.SQLITE_DROP_INDEX,
+        sqlite3.SQLITE_DROP_TEMP_INDEX,
+        sqlite3.SQLITE_DROP_TEMP_TRIGGER,
+        sqlite3.SQLITE_DROP_TRIGGER,
+    }
+)
+"""Of these SQLite tells another name first, and then the table."""
 
 _LOOKS = frozenset(
     {
@@ -87,8 +101,11 @@ class Guard:
     def __init__(self) -> None:
         self.rule: Callable[[int, str | None], bool] | None = None
 
-    def __call__(self, action: int, table: str | None, *_: str | None) -> int:
-        if self.rule is None or self.rule(action, table):
+    def __call__(self, action: int, name: str | None, second: str | None, *_: str | None) -> int:
+        rule = self.rule
+        if rule is None or (
+            rule(action, name) and (action not in _TABLE_SECOND or rule(action, second))
+        ):
             return sqlite3.SQLITE_OK
         return sqlite3.SQLITE_DENY
 
