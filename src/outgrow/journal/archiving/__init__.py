@@ -6,13 +6,8 @@ Uses: of journal its reading, the outbox and audits; the store.
 Offers: archives of the services here, and the reading and proving of archives anywhere.
 """
 
-from outgrow.journal.archiving.archives import (
-    Archived,
-    Archives,
-    Deleted,
-    Restored,
-    warn_of_archives,
-)
+from outgrow.journal.archiving.answers import Archived, Deleted, Restored
+from outgrow.journal.archiving.archives import Archives, warn_of_archives
 from outgrow.journal.archiving.files import Header, Verified, read_rows, verify_archives
 
 __all__ = [

@@ -8,12 +8,11 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final, TypeVar
-
-import msgspec
+from typing import Any, Final, NamedTuple, TypeVar
 
 from outgrow.context import enter, leave
 from outgrow.errors import ArchiveBroken, CommitUnknown, ControlError
+from outgrow.journal.archiving.answers import Archived, Deleted, Restored
 from outgrow.journal.archiving.files import (
     FORMAT,
     FileWriter,
@@ -55,7 +54,9 @@ ARCHIVED: Final = "outgrow.Archived"
 RESTORED: Final = "outgrow.Restored"
 
 _NAMES = tuple(COLUMNS.split(", "))
-_LAST = "select number, last_position, checksum from outgrow_archive order by number desc limit 1"
+_LAST = (
+    "select number, last_position, checksum, file from outgrow_archive order by number desc limit 1"
+)
 _LOOK = (
     "select position, recorded_at from outgrow_journal where position > ? and position <= ? "
     "order by position limit ?"
@@ -97,50 +98,19 @@ _SHARES = (
 )
 
 
-class Archived(msgspec.Struct, frozen=True, kw_only=True):
+class _Written(NamedTuple):
     """
-    What one call has archived.
+    A file that is whole and on the disk, and not noted yet.
 
     Attributes:
-        file: Where; None if there was nothing to archive.
-        is_all: Whether nothing is left that is old enough.
+        before: What the store said of the last file when this one was begun.
+        checksum: At which it ends.
     """
 
-    file: str | None
-    rows: int
-    first: int
-    last: int
-    is_all: bool
-
-
-class Deleted(msgspec.Struct, frozen=True, kw_only=True):
-    """
-    What one call has deleted.
-
-    Attributes:
-        up_to: Up to where rows are deleted now.
-        is_all: Whether nothing is left that may be deleted.
-        held_up: What is archived and has to stay, because these have not read it yet.
-    """
-
-    rows: int
-    up_to: int
-    is_all: bool
-    held_up: list[str]
-
-
-class Restored(msgspec.Struct, frozen=True, kw_only=True):
-    """
-    What one call has put back.
-
-    Attributes:
-        rows: How many were missing.
-        read: How many rows the files hold.
-    """
-
-    files: int
-    rows: int
-    read: int
+    before: list[tuple[Any, ...]]
+    header: Header
+    path: Path
+    checksum: str
 
 
 class Archives:
@@ -180,7 +150,7 @@ class Archives:
             store = self._store(service)
             async with store.read() as snapshot:
                 noted = await snapshot.own(_LAST)
-            number, after, checksum = noted[0] if noted else (0, 0, "")
+            number, after, checksum, _ = noted[0] if noted else (0, 0, "", "")
             before = time_text(store.clock.now() - older_than)
             first, last, count, is_all = await self._extent(service, after, before)
             if not count:
@@ -199,7 +169,7 @@ class Archives:
                 made_at=time_text(store.clock.now()),
             )
             path, checksum = await self._write(store, folder, header)
-            await self._note_once(store, noted, header, path, checksum, decision)
+            await self._note_once(_Written(noted, header, path, checksum), decision)
             return Archived(file=str(path), rows=count, first=first, last=last, is_all=is_all)
 
     async def passed(self, source: str) -> dict[str, int]:
@@ -305,42 +275,27 @@ class Archives:
             raise ControlError(message) from error
         return writer.path, writer.checksum
 
-    async def _note_once(
-        self,
-        store: Store,
-        before: list[tuple[Any, ...]],
-        header: Header,
-        path: Path,
-        checksum: str,
-        decision: Decision,
-    ) -> None:
+    async def _note_once(self, written: _Written, decision: Decision) -> None:
         """
-        Note a file behind what was the last one *before*; otherwise take it away again.
+        Note a file behind what was the last one before; otherwise take it away again.
 
         Raises:
             ControlError: Somebody else has noted another meanwhile.
         """
-        what = (before, header, path, checksum, decision)
+        store = self._store(written.header.service)
         try:
-            await store.transact(self._note, *what)
+            await store.transact(self._note, written, decision)
         except CommitUnknown:
             # The file stays, whatever comes now: it may be noted.
-            await store.transact(self._note, *what)
+            await store.transact(self._note, written, decision)
         except Exception:
-            await _in_thread(path.unlink)
+            await _in_thread(written.path.unlink)
             raise
 
-    async def _note(
-        self,
-        tx: Transaction,
-        before: list[tuple[Any, ...]],
-        header: Header,
-        path: Path,
-        checksum: str,
-        decision: Decision,
-    ) -> None:
+    async def _note(self, tx: Transaction, written: _Written, decision: Decision) -> None:
+        before, header, path, checksum = written
         noted = await tx.own(_LAST)
-        if noted == [(header.number, header.last, checksum)]:
+        if noted == [(header.number, header.last, checksum, str(path))]:
             return
         if noted != before:
             message = (

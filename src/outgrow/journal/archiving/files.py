@@ -99,7 +99,7 @@ def path_of(folder: Path, service: str, number: int) -> Path:
 
 def highest_number(folder: Path, service: str) -> int:
     """The highest number of a file of *service* in *folder*; 0 if there is none."""
-    if not folder.exists():
+    if not folder.is_dir():
         return 0
     found = files_of(folder, service).get(service, [])
     names = (_NAME.fullmatch(path.name) for path in found)
