@@ -22,6 +22,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _is_beyond(item: pytest.Item) -> bool:
     if not item.path.is_relative_to(Path(__file__).parent):
         return False
+    if any(mark.name == "stores" for mark in item.own_markers):
+        return False  # The test itself says where it runs.
     chosen = getattr(item, "callspec", None)
     params = chosen.params if chosen is not None else {}
     return params.get("world_store") == "postgres" and params.get("world_name") != WORLD
