@@ -16,6 +16,7 @@ import pytest
 
 from outgrow.clock import SystemClock
 from outgrow.journal import Outbox
+from outgrow.journal.replicas.frontier import WALKED_ROWS_MAX
 from outgrow.testing import PostgresServer
 from tests.crash.harness import seed
 from tests.faults.writers import Follower, Reluctant, Writers, latencies, opened
@@ -157,3 +158,71 @@ async def test_a_gap_that_only_others_know_to_be_none_is_no_sign_of_an_older_sto
         assert await journal.last() == 2
         await first.execute("rollback")
         assert await journal.end() == 2
+
+
+async def recorded(connection: Any, count: int) -> None:
+    await connection.execute(
+        "insert into outgrow_journal (id, kind, type, schema, partition, correlation_id, trace, "
+        "caller, recorded_at, body) select cast(i as text), 'event', 'orders.OrderPlaced', 1, 0, "
+        "'', '', '{}', '', '{}' from generate_series(1, $1) i",
+        count,
+    )
+
+
+async def test_a_long_journal_is_final_up_to_its_end_while_another_transaction_writes(
+    outgrow_postgres: PostgresServer,
+) -> None:
+    outbox = Outbox("orders", SystemClock())
+    url = await outgrow_postgres.database()
+    async with opened(url, outbox) as store, connected(url) as first, connected(url) as second:
+        await recorded(second, 2 * WALKED_ROWS_MAX + 5)
+        await first.execute("begin")
+        await first.execute(INSERT, "under way")
+
+        assert await Follower(store, outbox).journal.end() == 2 * WALKED_ROWS_MAX + 5
+        await first.execute("rollback")
+
+
+@pytest.mark.parametrize("table", ["outgrow_cursor", "outgrow_share", "outgrow_highwater"])
+async def test_what_somebody_has_read_is_final_for_a_process_that_comes_later(
+    outgrow_postgres: PostgresServer, table: str
+) -> None:
+    outbox = Outbox("orders", SystemClock())
+    url = await outgrow_postgres.database()
+    async with opened(url, outbox) as store, connected(url) as first, connected(url) as second:
+        await recorded(second, 9)
+        await second.execute("delete from outgrow_journal where position = 4")  # rolled back once
+        place = "position" if table == "outgrow_cursor" else "partition, position"
+        read = "7" if table == "outgrow_cursor" else "0, 7"
+        await second.execute(
+            f"insert into {table} (consumer, source, {place}) values ('a.b', 'orders', {read})"
+        )
+        await first.execute("begin")
+        await first.execute(INSERT, "under way")
+
+        assert await Follower(store, outbox).journal.end() == 9
+        await first.execute("rollback")
+
+
+async def test_an_event_is_known_to_be_of_this_journal_though_it_is_not_final_or_is_archived(
+    outgrow_postgres: PostgresServer,
+) -> None:
+    outbox = Outbox("orders", SystemClock())
+    url = await outgrow_postgres.database()
+    async with opened(url, outbox) as store, connected(url) as first, connected(url) as second:
+        journal = Follower(store, outbox).journal
+        await first.execute("begin")
+        await first.execute(INSERT, "under way")
+        await second.execute(INSERT, "published")
+        assert await journal.end() == 0
+        assert await journal.holds("published", 2)
+        assert not await journal.holds("of another", 2)
+        assert not await journal.holds("under way", 1)
+        assert not await journal.holds("lost with the server", 3)
+        await first.execute("rollback")
+        await second.execute("delete from outgrow_journal")
+        assert not await journal.holds("published", 2)
+        await second.execute(
+            "insert into outgrow_archive values (1, 1, 2, 1, 'events.jsonl', 'sum', '', '')"
+        )
+        assert await journal.holds("published", 2)

@@ -23,6 +23,7 @@ _COLUMNS = (
 """The journal's columns in the order of the fields of `Message`."""
 
 _END = "select coalesce(max(position), 0) from outgrow_journal"
+_ID = "select id from outgrow_journal where position = ?"
 _COMMANDS = (
     f"select {_COLUMNS} from outgrow_journal "  # noqa: S608 - our own columns
     "where kind = 'command' and destination = ? and position > ? and position <= ? "
@@ -93,6 +94,13 @@ class Journal:
         async with self._store.read() as snapshot:
             ((last,),) = await snapshot.own(_END)
         return int(last)
+
+    async def holds(self, message_id: str, position: int) -> bool:
+        """Whether *message_id* is at *position*, final or not; or was, as far as can be known."""
+        async with self._store.read() as snapshot:
+            rows = await snapshot.own(_ID, (position,))
+            ((deleted_up_to,),) = await snapshot.own(_DELETED)
+        return rows == [(message_id,)] if rows else position <= deleted_up_to
 
     async def events(self, after: int, types: Collection[str], limit: int) -> Batch:
         """The next events of *types* behind *after*; at most *limit*. Perhaps none: look on."""

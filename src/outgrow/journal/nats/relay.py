@@ -273,9 +273,8 @@ class Relay:
         """Whether the stream holds a part of this journal, or nothing and never held anything."""
         if held.last is None:
             return held.sequence == 0
-        types = self._types | {held.last.type}
-        batch = await self._journal.events(held.last.position - 1, types, 1)
-        is_ours = bool(batch.messages) and batch.messages[0].id == held.last.id
+        # Another process may have published what is not final yet, as far as this one knows.
+        is_ours = await self._journal.holds(held.last.id, held.last.position)
         if not is_ours:
             _log.warning(
                 "%s: the stream ends with the event %s at position %d, which the journal does not "

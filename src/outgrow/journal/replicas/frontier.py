@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from outgrow.clock import SystemClock, Timer
 from outgrow.store import Snapshot, Store
 
 WALKED_ROWS_MAX: Final = 10_000
-"""How many rows one look at the journal's end takes in."""
+"""How many rows of the journal are looked at with one question; there are as many as it takes."""
 
 SAMPLES_MAX: Final = 16
 """How many notes are kept of who may still fill gaps up to where."""
@@ -24,8 +24,12 @@ LOOK_AGAIN_SECONDS_MAX: Final = 0.05
 _LOWEST = (
     "select coalesce(max(f.position), 0) from ("
     "select position from outgrow_cursor where source = ? "
+    "union all select position from outgrow_share where source = ? "
+    "union all select position from outgrow_highwater where source = ? "
     "union all select last_position from outgrow_archive) f"
 )
+"""Up to where some process has found it final: nobody reads or archives what is not."""
+
 _ISLANDS = (
     "select min(i.position), max(i.position) from ("
     "select n.position, n.position - row_number() over (order by n.position) as island from ("
@@ -109,10 +113,9 @@ class Frontier:
             await self._see_who_is_left()
         async with self._store.read() as snapshot:
             if not self._is_begun:
-                ((lowest,),) = await snapshot.own(_LOWEST, (self._store.service,))
+                ((lowest,),) = await snapshot.own(_LOWEST, (self._store.service,) * 3)
                 self.position, self._is_begun = int(lowest), True
-            rows = await snapshot.own(_ISLANDS, (self.position, WALKED_ROWS_MAX))
-            is_complete = self._walk(rows)
+            is_complete = await self._walk(snapshot)
             self._forget_samples()
             if not is_complete and len(self._samples) < SAMPLES_MAX:
                 await self._sample(snapshot)
@@ -120,15 +123,20 @@ class Frontier:
         if self._samples:
             self._look_again_later(has_moved=self.position > before)
 
-    def _walk(self, islands: list[tuple[Any, ...]]) -> bool:
+    async def _walk(self, snapshot: Snapshot) -> bool:
         """Go on over what is contiguous; whether that was all there is."""
-        if not islands:
-            return True
-        rows = sum(last - first + 1 for first, last in islands)
-        if islands[0][0] == self.position + 1:
-            self.position = islands[0][1]
-            islands = islands[1:]
-        return not islands and rows < WALKED_ROWS_MAX
+        while True:
+            islands = await snapshot.own(_ISLANDS, (self.position, WALKED_ROWS_MAX))
+            if not islands:
+                return True
+            (first, last), *behind_gaps = islands
+            if first != self.position + 1:
+                return False
+            self.position = last
+            if behind_gaps:
+                return False
+            if last - first + 1 < WALKED_ROWS_MAX:
+                return True
 
     async def _sample(self, snapshot: Snapshot) -> None:
         """Note who may still fill gaps below the last row that *snapshot* sees; none is to come."""
