@@ -15,9 +15,12 @@ import pytest
 
 from outgrow import using
 from outgrow.clock import SystemClock
-from outgrow.errors import OutgrowError
+from outgrow.context import new_id
+from outgrow.errors import OutgrowError, StoreUnreachable
+from outgrow.journal import SCHEMA
 from outgrow.process import Options, start_application
 from outgrow.process.databases import find_binaries
+from outgrow.store import open_store
 from outgrow.testing import PostgresServer
 from outgrow.topology import read_topology
 
@@ -164,6 +167,68 @@ async def test_nothing_acknowledged_is_lost_when_the_standby_takes_over(pair, ap
         assert own == sorted(own)
     positions = await _positions(standby)
     assert positions[-1] > len(positions), "the sequence has jumped"
+
+
+@pytest.mark.timeout(120)
+async def test_positions_that_a_lagging_standby_lacks_are_not_given_again(pair, caplog):
+    primary, standby = pair
+    await primary.database("shop")
+    hosts = ",".join(f"127.0.0.1:{server.cluster.port}" for server in pair)
+    login = f"postgresql://outgrow_tests:{primary._password}"
+    url = f"{login}@{hosts}/shop?target_session_attrs=read-write"
+
+    def opened():
+        return open_store(
+            url, application="shop", service="s", clock=SystemClock(), schemas=[SCHEMA]
+        )
+
+    store = await opened()
+    await store.transact(_record)
+    await _cut_off(primary, standby)
+    lost = [await store.transact(_record) for _ in range(100)]
+    primary.kill()
+    run(standby, "pg_ctl", "promote", "-D", HERE, "-w")
+    while True:
+        try:
+            after = [await store.transact(_record) for _ in range(2)]
+            break
+        except StoreUnreachable:
+            pass
+    await store.close()
+    again = await opened()
+    after.append(await again.transact(_record))
+    await again.close()
+
+    assert after[0] > lost[-1] + 900_000
+    assert after == [after[0], after[0] + 1, after[0] + 2], "it went on once"
+    told = [one.getMessage() for one in caplog.records if "another server" in one.getMessage()]
+    assert len(told) == 1
+
+
+async def _record(tx) -> int:
+    ((position,),) = await tx.own(
+        "insert into outgrow_journal (id, kind, type, schema, partition, correlation_id, trace, "
+        "caller, recorded_at, body) values (?, 'event', 'E', 1, 0, 'c', 't', 'c', 'now', '{}') "
+        "returning position",
+        (new_id(),),
+    )
+    return int(position)
+
+
+async def _cut_off(primary: PostgresServer, standby: PostgresServer) -> None:
+    """From now on, the standby gets nothing any more; what was there before it has."""
+    first, second = [await asyncpg.connect(server.admin_url) for server in (primary, standby)]
+    async with asyncio.timeout(20):
+        end = await first.fetchval("select pg_current_wal_lsn()::text")
+        behind = "select pg_last_wal_replay_lsn() < $1::text::pg_lsn"
+        while await second.fetchval(behind, end):
+            await second.execute("select pg_sleep(0.01)")
+        await second.execute("alter system set primary_conninfo = ''")
+        await second.execute("select pg_reload_conf()")
+        while await first.fetchval("select count(*) from pg_stat_replication"):
+            await first.execute("select pg_sleep(0.01)")
+    await first.close()
+    await second.close()
 
 
 async def _positions(server: PostgresServer) -> list[int]:

@@ -33,6 +33,7 @@ from outgrow.store.migrating import (
 from outgrow.store.postgres.connection import Connection, shown
 from outgrow.store.postgres.database import PostgresDatabase
 from outgrow.store.postgres.handing import be_ready
+from outgrow.store.postgres.pool import SERVER, go_on_behind, server_of
 from outgrow.store.schema import Schema
 from outgrow.store.store import Store
 from outgrow.store.transaction import Outbox
@@ -164,6 +165,7 @@ class Opening:
             raise StoreRefused(self.place, message)
 
     async def _bring_up_to_date(self, connection: Connection, migrations: list[Migration]) -> None:
+        server = await server_of(connection)
         transaction = connection.raw.transaction()
         await transaction.start()
         try:
@@ -172,6 +174,7 @@ class Opening:
             await self._check_encoding(connection)
             await self._check_file(connection)
             await self._create(connection)
+            await self._note_server(connection, server)
             await self._migrate(connection, migrations)
             await self._upgrade(connection)
             if self.brought:
@@ -237,6 +240,12 @@ class Opening:
             await self._run_all(connection, step.ddl)
             await self._note(connection, step.name, str(step.version))
             self.brought.append(str(step))
+
+    async def _note_server(self, connection: Connection, server: str | None) -> None:
+        if server is None or self.is_trial:
+            return
+        await go_on_behind(connection, server, self.place)
+        await self._note(connection, SERVER, server)
 
     async def _number_on(self, connection: Connection) -> None:
         """Number rows behind those that migrations have put in with numbers, as SQLite does."""
