@@ -401,6 +401,7 @@ async def test_a_server_that_is_away_for_long_is_said_to_be(
         raise ConnectionRefusedError("nobody there")
 
     monkeypatch.setattr("outgrow.store.postgres.database.RECONNECT_SECONDS_MAX", 0.05)
+    monkeypatch.setattr("outgrow.store.postgres.readers.RECONNECT_SECONDS_MAX", 0.05)
     monkeypatch.setattr(asyncpg, "connect", refuse)
 
     with pytest.raises(StoreUnreachable, match="cannot be reached"):

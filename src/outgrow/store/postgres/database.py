@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Awaitable
 from contextlib import AbstractAsyncContextManager, suppress
 from time import perf_counter
@@ -20,7 +19,7 @@ from outgrow.store.postgres.connection import (
     shown,
 )
 from outgrow.store.postgres.notices import Notices
-from outgrow.store.postgres.pool import Pool
+from outgrow.store.postgres.pool import RECONNECT_SECONDS_MAX, Pool, pause
 from outgrow.store.postgres.readers import SNAPSHOTS_MAX, Readers
 from outgrow.store.postgres.units import Desk, Work
 from outgrow.store.session import Dialect
@@ -35,11 +34,6 @@ RUNS_AT_WILL: Final = 3
 RUNS_MAX: Final = 32
 """How often a unit is run, if what others do at the same time comes in its way."""
 
-CONFLICT_PAUSE_SECONDS_MAX: Final = 0.05
-RECONNECT_SECONDS_MAX: Final = 10.0
-"""How long units try again that find the server away."""
-
-RECONNECT_PAUSE_SECONDS_MAX: Final = 0.5
 SILENT_UNITS_MAX: Final = 1024
 """How many units are remembered, by name, as those that only record and need no connection."""
 
@@ -154,7 +148,7 @@ class PostgresDatabase:
                 if isinstance(again, RunAgain) and again.is_careful:
                     runs -= 1
             self._units_repeated += 1
-            await _pause(runs, is_away=away_since is not None)
+            await pause(runs, is_away=away_since is not None)
             work.begin_again()
 
     def _refuse_endless(
@@ -205,21 +199,3 @@ class PostgresDatabase:
         if work.connection is not None:
             await shield(work, work.let_go(), ROLLBACK_SECONDS_MAX)
         await self._appender.append(work)
-
-
-async def _pause(runs: int, *, is_away: bool) -> None:
-    """Let others go first: the longer, the more often it was in vain, and never in step."""
-    longest = RECONNECT_PAUSE_SECONDS_MAX if is_away else CONFLICT_PAUSE_SECONDS_MAX
-    seconds = random.uniform(0, min(longest, 0.001 * 2 ** min(runs, 12)))  # noqa: S311
-    loop = asyncio.get_running_loop()
-    done = loop.create_future()
-    timer = loop.call_later(seconds, _end, done)
-    try:
-        await done
-    finally:
-        timer.cancel()
-
-
-def _end(pause: asyncio.Future[None]) -> None:
-    if not pause.done():
-        pause.set_result(None)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import logging
+import random
 from collections import deque
 from typing import Final
 
@@ -232,7 +232,7 @@ class Pool:
 async def pause(runs: int, *, is_away: bool) -> None:
     """Let others go first: the longer, the more often it was in vain, and never in step."""
     longest = RECONNECT_PAUSE_SECONDS_MAX if is_away else CONFLICT_PAUSE_SECONDS_MAX
-    seconds = random.uniform(0, min(longest, 0.001 * 2 ** min(runs, 12)))
+    seconds = random.uniform(0, min(longest, 0.001 * 2 ** min(runs, 12)))  # noqa: S311 - not secret
     loop = asyncio.get_running_loop()
     done = loop.create_future()
     timer = loop.call_later(seconds, _end, done)

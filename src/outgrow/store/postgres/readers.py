@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from time import perf_counter
 from typing import Any, Final
 
 from outgrow.errors import (
@@ -25,7 +26,7 @@ from outgrow.store.postgres.connection import (
     shown,
 )
 from outgrow.store.postgres.handing import handing
-from outgrow.store.postgres.pool import Pool
+from outgrow.store.postgres.pool import RECONNECT_SECONDS_MAX, Pool, pause
 from outgrow.store.postgres.statements import arguments_of, translate
 from outgrow.store.rows import shorten
 from outgrow.store.session import Row, Rows
@@ -172,12 +173,15 @@ class _Reading:
         self._check()
         async with self._turn:
             self._check()  # The snapshot may have ended while others had their turn.
-            stale = 0
+            stale, tries, began = 0, 0, perf_counter()
             while True:
                 try:
                     return await self._attempt(call, seconds_max)
                 except StoreUnreachable:
-                    raise
+                    if self._has_read or perf_counter() - began > RECONNECT_SECONDS_MAX:
+                        raise
+                    tries += 1
+                    await pause(tries, is_away=True)
                 except Exception as error:  # the border to the driver
                     failure = _explain(sql, error)
                     if not isinstance(failure, RunAgain):
