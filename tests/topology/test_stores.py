@@ -153,4 +153,7 @@ def test_replicas_come_later_for_stores_in_postgresql(file):
 def test_a_place_is_shown_without_its_password():
     assert shown("postgresql://me:p%40ss@h:1/d") == "postgresql://me@h:1/d"
     assert shown("postgresql://h:1/d") == "postgresql://h:1/d"
+    assert shown("postgresql://h/d?user=me&password=p%40ss") == "postgresql://h/d?user=me"
+    assert shown("postgresql://h/d?password=p&user=me") == "postgresql://h/d?user=me"
+    assert shown("postgresql://h/d?password=p") == "postgresql://h/d"
     assert shown("sqlite") == "sqlite"

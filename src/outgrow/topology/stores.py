@@ -33,7 +33,9 @@ def variable(service: str) -> str:
 
 def shown(place: str) -> str:
     """*place* of a store, without the password that may stand in it."""
-    return re.sub(r"(?<=://)([^/?#@:]*):[^/?#@]*@", r"\1@", place)
+    place = re.sub(r"(?<=://)([^/?#@:]*):[^/?#@]*@", r"\1@", place)
+    place = re.sub(r"(?<=[?&])password=[^&#]*&?", "", place)
+    return place.rstrip("?&")
 
 
 class StoreReader:

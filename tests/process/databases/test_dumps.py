@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -95,6 +97,38 @@ async def test_a_database_is_dumped_while_it_is_written_and_fills_an_empty_one(
     assert 2 <= made.journal_position <= last == count
     async with await shop.open(other) as store:
         assert await store.transact(note, "after") > last + 900_000
+
+
+@pytest.mark.parametrize("word", ["password", "%70assword"])
+async def test_a_password_stands_on_no_command_line(
+    word: str,
+    shop: Shop,
+    outgrow_postgres: PostgresServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    urls = [await outgrow_postgres.database() for _ in range(2)]
+    login = urlsplit(urls[0])
+    user, password = login.username, outgrow_postgres._password
+    assert password
+    first, second = (
+        f"postgresql://{urlsplit(url).path}?{urlsplit(url).query}&user={user}&{word}={password}"
+        for url in urls
+    )
+    await (await shop.open(first)).close()
+    commands = []
+    run = subprocess.run
+
+    def listen(command: list[str], **options: Any) -> Any:
+        commands.append(command)
+        return run(command, **options)
+
+    monkeypatch.setattr(subprocess, "run", listen)
+    await shop.stores(first).back_up("orders", tmp_path / "orders.dump", tell)
+    await shop.stores(second).restore("orders", tmp_path / "orders.dump")
+
+    assert {Path(command[0]).name for command in commands} == {"pg_dump", "pg_restore", "psql"}
+    assert not [command for command in commands if password in " ".join(command)]
 
 
 async def _write(store: Store) -> None:

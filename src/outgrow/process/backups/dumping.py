@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from outgrow.clock import Clock
 from outgrow.errors import StoreInUse, StoreOfAnother, StoreRefused, StoreUnreadable
@@ -127,17 +127,34 @@ def _number(rows: list[tuple[object, ...]]) -> int:
     return number
 
 
+def _without_password(url: str) -> tuple[str, str | None]:
+    """*url* without its password, and that, wherever it stands."""
+    parts = urlsplit(url)
+    password = None
+    kept = []
+    for pair in parts.query.split("&"):
+        match parse_qsl(pair):
+            case [("password", value)]:
+                password = value
+            case _:
+                kept.append(pair)
+    if parts.password is not None:
+        password = unquote(parts.password)
+        user, _, host = parts.netloc.rpartition("@")
+        parts = parts._replace(netloc=f"{user.partition(':')[0]}@{host}")
+    query = f"?{'&'.join(kept)}" if any(kept) else ""
+    return f"{parts.scheme}://{parts.netloc}{parts.path}{query}", password
+
+
 async def _run(program: str, options: list[str], url: str | None = None) -> None:
     """Run a program of PostgreSQL; a password goes by its environment, where others cannot look."""
     environment = dict(os.environ)
     command = [str(find_binaries() / program), *options]
     if url is not None:
-        parts = urlsplit(url)
-        if parts.password is not None:
-            environment["PGPASSWORD"] = unquote(parts.password)
-            user, _, host = parts.netloc.rpartition("@")
-            parts = parts._replace(netloc=f"{user.partition(':')[0]}@{host}")
-        command.append(f"--dbname={urlunsplit(parts)}")
+        address, password = _without_password(url)
+        if password is not None:
+            environment["PGPASSWORD"] = password
+        command.append(f"--dbname={address}")
     done = await asyncio.to_thread(
         subprocess.run, command, env=environment, capture_output=True, text=True, check=False
     )
