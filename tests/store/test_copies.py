@@ -259,6 +259,25 @@ async def test_a_copy_that_could_not_be_opened_is_not_brought_back(
     assert files(tmp_path, "aside") == files(tmp_path, "s.sqlite3.restoring") == []
 
 
+async def test_rows_that_are_longer_than_a_unit_may_write_are_copied_and_brought_back(
+    open_at: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await put_some(store := await open_at(), "a" * 3_000_000)
+    await store.close()
+    monkeypatch.setattr("outgrow.store.sqlite.connection.ROW_BYTES_MAX", 1_000_000)
+    file = copy(tmp_path)
+    bring(tmp_path, file)
+    store = await open_at()
+    async with store.read() as snapshot:
+        assert await snapshot.fetch_one(int, "select n from item") == 0
+    await store.transact(_empty)
+    assert names(tmp_path / "s.sqlite3") == []
+
+
+async def _empty(tx: Transaction) -> None:
+    await tx.execute("delete from item")
+
+
 @pytest.mark.parametrize("state", ["there", "lost", "damaged", "least"])
 async def test_numbers_that_were_given_are_not_given_again(
     open_at: Any, tmp_path: Path, state: str

@@ -604,3 +604,28 @@ async def test_a_transaction_knows_whether_its_unit_runs(store: Store) -> None:
     await store.transact(look)
     await tasks[0]
     assert seen == [("unit", True), ("task", False), ("unit", True)]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "randomblob(1000000000)",
+        "replace(hex(zeroblob(100000)), '0', hex(zeroblob(1000)))",
+        "cast(:text as text)",
+    ],
+)
+async def test_a_value_that_would_hold_all_others_up_is_not_made(
+    value: str, store: Store, monkeypatch: pytest.MonkeyPatch, open_at: Any
+) -> None:
+    await store.close()
+    if "random" not in value:
+        monkeypatch.setattr("outgrow.store.sqlite.connection.ROW_BYTES_MAX", 1_000_000)
+    store = await open_at()
+
+    async def unit(tx: Transaction) -> int:
+        text = {"text": "x" * 1_000_001} if ":text" in value else {}
+        return await tx.fetch_one(int, f"select length({value})", **text)
+
+    with pytest.raises(StatementFailed, match="too big") as failed:
+        await store.transact(unit)
+    assert failed.value.kind == "DataError"

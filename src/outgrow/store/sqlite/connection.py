@@ -23,6 +23,9 @@ STATEMENT_SECONDS_MAX = 1.0
 INSTRUCTIONS_PER_LOOK = 20_000
 STATEMENTS_CACHED_MAX = 512
 LOCK_WAIT_SECONDS = 5.0
+ROW_BYTES_MAX = 64 * 1024 * 1024
+"""Of a row and of each value; SQLite makes one of a gigabyte without a look at the time."""
+
 MARK = "/*outgrow*/ "
 
 _ENDLESS = float("inf")
@@ -172,6 +175,7 @@ class Connection:
         self.raw.execute("pragma wal_autocheckpoint = 0")
         self.raw.execute("pragma trusted_schema = off")
         self.raw.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+        self.raw.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, ROW_BYTES_MAX)
         self.raw.set_authorizer(self._guard)
         self.raw.set_progress_handler(self.is_over_time, INSTRUCTIONS_PER_LOOK)
 
