@@ -21,8 +21,8 @@ OutgrowError
 │  └─ UnitError          a unit of work was rolled back, alone
 │     ├─ StatementRefused · StatementFailed · DiskFailed · StatementInterrupted
 │     ├─ TransactionClosed · SnapshotExpired · WaitedInTransaction
-├─ JournalError          EventTooLarge · EventUnreadable · NotTheOwner · BrokerUnreachable
-│                        TimerRefused · TimerExists · ArchiveBroken
+├─ JournalError          EventTooLarge · EventKeyRefused · EventUnreadable · NotTheOwner
+│                        BrokerUnreachable · TimerRefused · TimerExists · ArchiveBroken
 ├─ ListenRefused         an address could not be listened on
 ├─ ExtraMissing          an optional part is not installed
 ├─ ServiceNotOpened      the open() of a service did not succeed
@@ -449,6 +449,23 @@ class JournalError(OutgrowError):
 
 class EventTooLarge(JournalError):
     """The encoded event or command is over the limit."""
+
+
+class EventKeyRefused(JournalError):
+    """
+    The key of an event cannot be kept.
+
+    Attributes:
+        event: The event's name, such as ``orders.OrderPlaced``.
+    """
+
+    def __init__(self, event: str, problem: str, characters_max: int) -> None:
+        self.event = event
+        super().__init__(
+            f"{event}: its key cannot be kept: {problem}. What keeps events in order is a text of "
+            f"1 to {characters_max} characters, of any kind but control characters. Name a field "
+            'that holds an id: class OrderPlaced(Event, key="order_id")'
+        )
 
 
 class EventUnreadable(JournalError):

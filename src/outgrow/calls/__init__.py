@@ -7,10 +7,12 @@ Offers: the transport seam, the reception that every transport calls, and client
 """
 
 from outgrow.calls.arguments import (
+    KEY_CHARACTERS_MAX,
     bind_arguments,
     decode_arguments,
     encode_arguments,
     hash_arguments,
+    key_problem,
     method_of,
 )
 from outgrow.calls.carrying import as_declared
@@ -25,6 +27,7 @@ from outgrow.calls.transport import Invoke, Transport
 
 __all__ = [
     "DEADLINE_SECONDS_DEFAULT",
+    "KEY_CHARACTERS_MAX",
     "MISSING",
     "Client",
     "InProcess",
@@ -46,6 +49,7 @@ __all__ = [
     "encode_failure",
     "failure_of",
     "hash_arguments",
+    "key_problem",
     "method_of",
     "tell_failure",
     "using",

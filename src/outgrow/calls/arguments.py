@@ -29,7 +29,7 @@ from outgrow.contracts import (
 from outgrow.errors import ArgumentsRefused, EventUnreadable
 
 KEY_CHARACTERS_MAX: Final = 255
-"""How long an idempotency key may be."""
+"""How long an idempotency key, or the key of an event, may be."""
 
 _NO_KEY = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 """Control characters, which no store and no log keeps well, and halves of surrogate pairs."""
@@ -74,19 +74,25 @@ def check_key(method: Method, key: object) -> str:
     Raises:
         ArgumentsRefused: It is none, empty or too long, or holds control characters.
     """
-    if not isinstance(key, str):
-        problem = f"it is of type {type(key).__name__}"
-    elif not 0 < len(key) <= KEY_CHARACTERS_MAX:
-        problem = f"it has {len(key)} characters"
-    elif found := _NO_KEY.search(key):
-        problem = f"it holds {found.group()!r} at place {found.start()}"
-    else:
-        return key
+    problem = f"it is of type {type(key).__name__}"
+    if isinstance(key, str):
+        problem = key_problem(key)
+        if not problem:
+            return key
     message = (
         f"{problem}. A key is a text of 1 to {KEY_CHARACTERS_MAX} characters, of any kind but "
         "control characters, such as 'visit-17-dune'; leave it out, and each call is another one"
     )
     raise ArgumentsRefused(method.full_name, [("idempotency key", message)])
+
+
+def key_problem(key: str) -> str:
+    """Why *key* cannot be kept as a key, of a command or of an event; empty if it can."""
+    if not 0 < len(key) <= KEY_CHARACTERS_MAX:
+        return f"it has {len(key)} characters"
+    if found := _NO_KEY.search(key):
+        return f"it holds {found.group()!r} at place {found.start()}"
+    return ""
 
 
 def _says_default(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 import zlib
 from collections.abc import Callable, Collection
 from datetime import datetime
@@ -68,8 +70,38 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def line(self) -> str:
-        """Behind whom it must wait: its key, or itself alone if it has none."""
-        return self.id if self.key is None else self.key
+        """Behind whom it must wait."""
+        return line_of(self)
+
+
+LINE_CHARACTERS_MAX: Final = 500
+"""How long a key is under which messages wait; a longer one stands there as its hash."""
+
+
+class _Keyed(Protocol):
+    @property
+    def id(self) -> str: ...
+    @property
+    def key(self) -> str | None: ...
+    @property
+    def partition(self) -> int: ...
+
+
+def line_of(message: _Keyed) -> str:
+    """
+    Behind whom *message* must wait: its key, or itself alone if it has none.
+
+    Of a key that not every store can keep, as journals had before keys were limited, a hash in the
+    same partition.
+    """
+    key = message.key
+    if key is None:
+        return message.id
+    if len(key) <= LINE_CHARACTERS_MAX and "\0" not in key:
+        return key
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    lines = (f"sha256:{digest}:{n}" for n in itertools.count())
+    return next(line for line in lines if partition_of(line) == message.partition % PARTITIONS)
 
 
 _TIME_CHARACTERS = len("2030-01-01T00:00:00.000000")

@@ -8,7 +8,13 @@ from typing import Any, Final
 import msgspec
 
 from outgrow import crash
-from outgrow.calls import bind_arguments, encode_arguments, method_of
+from outgrow.calls import (
+    KEY_CHARACTERS_MAX,
+    bind_arguments,
+    encode_arguments,
+    key_problem,
+    method_of,
+)
 from outgrow.clock import Clock
 from outgrow.context import (
     SYSTEM,
@@ -20,7 +26,7 @@ from outgrow.context import (
     new_trace_id,
 )
 from outgrow.contracts import Event, event_key, event_schema, event_type, service_name
-from outgrow.errors import CallRefused, EventTooLarge, NotTheOwner
+from outgrow.errors import CallRefused, EventKeyRefused, EventTooLarge, NotTheOwner
 from outgrow.journal.bodies import Codec, codec_of
 from outgrow.journal.messages import partition_of, time_text
 from outgrow.journal.timing import SET, TOPIC, TimerBook
@@ -85,17 +91,19 @@ class Outbox:
             NotTheOwner: Another service's contract defines the event.
             TypeError: It is no event, or a field has another type than its class says.
             EventTooLarge: Its fields are over 256 KiB as JSON.
+            EventKeyRefused: Its key is empty, over 255 characters or holds control characters.
             NotFinite: A float in it is infinite or no number, which its readers would not get.
         """
         name, codec = self._types.get(type(event)) or self._own_type(type(event))
+        key = event_key(event)
+        if key is not None and (problem := key_problem(key)):
+            raise EventKeyRefused(name, problem, KEY_CHARACTERS_MAX)
         body = codec.encode(event)
         try:
             codec.decode(body)
         except msgspec.ValidationError as error:
             raise TypeError(f"{name}: its handlers could not read it: {error}") from error
-        return self._entry(
-            "event", name, None, event_key(event), body, schema=event_schema(type(event))
-        )
+        return self._entry("event", name, None, key, body, schema=event_schema(type(event)))
 
     def command(
         self, bound: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]

@@ -155,6 +155,8 @@ class Transaction(Snapshot):
             NotTheOwner: The event belongs to another service.
 
             EventTooLarge: The encoded event is over the limit.
+
+            EventKeyRefused: Its key is no text of 1 to 255 characters.
         """
         self._session.check()
         self.entries.append(self._need_outbox().event(event))

@@ -10,7 +10,7 @@ import msgspec
 from outgrow.errors import ControlError
 from outgrow.journal.auditing.decisions import DROPPED
 from outgrow.journal.consumers import Consumer
-from outgrow.journal.messages import partition_of
+from outgrow.journal.messages import line_of, partition_of
 from outgrow.store import Snapshot, Store
 
 _FIELDS: Final = (
@@ -76,7 +76,7 @@ class FullRow(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def line(self) -> str:
         """Behind whom it waits, if it waits."""
-        return self.id if self.key is None else self.key
+        return line_of(self)
 
 
 class Fate(msgspec.Struct, frozen=True, kw_only=True):

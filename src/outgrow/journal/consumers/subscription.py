@@ -113,7 +113,7 @@ class Subscription(Consumer):
     async def _take(self, message: Message) -> Awaitable[None]:
         """Run the unit of *message*; what comes back waits for its commit."""
         previous = self._highwater.get(message.partition, 0)
-        if message.line in self.waiting.lines:
+        if self.waiting.line_of(message) in self.waiting.lines:
             commit = await self._store.submit(self._set_aside, message, previous, None)
             self.waiting.added(message, None)
         else:

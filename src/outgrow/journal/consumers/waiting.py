@@ -33,10 +33,11 @@ _LOAD = (
 )
 _COUNT = "select count(*) from outgrow_waiting where consumer = ? and source = ? and key = ?"
 _HEADS = (
-    "select w.key, w.state, w.attempts, w.due_at from outgrow_waiting w "
-    "where w.consumer = ? and w.source = ? and w.position = (select min(h.position) "
-    "from outgrow_waiting h where h.consumer = w.consumer and h.source = w.source "
-    "and h.key = w.key)"
+    "select w.key, w.state, w.attempts, w.due_at from outgrow_waiting w join ("
+    "select consumer, source, key, min(position) as position from outgrow_waiting "
+    "where consumer = ? and source = ? group by consumer, source, key) h "
+    "on w.consumer = h.consumer and w.source = h.source and w.key = h.key "
+    "and w.position = h.position"
 )
 _HEAD = (
     "select message from outgrow_waiting where consumer = ? and source = ? and key = ? "
@@ -164,6 +165,11 @@ class Waiting:
             line.is_forced = state == "retrying" and attempts == 0
             self._put(line)
 
+    def line_of(self, message: Message) -> str:
+        """Under which key *message* waits, or will; others may since before keys were limited."""
+        line, key = message.line, message.key
+        return key if key is not None and line not in self.lines and key in self.lines else line
+
     async def count(self, snapshot: Snapshot, key: str) -> int:
         """How many messages wait under *key*, wherever they are handled."""
         ((count,),) = await snapshot.own(_COUNT, (*self._of, key))
@@ -200,20 +206,21 @@ class Waiting:
         text = msgspec.json.encode(message).decode()
         since = time_text(self._clock.now())
         state, attempts, due_at, error = self._row(verdict)
-        row = (message.line, message.position, state, attempts, due_at, error, since, text)
+        row = (self.line_of(message), message.position, state, attempts, due_at, error, since, text)
         await tx.own(_ADD, (*self._of, *row))
 
     def added(self, message: Message, verdict: Verdict | None) -> None:
         """*message* waits."""
-        line = self.lines.get(message.line)
+        key = self.line_of(message)
+        line = self.lines.get(key)
         if line is not None:
             line.count += 1
         elif verdict is not None:
-            self._put(Line(message.line, 1, verdict.attempts, self._due_after(verdict)))
+            self._put(Line(key, 1, verdict.attempts, self._due_after(verdict)))
 
     async def write_failed(self, tx: Transaction, message: Message, verdict: Verdict) -> None:
         """The first message of a line was tried again in vain."""
-        where = (*self._of, message.line, message.position)
+        where = (*self._of, self.line_of(message), message.position)
         if not await tx.own(_FAIL, (*self._row(verdict), *where)):
             raise OutOfStep(f"{where}: does not wait any more")
 
@@ -226,7 +233,7 @@ class Waiting:
 
     async def write_removed(self, tx: Transaction, message: Message) -> None:
         """The first message of a line was handled, in this unit or before it."""
-        where = (*self._of, message.line, message.position)
+        where = (*self._of, self.line_of(message), message.position)
         if not await tx.own(_REMOVE, where):
             raise OutOfStep(f"{where}: does not wait any more")
 
