@@ -25,8 +25,9 @@ fix: $(READY)  ## format, and mend what can be mended safely
 check: $(READY)  ## form, types, floors
 	@$(RUN) tools/check.py
 
-test: $(READY)  ## every test but the long ones
-	$(RUN) -m pytest -q
+# Workers must order sets alike, or they would call some tests by different names; each run orders them anew.
+test: $(READY)  ## every test but the long ones, on up to four processors
+	PYTHONHASHSEED=$$(date +%s) $(RUN) -m pytest -q --numprocesses=logical --maxprocesses=4 --dist=worksteal
 
 test-all: $(READY)  ## every test, on every Python found here; kept in docs/evidence.md
 	@$(RUN) tools/evidence.py

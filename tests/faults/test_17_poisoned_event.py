@@ -50,7 +50,7 @@ async def test_a_poisoned_event_is_parked_and_others_flow(shop: Shop) -> None:
     assert shop.letters_service.attempts == ATTEMPTS_MAX + 2
 
 
-@pytest.mark.parametrize("text", ["no such file: \udcff", "NUL: \0"])
+@pytest.mark.parametrize("text", ["no such file: \udcff", "NUL: \0"], ids=["surrogate", "NUL"])
 async def test_an_event_whose_error_no_store_can_keep_is_parked_all_the_same(
     shop: Shop, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
