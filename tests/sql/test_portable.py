@@ -13,7 +13,7 @@ from uuid import UUID
 import pytest
 
 from outgrow.contracts import Record
-from outgrow.errors import StatementFailed, StatementRefused, UnitError
+from outgrow.errors import MigrationFailed, StatementFailed, StatementRefused, UnitError
 from outgrow.store import Store, Transaction
 from tests.sql.conftest import Make
 
@@ -300,6 +300,50 @@ async def test_columns_may_be_called_like_types(make: Make) -> None:
         return await tx.fetch_all(int, "select integer * 10 + int from t where real = 0.5")
 
     assert await store.transact(unit) == [11, 22]
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        "n integer, id integer primary key",
+        "n integer, id integer not null primary key",
+        "n integer, id integer constraint numbered primary key",
+        "n integer, id integer not null, primary key (id)",
+        'n integer, "id" integer, constraint numbered primary key ("id")',
+    ],
+)
+async def test_a_key_of_whole_numbers_numbers_rows_however_it_is_written(
+    columns: str, make: Make
+) -> None:
+    store = await make(f"create table t ({columns}) strict;")
+
+    async def unit(tx: Transaction) -> list[int]:
+        await tx.execute("insert into t (n) values (7), (8)")
+        return await tx.fetch_all(int, "select id from t order by n")
+
+    assert await store.transact(unit) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        "a integer(8)",
+        "a [integer]",
+        "`a` integer",
+        "a datetime",
+        "a text collate nocase",
+        "a integer primary key desc",
+        "a integer primary key on conflict replace",
+    ],
+)
+async def test_what_only_sqlite_has_in_definitions_is_refused(
+    columns: str, dialect: str, make: Make
+) -> None:
+    if dialect == "sqlite":
+        await make(f"create table t ({columns});")
+        return
+    with pytest.raises(MigrationFailed, match="Nothing was changed"):
+        await make(f"create table t ({columns});")
 
 
 FAILING = [
