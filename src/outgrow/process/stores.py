@@ -16,6 +16,7 @@ from outgrow.clock import Clock
 from outgrow.errors import StoreRefused
 from outgrow.journal import SCHEMA, Outbox
 from outgrow.store import Store, open_store
+from outgrow.store.creating import database_name
 from outgrow.topology import POSTGRES, SQLITE
 
 logger = logging.getLogger("outgrow.process")
@@ -115,6 +116,11 @@ def resolved(state: Path, application: str, stores: Mapping[str, str]) -> dict[s
         for service, place in elsewhere.items():
             places[service] = whole_address(place, application, service, kept)
     return places
+
+
+def embedded_place(application: str, service: str) -> str:
+    """What is said of where a store in the embedded server is; the same in each of its runs."""
+    return f"{POSTGRES}, database {database_name(application, service)}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -132,19 +132,22 @@ def _tell_moved(moved: Moved, *, json: bool) -> None:
             )
         for process in moved.processes:
             print(f"process {process} goes on there")
-        _tell_next(moving)
+        _tell_next(moved)
     for process, why in moved.missed.items():
         print_to_stderr(f"process {process} did not go on there; start it again. {why}")
     if moved.missed:
         raise typer.Exit(1)
 
 
-def _tell_next(moving: Moving) -> None:
+def _tell_next(moved: Moved) -> None:
     """What is left to be done by a person."""
+    moving = moved.moving
     service, setting = moving.service, moving.setting
     print("\nBefore the next start, say where it lives now, in outgrow.toml or the environment:")
-    print(f'    [app]\n    store = {{ {service} = "{setting}", "*" = "sqlite" }}')
+    print(f"    [{moved.line.section}]\n    {moved.line.text}")
     print(f"    OUTGROW_STORE_{service.upper()}={setting}")
+    if setting != moving.secrets[1]:
+        print("with the password that you gave, which is not shown here.")
     print(
         f"\nThe old store, {moving.source}, is kept as it was, and nobody writes there. When all "
         f"is well:\n    outgrow store move {service} --confirm\nThe way back:\n"

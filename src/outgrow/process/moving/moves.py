@@ -11,9 +11,10 @@ from outgrow.clock import SystemClock
 from outgrow.errors import ExtraMissing, MoveRefused, StoreMoved
 from outgrow.process.loading import load_services
 from outgrow.process.moving.hosts import RunningHosts, find_hosts
+from outgrow.process.moving.settings import Line, line_after
 from outgrow.process.moving.statements import noted_statements, statements_path
 from outgrow.process.places import Places
-from outgrow.process.stores import STORE_FOLDER, located, open_service_store
+from outgrow.process.stores import STORE_FOLDER, embedded_place, located, open_service_store
 from outgrow.store.creating import database_name
 from outgrow.store.moving import (
     End,
@@ -52,11 +53,13 @@ class Moved(NamedTuple):
         moving: How far it came, and what was copied.
         processes: The processes that go on at the target.
         missed: Why a process does not, by its name.
+        line: What is to be written into ``outgrow.toml``.
     """
 
     moving: Moving
     processes: list[str]
     missed: dict[str, str]
+    line: Line
 
 
 class _Ends(NamedTuple):
@@ -76,11 +79,13 @@ class Moves(NamedTuple):
         plan: What its topology file says.
         state: Where it keeps its state.
         stores: Where the store of each service lives, as configured.
+        topology: The topology that says so; empty if none does.
     """
 
     plan: Plan
     state: Path
     stores: dict[str, str]
+    topology: str = ""
 
     @classmethod
     def read(cls, file: Path, state: Path | None, topology: str | None) -> Self:
@@ -95,7 +100,7 @@ class Moves(NamedTuple):
             StoreRefused: There is no such topology.
         """
         places = Places.read(file, state, topology)
-        return cls(places.plan, places.state, places.stores)
+        return cls(places.plan, places.state, places.stores, places.topology)
 
     async def move(self, service: str, to: str, progress: Progress) -> Moved:
         """
@@ -121,7 +126,8 @@ class Moves(NamedTuple):
                 await self._bring_up_to_date(service, ends)
             moving = await self._move(service, ends, hosts, progress).run()
         missed = hosts.missed if hosts is not None else {}
-        return Moved(moving, [name for name in processes if name not in missed], missed)
+        line = line_after(self.plan.file, self.topology, service, moving.setting)
+        return Moved(moving, [name for name in processes if name not in missed], missed, line)
 
     async def check(self, service: str, to: str) -> Checked:
         """
@@ -216,8 +222,10 @@ class Moves(NamedTuple):
                 await self._where(stack, service, new),
             )
             ends = [_end(service, where) for where in wheres]
-            for end in ends:
+            for end, setting in zip(ends, (old, new), strict=True):
                 stack.push_async_callback(end.close)
+                if setting == POSTGRES:  # Its socket is elsewhere at the next start.
+                    end.place = embedded_place(self.plan.application, service)
             yield _Ends(ends[0], ends[1], (old, new), wheres)
 
     async def _where(self, stack: AsyncExitStack, service: str, setting: str) -> Path | str:

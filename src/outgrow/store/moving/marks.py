@@ -72,6 +72,7 @@ def left_text(service: str, moved: Mark) -> str:
     variable = f"OUTGROW_STORE_{service.upper()}"
     return (
         f"the store of {service!r} was moved to {moved.place} at {moved.at}, and this one is kept "
-        f'as it was until the move is confirmed. Write store = {{ {service} = "{moved.setting}" }} '
-        f"into [app] of outgrow.toml, or set {variable}={moved.setting}, and start again."
+        f'as it was until the move is confirmed. Let store say {{ {service} = "{moved.setting}" }} '
+        "in [app] of outgrow.toml, beside what it says of the others, or set "
+        f"{variable}={moved.setting}, and start again."
     )
