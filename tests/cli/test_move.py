@@ -103,6 +103,18 @@ class Program:
         self.processes[-1].send_signal(number)
         self.processes[-1].wait(20)
 
+    def status(self) -> tuple[dict[str, object], str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "outgrow", "store", "status", "--json"],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=50,
+            check=True,
+        )
+        (standing,) = json.loads(done.stdout)
+        return standing, done.stderr
+
     def outgrow(self, *words: str, dies_at: str = "nowhere") -> tuple[int, str, str]:
         program = f"from outgrow import cli, crash; crash.arm({dies_at!r}); cli.main()"
         done = subprocess.run(
@@ -224,6 +236,11 @@ def test_it_is_moved_while_it_runs_and_no_request_fails(program, postgres_url):
     assert not load.failures
     assert status == 0, errors
     assert "process main goes on there" in told
+    standing, said = program.status()
+    assert standing["server"].startswith("PostgreSQL")
+    assert standing["place"].startswith("postgresql://")
+    assert standing["journal_end"] >= sum(load.placed.values())
+    assert "still say 'sqlite'" in said
     for customer, count in load.placed.items():
         expected = list(range(1, count + 1))
         wait_for(lambda c=customer, e=expected: program.heard(c) == e, "all events")
@@ -232,6 +249,30 @@ def test_it_is_moved_while_it_runs_and_no_request_fails(program, postgres_url):
     program.start()
     for customer, count in load.placed.items():
         assert program.heard(customer) == list(range(1, count + 1))
+
+
+def test_it_comes_back_from_the_embedded_server_before_the_move_is_confirmed(program):
+    program.start()
+    program.place("ada")
+    program.stop()
+    status, told, errors = program.outgrow("--to", "postgres")
+    assert status == 0, errors
+    assert '    [app]\n    store = { orders = "postgres", "*" = "sqlite" }\n' in told
+    program.configure('store = "postgres"')
+    program.start()
+    assert program.place("ada") == 2
+
+    status, told, errors = program.outgrow("--to", "sqlite")
+
+    assert status == 0, errors
+    assert '    [app]\n    store = { orders = "sqlite", "*" = "postgres" }\n' in told
+    assert program.place("ada") == 3
+    assert program.status()[0]["place"].endswith("/.outgrow/store/orders.sqlite3")
+    program.stop()
+    program.configure("")
+    program.start()
+    wait_for(lambda: program.heard("ada") == [1, 2, 3], "all three events")
+    assert program.outgrow("--confirm")[0] == 0
 
 
 @pytest.mark.parametrize(

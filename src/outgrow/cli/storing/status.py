@@ -52,10 +52,10 @@ def status(
             for one in standings
         ]
         print_columns([*titles, "server", "place"], rows)
-    refused = [one for one in standings if one.state == "refused"]
-    for one in refused:
-        print_to_stderr(f"{one.service}: {one.message}")
-    if refused:
+    for one in standings:
+        if one.message:
+            print_to_stderr(f"{one.service}: {one.message}")
+    if any(one.state == "refused" for one in standings):
         raise typer.Exit(FAILED)
 
 

@@ -9,13 +9,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from outgrow.errors import ControlError, StoreRefused
+from outgrow.errors import ControlError, MoveRefused, StoreRefused
 from outgrow.process.application import STATE_FOLDER
 from outgrow.process.control import ask, control_socket
 from outgrow.process.databases import Cluster, Kept, serving
 from outgrow.process.directory import SUPERVISOR
-from outgrow.process.stores import resolved
+from outgrow.process.stores import STORE_FOLDER, resolved
 from outgrow.store.creating import database_name
+from outgrow.store.moving import StateFile
 from outgrow.topology import POSTGRES, Plan, read_topology
 
 
@@ -59,6 +60,20 @@ class Places(NamedTuple):
         """What is configured, by service."""
         return self.plan.topologies[self.topology].stores if self.topology else self.plan.stores
 
+    @property
+    def moved(self) -> dict[str, str]:
+        """Where the stores are that were moved from where they are configured, by service."""
+        found = {}
+        for service, place in self.stores.items():
+            try:
+                moving = StateFile(self.state / STORE_FOLDER / f"{service}.move.json").read()
+            except MoveRefused:
+                continue
+            has_left = moving is not None and moving.step in ("switched", "finished")
+            if moving is not None and has_left and moving.secrets[0] == place:
+                found[service] = moving.secrets[1]
+        return found
+
     def chosen(self, services: Sequence[str]) -> list[str]:
         """
         *services*, or all if none is named.
@@ -78,10 +93,12 @@ class Places(NamedTuple):
         """
         The folder of each service's SQLite file, or the URL of its database.
 
-        The embedded server is started for the block, unless it runs already; a service that has no
-        database there yet is left out.
+        That of a store that was moved is where it is now, whatever is configured. The embedded
+        server is started for the block, unless it runs already; a service that has no database
+        there yet is left out.
         """
-        stores = {service: self.stores[service] for service in services}
+        configured = self.stores | self.moved
+        stores = {service: configured[service] for service in services}
         places = resolved(self.state, self.plan.application, stores)
         kept = Kept.read(self.state)
         embedded = [s for s in services if stores[s] == POSTGRES and s in kept.roles]

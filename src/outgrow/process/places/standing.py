@@ -11,7 +11,8 @@ import msgspec
 
 from outgrow.errors import StoreError
 from outgrow.process.places.finding import Places
-from outgrow.store.creating import ask_database, database_name
+from outgrow.process.stores import embedded_place
+from outgrow.store.creating import ask_database
 from outgrow.store.migrating import Applied, is_alembic, level_of, read_migrations
 from outgrow.store.sqlite import ask_store
 from outgrow.topology import POSTGRES, shown
@@ -42,7 +43,7 @@ class Standing(msgspec.Struct, kw_only=True):
     Attributes:
         place: Where it lives, without a password.
         state: ``ok``; ``new``: it is made at the next start; ``refused``: it cannot be read.
-        message: Why, if it cannot.
+        message: Why, if it cannot; or what is to be configured, if it was moved.
         bytes: How large it is.
         applied: How many migrations it has.
         pending: How many more the next start applies.
@@ -95,12 +96,24 @@ async def look_at_stores(places: Places, services: Sequence[str]) -> list[Standi
 
 
 def _begin(places: Places, service: str, where: Path | str | None) -> Standing:
+    said = places.moved.get(service)
+    standing = Standing(service=service, place=_told(places, service, where, said))
+    if said is not None:
+        standing.message = (
+            f"it was moved to {standing.place}, and outgrow.toml or the environment still say "
+            f"{shown(places.stores[service])!r}. Let them say {shown(said)!r} before the next "
+            "start."
+        )
+    return standing
+
+
+def _told(places: Places, service: str, where: Path | str | None, said: str | None) -> str:
+    said = said or places.stores[service]
     if isinstance(where, Path):
-        return Standing(service=service, place=str(_file(where, service)))
-    if places.stores[service] == POSTGRES:  # Its socket is elsewhere at the next start.
-        name = database_name(places.plan.application, service)
-        return Standing(service=service, place=f"postgres, database {name}")
-    return Standing(service=service, place=shown(where or places.stores[service]))
+        return str(_file(where, service))
+    if said == POSTGRES:  # Its socket is elsewhere at the next start.
+        return embedded_place(places.plan.application, service)
+    return shown(where or said)
 
 
 def _file(folder: Path, service: str) -> Path:
