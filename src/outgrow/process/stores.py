@@ -16,7 +16,6 @@ from outgrow.clock import Clock
 from outgrow.errors import StoreRefused
 from outgrow.journal import SCHEMA, Outbox
 from outgrow.store import Store, open_store
-from outgrow.store.creating import database_name
 from outgrow.topology import POSTGRES, SQLITE
 
 logger = logging.getLogger("outgrow.process")
@@ -120,6 +119,9 @@ def resolved(state: Path, application: str, stores: Mapping[str, str]) -> dict[s
 
 def embedded_place(application: str, service: str) -> str:
     """What is said of where a store in the embedded server is; the same in each of its runs."""
+    # Imported here: most applications begin without it.
+    from outgrow.store.creating import database_name  # noqa: PLC0415
+
     return f"{POSTGRES}, database {database_name(application, service)}"
 
 
