@@ -16,14 +16,14 @@ _NAME: Final = r"(?:\w+|\x00\d+\x00)"
 _GAP: Final = r"(?:\s|\x00\d+\x00)+"
 """Blanks and comments."""
 
-_KEY = re.compile(
-    rf"\binteger{_GAP}(constraint\s+{_NAME}{_GAP})?(?:not{_GAP}null{_GAP})?"
-    rf"primary{_GAP}key(?:{_GAP}asc)?(?:{_GAP}autoincrement)?\b",
-    re.IGNORECASE,
+# Texts, compiled when they are needed: who starts with SQLite needs neither.
+_KEY: Final = (
+    rf"(?i)\binteger{_GAP}(constraint\s+{_NAME}{_GAP})?(?:not{_GAP}null{_GAP})?"
+    rf"primary{_GAP}key(?:{_GAP}asc)?(?:{_GAP}autoincrement)?\b"
 )
-_KEY_BELOW = re.compile(
-    rf"\bprimary{_GAP}key\s*\(\s*(?P<name>{_NAME})(?:\s+asc)?(?:\s+autoincrement)?\s*\)",
-    re.IGNORECASE,
+_KEY_BELOW: Final = (
+    rf"(?i)\bprimary{_GAP}key\s*\(\s*(?P<name>{_NAME})"
+    r"(?:\s+asc)?(?:\s+autoincrement)?\s*\)"
 )
 _PIECE = re.compile(r"\x00(\d+)\x00|([A-Za-z_]\w*)|[^\sA-Za-z_\x00]")
 _OPTIONS = re.compile(
@@ -61,7 +61,9 @@ def to_postgres(statement: str) -> str:
         return f"\x00{len(kept) - 1}\x00"
 
     text = _replace(statement, keep, str)
-    text = _KEY.sub(lambda match: _held(_IDENTITY) + (match[1] or "") + _held("primary key"), text)
+    text = re.sub(
+        _KEY, lambda match: _held(_IDENTITY) + (match[1] or "") + _held("primary key"), text
+    )
     text = _with_key_below(text, kept)
     text = _with_types(text, kept).replace("\x01", " ")
     trailing = re.search(r"(?:\s|\x00\d+\x00)*\Z", text)
@@ -77,7 +79,7 @@ def _held(words: str) -> str:
 
 def _with_key_below(text: str, kept: list[str]) -> str:
     """*text*, in which a column numbers rows that ``primary key (name)`` names further below."""
-    found = _KEY_BELOW.search(text)
+    found = re.search(_KEY_BELOW, text)
     if found is None:
         return text
 
