@@ -128,7 +128,7 @@ def test_what_is_immutable_all_the_way_down_is_shared(hint: Any, value: Any) -> 
         (FolderData | Loose, Loose(count=2), lambda value: value),
         (list[FolderData | Loose], [FolderData([])], lambda value: value[0].leaves),
     ],
-    ids=str,
+    ids=lambda value: None if callable(value) and not isinstance(value, type) else str(value),
 )
 def test_what_can_be_changed_is_rebuilt(hint: Any, value: Any, part: Any) -> None:
     copied = compile_copier(read_shape(hint))(value)

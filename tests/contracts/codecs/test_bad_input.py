@@ -221,7 +221,11 @@ def test_it_says_where_the_number_is() -> None:
         write(Weighed(weights={"a": [Decimal(1), Decimal("NaN")]}))
 
 
-@pytest.mark.parametrize("value", ["\ud800", {"\udfff": 1}, object(), [object]], ids=repr)
+@pytest.mark.parametrize(
+    "value",
+    ["\ud800", {"\udfff": 1}, object(), [object]],
+    ids=["text", "key", "object", "class"],
+)
 def test_what_is_no_data_is_not_written(value: Any) -> None:
     with pytest.raises((TypeError, ValueError)):
         encode(value)
