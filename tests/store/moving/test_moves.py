@@ -86,7 +86,7 @@ async def test_the_store_that_was_left_is_refused_and_says_where_it_went(
     with pytest.raises(StoreMoved, match="OUTGROW_STORE_S=") as raised:
         await open_at(where)
 
-    assert "store = { s = " in str(raised.value)
+    assert "Let store say { s = " in str(raised.value)
 
 
 async def test_a_store_that_is_open_elsewhere_writes_nothing_after_it_was_left(
