@@ -1,14 +1,15 @@
 """What a move refuses, and what it finds out; the old store goes on."""
 
+from itertools import product
 from uuid import UUID
 
 import pytest
 
 from outgrow.clock import SystemClock
-from outgrow.errors import MoveFailed, MoveRefused
+from outgrow.errors import MigrationFailed, MoveFailed, MoveRefused, StoreError
 from outgrow.store import open_store
-from outgrow.store.moving import abandon, confirm
-from tests.store.moving.conftest import change, contents
+from outgrow.store.moving import Moving, abandon, confirm
+from tests.store.moving.conftest import EVENT, change, contents
 from tests.store.moving.ends import end_of
 
 
@@ -22,6 +23,89 @@ async def test_a_place_where_rows_are_is_refused(filled, postgres_url, move_betw
 
     assert len((await contents(postgres_url))["note"]) == 1
     await (await open_at(filled)).close()
+
+
+async def test_a_move_that_is_refused_at_once_has_not_begun(
+    filled, postgres_url, move_between, open_at, tmp_path
+):
+    await (await open_at(postgres_url)).close()  # Its migration has left a row there.
+    theirs = tmp_path / "theirs.sqlite3"
+    change(theirs, "create table theirs (n integer)")
+    away = "postgresql://127.0.0.1:9/nowhere"
+
+    for target in (postgres_url, theirs, away):
+        move = move_between(filled, target)
+        with pytest.raises(StoreError):
+            await move.run()
+        assert move.state.read() is None
+
+    await move_between(filled, tmp_path / "new.sqlite3").run()
+
+
+async def test_the_way_back_that_is_refused_leaves_the_move_to_be_confirmed(
+    filled, postgres_url, move_between, open_at
+):
+    move = move_between(filled, postgres_url)
+    await move.run()
+    finished = move.state.read()
+    filled.unlink()
+    await (await open_at(filled)).close()  # Somebody has begun anew there.
+
+    with pytest.raises(MoveRefused, match="with rows in 'customer'"):
+        await move_between(postgres_url, filled).run()
+
+    assert move.state.read() == finished
+
+
+async def test_a_target_that_cannot_be_made_is_as_it_was(
+    filled, postgres_url, move_between, migrations, open_at
+):
+    async def make_and_fail():
+        await (await open_at(postgres_url)).close()
+        raise MigrationFailed("0002", "no")
+
+    move = move_between(filled, postgres_url, make_target=make_and_fail)
+
+    with pytest.raises(MigrationFailed):
+        await move.run()
+
+    assert move.state.read() is None
+    assert await move.target.meta() is None
+    await (await open_at(filled)).close()
+
+
+async def test_what_is_only_prepared_is_given_up_whatever_is_at_the_target(
+    filled, postgres_url, move_between, open_at, tmp_path
+):
+    store = await open_at(postgres_url)
+    await store.transact(_record)
+    await store.close()
+    theirs = tmp_path / "theirs.sqlite3"
+    change(theirs, "create table theirs (n integer)")
+
+    targets = (postgres_url, theirs, "postgresql://127.0.0.1:9/nowhere")
+    for target, is_target_ours in product(targets, (False, True)):
+        move = move_between(filled, target)
+        begun = _begun(move, is_target_ours=is_target_ours)
+        await abandon(move.state, begun, move.source, move.target)
+        assert move.state.read() is None
+
+    assert theirs.exists()
+    assert len((await contents(postgres_url))["outgrow_journal"]) == 1
+    await (await open_at(filled)).close()
+
+
+async def test_what_was_only_made_at_the_target_is_removed_when_the_move_is_given_up(
+    filled, postgres_url, move_between, open_at
+):
+    await (await open_at(postgres_url)).close()
+    move = move_between(filled, postgres_url)
+
+    begun = _begun(move, is_target_ours=True)
+    await abandon(move.state, begun, move.source, move.target)
+
+    assert await move.target.meta() is None
+    assert move.state.read() is None
 
 
 async def test_a_place_that_was_only_made_is_taken(
@@ -242,6 +326,28 @@ async def _run(tx, sql: str) -> None:
 
 async def _insert_note(tx) -> None:
     await tx.execute("insert into note values ('mine')")
+
+
+async def _record(tx) -> None:
+    await tx.own(EVENT, ("id", "key", 1, "{}"))
+
+
+def _begun(move, *, is_target_ours: bool) -> Moving:
+    """What the file of *move* says when it was killed before anything was copied."""
+    begun = Moving(
+        move="m",
+        application="shop",
+        service="s",
+        source=move.source.place,
+        target=move.target.place,
+        setting="there",
+        old_setting="here",
+        secrets=("here", "there"),
+        began_at="now",
+        is_target_ours=is_target_ours,
+    )
+    move.state.write(begun)
+    return begun
 
 
 def _state(tmp_path):

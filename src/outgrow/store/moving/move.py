@@ -14,7 +14,7 @@ from outgrow.context import new_id
 from outgrow.errors import ControlError, MoveRefused
 from outgrow.store.moving.copying import Copying, Progress, pair_tables
 from outgrow.store.moving.end import JOURNAL, End
-from outgrow.store.moving.ending import abandon
+from outgrow.store.moving.ending import abandon, take_back
 from outgrow.store.moving.marks import (
     ARRIVING,
     MOVED_FROM,
@@ -76,6 +76,7 @@ class Move:
     progress: Progress
     moving: Moving = field(init=False)
     _has_left: bool = field(default=False, init=False)
+    _before: Moving | None = field(default=None, init=False)
 
     async def run(self) -> Moving:
         """
@@ -92,7 +93,11 @@ class Move:
                 await self.hosts.switch()
             self._finish()
             return self.moving
-        await self._prepare(source_meta)
+        try:
+            await self._prepare(source_meta)
+        except Exception:
+            await take_back(self.state, self._before, self.moving, self.source, self.target)
+            raise
         copying = Copying(
             self.source, self.target, await pair_tables(self.source, self.target), self.progress
         )
@@ -136,7 +141,7 @@ class Move:
 
     async def _begin(self) -> Mapping[str, str]:
         """Read or write the file of the move; what the source says of itself."""
-        found = self.state.read()
+        found = self._before = self.state.read()
         if found is not None and found.step == "finished" and self._is_way_back(found):
             found = None
         meta = await self._owned(self.source)
@@ -148,6 +153,8 @@ class Move:
         elif (moved := read_mark(meta, MOVED_TO)) is not None:
             raise MoveRefused(self.source.place, left_text(self.service, moved))
         self.moving = found or self._new(await self.target.meta())
+        if not self._is_left(meta):
+            await self._is_stale(meta)  # If it refuses, nothing has begun.
         self.state.write(self.moving)
         crash.at("move.begun")
         return meta
@@ -212,7 +219,8 @@ class Move:
 
     async def _prepare(self, source_meta: Mapping[str, str]) -> None:
         """Have the tables made at the target, empty, and marked as those of this move."""
-        await self._clear_target(source_meta)
+        if await self._is_stale(source_meta):
+            await self.target.destroy()
         if await self.target.meta() is None:
             self.moving.is_target_ours = True
             self.state.write(self.moving)
@@ -229,32 +237,31 @@ class Move:
         self.state.write(self.moving)
         crash.at("move.prepared")
 
-    async def _clear_target(self, source_meta: Mapping[str, str]) -> None:
+    async def _is_stale(self, source_meta: Mapping[str, str]) -> bool:
         """
-        Remove what stands in the way at the target, if it is nobody's any more.
+        Whether what is at the target is nobody's any more, and is to be removed.
 
         Raises:
             MoveRefused: Somebody's rows are there.
         """
         meta = await self._owned(self.target)
         if meta is None:
-            return
+            return False
         moved, arriving = read_mark(meta, MOVED_TO), read_mark(meta, ARRIVING)
         came_from = read_mark(source_meta, MOVED_FROM)
         if arriving is not None and arriving.move == self.moving.move:
-            if await self._has_versions(source_meta, meta):
-                return
-            await self.target.destroy()
-        elif moved is not None and came_from is not None and moved.move == came_from.move:
-            await self.target.destroy()  # The source has all of it since.
-        elif arriving is not None:
+            return not await _has_versions(self.source, source_meta, self.target, meta)
+        if moved is not None and came_from is not None and moved.move == came_from.move:
+            return True  # The source has all of it since.
+        if arriving is not None:
             message = (
                 f"another move, from {arriving.place}, is filling it. Give that one up with "
                 "--abandon, or name another place."
             )
             raise MoveRefused(self.target.place, message)
-        elif not self.moving.is_target_ours:
+        if not self.moving.is_target_ours:
             await self._refuse_rows()
+        return False
 
     async def _refuse_rows(self) -> None:
         for table in await self.target.tables():
@@ -266,20 +273,13 @@ class Move:
                 raise MoveRefused(self.target.place, message)
 
     async def _check_versions(self, source_meta: Mapping[str, str]) -> None:
-        if not await self._has_versions(source_meta, await self.target.meta() or {}):
+        target_meta = await self.target.meta() or {}
+        if not await _has_versions(self.source, source_meta, self.target, target_meta):
             message = (
                 f"its tables are not of the version of those in {self.source.place}. Start the "
                 f"service once, so that its migrations are applied there, then move it."
             )
             raise MoveRefused(self.target.place, message)
-
-    async def _has_versions(
-        self, source_meta: Mapping[str, str], target_meta: Mapping[str, str]
-    ) -> bool:
-        """Whether both ends have the same migrations and versions of outgrow's tables."""
-        return await self.source.migrations() == await self.target.migrations() and _versions(
-            source_meta
-        ) == _versions(target_meta)
 
     @asynccontextmanager
     async def _held(self) -> AsyncIterator[None]:
@@ -339,6 +339,14 @@ class Move:
 
     def _now(self) -> str:
         return self.clock.now().isoformat(timespec="seconds")
+
+
+async def _has_versions(
+    source: End, source_meta: Mapping[str, str], target: End, target_meta: Mapping[str, str]
+) -> bool:
+    """Whether both ends have the same migrations and versions of outgrow's tables."""
+    same_migrations = await source.migrations() == await target.migrations()
+    return same_migrations and _versions(source_meta) == _versions(target_meta)
 
 
 def _versions(meta: Mapping[str, str]) -> dict[str, str]:
