@@ -523,7 +523,17 @@ class BrokerUnreachable(JournalError):
 
 
 class ControlError(OutgrowError):
-    """A running process could not be asked, or could not do what it was asked."""
+    """
+    A running process could not be asked, or could not do what it was asked.
+
+    Attributes:
+        kind: The name of the error that the process met, which explains more than this one; its
+            own if there is none.
+    """
+
+    def __init__(self, message: str, kind: str = "ControlError") -> None:
+        self.kind = kind
+        super().__init__(message)
 
 
 class ExtraMissing(OutgrowError):

@@ -83,6 +83,8 @@ def test_an_archive_that_was_changed_is_said_with_its_line(program) -> None:
     status, _, error = program.event("restore", "orders", "--from", "old")
     assert status == 1
     assert "Nothing was changed" in error
+    assert error.startswith(str(file))
+    assert "outgrow explain archive-broken" in error
 
 
 def test_what_nobody_can_mean_is_refused(program) -> None:

@@ -10,7 +10,7 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from outgrow.errors import DefinitionError, Finding, OutgrowError
+from outgrow.errors import ControlError, DefinitionError, Finding, OutgrowError
 
 EXPLAINED_AT_ONCE = 10
 SEVERITIES = {"error": "finding", "warning": "warning", "note": "note"}
@@ -57,9 +57,8 @@ def print_to_stderr(text: str) -> None:
 def slugs_of(error: OutgrowError) -> list[str]:
     """What explains *error*: the names of its findings, or its own."""
     findings: list[Finding] = error.findings if isinstance(error, DefinitionError) else []
-    slugs = list(dict.fromkeys(finding.slug for finding in findings)) or [
-        slug_of(type(error).__name__)
-    ]
+    name = error.kind if isinstance(error, ControlError) else type(error).__name__
+    slugs = list(dict.fromkeys(finding.slug for finding in findings)) or [slug_of(name)]
     return slugs[:EXPLAINED_AT_ONCE]
 
 

@@ -419,7 +419,7 @@ async def _in_thread(call: Callable[..., T], *args: Any) -> T:
     try:
         return await asyncio.to_thread(call, *args)
     except ArchiveBroken as error:
-        raise ControlError(f"{error} Nothing was changed.") from error
+        raise ControlError(f"{error} Nothing was changed.", type(error).__name__) from error
     except OSError as error:
         raise ControlError(f"an archive cannot be read or written: {error}.") from error
 

@@ -74,6 +74,8 @@ def _answer(path: Path, verb: str, response: bytes) -> Any:
         status, answer = int(head.split(b" ", 2)[1]), msgspec.json.decode(body)
     except (IndexError, ValueError) as error:
         raise _unanswered(path, error) from error
+    if "text" in answer and status == 400:
+        raise ControlError(answer["text"], answer["kind"])
     if status != 200:
         raise ControlError(f"{path}: {verb} was refused: {answer['message']}")
     return answer

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from outgrow.errors import OutgrowError
+from outgrow.errors import ControlError, OutgrowError
 
 PREFIX = "/outgrow.control.v1/"
 BODY_BYTES_MAX = 1 << 20
@@ -52,7 +52,10 @@ class ControlChannel:
         try:
             arguments = msgspec.json.decode(body or b"{}", type=dict[str, Any])
             return 200, await verb(arguments)
-        except (msgspec.DecodeError, OutgrowError, KeyError, TypeError, ValueError) as error:
+        except OutgrowError as error:
+            kind = error.kind if isinstance(error, ControlError) else type(error).__name__
+            return 400, {"message": f"{kind}: {error}", "kind": kind, "text": str(error)}
+        except (msgspec.DecodeError, KeyError, TypeError, ValueError) as error:
             return 400, {"message": f"{type(error).__name__}: {error}"}
         except Exception as error:
             logger.exception("the control channel could not answer", extra={"verb": path})
