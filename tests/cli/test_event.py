@@ -129,6 +129,9 @@ def test_the_journal_is_listed(program) -> None:
     after = str(program.json("list", "orders", "--limit", "2")["rows"][0]["position"])
     [row] = program.json("list", "orders", "--after", after, "--type", "orders.Placed")["rows"]
     assert row["body"] == {"order_id": "c"}
+    program.place("k" * 200)
+    assert f"  {'k' * 59}…  " in program.event("list", "orders")[1]
+    assert program.json("list", "orders", "--limit", "1")["rows"][0]["key"] == "k" * 200
 
 
 def test_a_service_that_nobody_hosts_is_said(program) -> None:
@@ -177,6 +180,9 @@ def test_a_replay_needs_a_key_and_a_consumer_that_runs(program) -> None:
 
     assert status == 1
     assert "'orders.tall' is no consumer. There are: orders.tell." in error
+    status, told, error = program.event("replay", "orders.tell", "a")
+    assert (status, told) == (1, "")
+    assert error.startswith("orders.tell, key 'a': nothing waits. What does is listed by")
 
 
 def test_a_consumer_without_code_is_listed_and_removed(program) -> None:

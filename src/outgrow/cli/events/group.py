@@ -22,6 +22,8 @@ State = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do it without asking.")]
 FILE = Path("outgrow.toml")
+CHARACTERS_SHOWN = 60
+"""Of a key, in a column."""
 
 event = typer.Typer(
     help="Look at events: what journals hold, who takes it, what is stuck, and who did what.",
@@ -90,6 +92,12 @@ def counted(number: int, what: str) -> str:
 def first_line(value: Any) -> Any:
     """A text without what follows its first line; anything else as it is."""
     return value.partition("\n")[0] if isinstance(value, str) else value
+
+
+def cut(value: Any) -> Any:
+    """A text as far as a column shows it; anything else as it is."""
+    is_long = isinstance(value, str) and len(value) > CHARACTERS_SHOWN
+    return f"{value[: CHARACTERS_SHOWN - 1]}…" if is_long else value
 
 
 def end(silent: dict[str, str]) -> None:

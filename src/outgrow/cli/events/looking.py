@@ -12,6 +12,7 @@ from outgrow.cli.events.group import (
     File,
     Json,
     State,
+    cut,
     end,
     event,
     first_line,
@@ -45,7 +46,7 @@ def list_(
         print_json(answer)
         return
     titles = ["position", "kind", "type", "schema", "key", "recorded_at", "correlation_id"]
-    print_columns(titles, ([row[title] for title in titles] for row in answer["rows"]))
+    print_columns(titles, ([cut(row[title]) for title in titles] for row in answer["rows"]))
 
 
 @event.command()
@@ -86,7 +87,7 @@ def timers(
         print_json({"timers": rows, "services": counts, "silent": silent})
     else:
         titles = ["due_at", "service", "kind", "type", "key", "destination", "name", "id"]
-        print_columns(titles, ([row[title] for title in titles] for row in rows))
+        print_columns(titles, ([cut(row[title]) for title in titles] for row in rows))
         more = sum(one["timers"] for one in counts) - len(rows)
         if more > 0:
             print(f"and {more} more")

@@ -58,6 +58,8 @@ def replay(
         message = "Name a key, as 'outgrow event parked' lists them, or --all; not both."
         raise typer.BadParameter(message)
     answer = operator_of(file, state).replay(consumer, key, who_asks(), reason)
+    if key is not None and not answer["messages"]:
+        raise _nothing(f"{consumer}, key {key!r}")
     if json:
         print_json(answer)
     else:
@@ -98,13 +100,16 @@ def drop(
         print(f"{consumer}: {dropped} dropped in process {answer['process']}")
 
 
+def _nothing(what: str) -> ControlError:
+    return ControlError(f"{what}: nothing waits. What does is listed by 'outgrow event parked'.")
+
+
 def _chosen(
     line: list[dict[str, Any]], what: str, position: int | None, *, is_all: bool
 ) -> list[dict[str, Any]]:
     """Those of *line* that are meant: the first, unless something else is said."""
     if not line:
-        message = f"{what}: nothing waits. What does is listed by 'outgrow event parked'."
-        raise ControlError(message)
+        raise _nothing(what)
     if is_all:
         return line
     chosen = [row for row in line if position in (None, row["position"])]
