@@ -250,6 +250,8 @@ async def test_a_name_that_nobody_could_type_is_refused(shop: Shop, name: str):
         (FIRST + timedelta(days=3_661), "further away"),
         (timedelta(days=3_661), "further away"),
         (timedelta.max, "further away"),
+        (5, "5 is neither a moment nor how long"),
+        (None, "None is neither"),
     ],
 )
 async def test_a_moment_that_cannot_be_is_refused(shop: Shop, when: Any, why: str):

@@ -112,8 +112,15 @@ class TimerBook:
         The moment as text; one that has passed is due at once.
 
         Raises:
-            TimerRefused: It has no time zone, or is too far in the future.
+            TimerRefused: It is none, has no time zone, or is too far in the future.
         """
+        given: object = when
+        if not isinstance(given, (datetime, timedelta)):
+            message = (
+                f"{given!r} is neither a moment nor how long from now. Write timedelta(days=3), or "
+                "datetime(..., tzinfo=UTC)."
+            )
+            raise TimerRefused(message)
         now = self._clock.now()
         try:
             moment = now + when if isinstance(when, timedelta) else when.astimezone(UTC)
