@@ -18,7 +18,7 @@ def test_a_duration_is_a_number_and_a_unit(text: str, seconds: float) -> None:
     "text", ["", "2", "s", "-2s", "0s", "0.0s", "2 s", "2S", "1e3s", "2s3s", "٣s\n"]
 )
 def test_what_is_no_duration_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="is no duration"):
+    with pytest.raises(ValueError, match="is no duration.* ms, s, m, h and d"):
         parse_duration(text)
 
 

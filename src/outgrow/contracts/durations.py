@@ -17,6 +17,9 @@ def parse_duration(text: str) -> float:
     """
     form = _FORM.fullmatch(text)
     if form is None or float(form[1]) == 0:
-        message = f'{text!r} is no duration. Write a number and a unit, such as "500ms" or "2s".'
+        message = (
+            f"{text!r} is no duration. Write a number and one of the units ms, s, m, h and d, such "
+            'as "500ms", "2s" or "30d".'
+        )
         raise ValueError(message)
     return float(form[1]) * _UNITS[form[2]]
