@@ -246,7 +246,7 @@ class _Service:
             yield Finding(
                 place=place_at(str(migration.path), line),
                 message=f"{_shown(statement)} {breach.what}; the version of {self._name!r} that "
-                f"still runs ({self._base.revision}) does not know.",
+                f"still runs ({self._base.revision}) knows nothing of that.",
                 remedy=_WAYS[breach.way],
                 slug="migration-breaks",
             )
