@@ -246,8 +246,10 @@ async def test_an_administrator_need_not_be_a_superuser(outgrow_postgres):
     await connection.close()
     url = outgrow_postgres.cluster.url("postgres", "powerless", "secret")
     async with Administrator(url) as administrator:
-        with pytest.raises(StoreRefused, match="CREATEROLE"):
+        with pytest.raises(StoreRefused, match="CREATEROLE") as refused:
             await administrator.provide("cloud", "orders", "secret")
+    assert "\n" not in str(refused.value)
+    assert ".." not in str(refused.value)
 
 
 async def test_who_cannot_log_in_is_told_so_without_the_password(outgrow_postgres):

@@ -84,8 +84,9 @@ class Administrator:
             is_given = await self._provide_role(name, note, password, is_renewed=is_renewed)
             await self._provide_database(name, note)
         except asyncpg.InsufficientPrivilegeError as error:
+            said = str(error).partition("\n")[0].rstrip(".")
             message = (
-                f"its administrator may not do that: {error}. It takes one with CREATEROLE and "
+                f"its administrator may not do that: {said}. It takes one with CREATEROLE and "
                 "CREATEDB."
             )
             raise StoreRefused(shown(self._url), message) from error
