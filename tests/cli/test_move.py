@@ -169,6 +169,10 @@ def test_the_application_is_stopped_moved_and_started_there(program, postgres_ur
     program.launch()
     assert program.processes[-1].wait(20) == 1
     assert "OUTGROW_STORE_ORDERS=" in (program.folder / "log").read_text()
+    status, _, errors = program.outgrow("--confirm")
+    assert status == 1
+    assert "begin with an empty one" in errors.replace("\n", " ")
+    assert (program.folder / ".outgrow/store/orders.sqlite3").exists()
 
     program.configure(f'store = "{postgres_url}"')
     program.start()
@@ -328,6 +332,9 @@ def test_a_check_tries_migrations_and_statements_and_leaves_nothing(program, pos
 def test_what_is_asked_wrongly_is_told(program, postgres_url):
     assert program.outgrow("--confirm")[0] == 1
     assert program.outgrow()[0] == 2
+    status, _, errors = program.outgrow("--to", "mysql://me:secret@x/y")
+    assert status == 1
+    assert 'mysql://me@x/y: store is \'mysql://me@x/y\'. Write "sqlite", "postgres"' in errors
     assert program.outgrow("--to", postgres_url, "--abandon")[0] == 2
     status, _, errors = program.outgrow("--to", "sqlite")
     assert status == 1

@@ -150,11 +150,11 @@ async def test_a_store_that_cannot_be_read_is_told_and_the_others_too(folder):
 
 def test_unknown_services_and_topologies_are_refused(folder):
     status, _, errors = outgrow(folder, "status", "three")
-    assert status == 1
-    assert "no service 'three'. It has: telling_one, telling_two" in errors
+    assert status == 2
+    assert "no service 'three'.\n  It has: telling_one, telling_two" in errors
     status, _, errors = outgrow(folder, "status", "--topology", "far")
-    assert status == 1
-    assert "no topology 'far'. Known: none" in errors
+    assert status == 2
+    assert "no topology 'far'.\n  Known: none" in errors
 
 
 async def test_create_makes_what_a_run_needs_and_says_it_once(folder, outgrow_postgres):

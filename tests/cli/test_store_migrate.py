@@ -99,7 +99,7 @@ def test_what_was_done_before_a_failure_is_told(folder: Path) -> None:
 
 def test_an_unknown_service_is_told(folder: Path) -> None:
     status, told, errors = migrate(folder, "three")
-    assert (status, told) == (1, "")
+    assert (status, told) == (2, "")
     assert "no service 'three'" in errors
 
 

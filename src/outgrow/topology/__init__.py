@@ -9,7 +9,7 @@ Offers: the plan that outgrow.toml holds, and the settings of services.
 from outgrow.topology.plan import Address, Placement, Plan, Topology
 from outgrow.topology.reading import read_topology
 from outgrow.topology.settings import Settings, fill_settings
-from outgrow.topology.stores import POSTGRES, SQLITE, names_its_own, shown, variable
+from outgrow.topology.stores import POSTGRES, SQLITE, fault_of, names_its_own, shown, variable
 
 __all__ = [
     "POSTGRES",
@@ -19,6 +19,7 @@ __all__ = [
     "Plan",
     "Settings",
     "Topology",
+    "fault_of",
     "fill_settings",
     "names_its_own",
     "read_topology",

@@ -18,11 +18,11 @@ POSTGRES: Final = "postgres"
 EVERY_OTHER: Final = "*"
 PORT_DEFAULT: Final = 5432
 
-_REMEDY: Final = (
+_KNOWN: Final = (
     'Write "sqlite", "postgres" for a server that is started with the application, or the URL of '
-    'one that runs, such as "postgresql://10.0.0.7:5432". By service: '
-    '{ orders = "postgres", "*" = "sqlite" }.'
+    'one that runs, such as "postgresql://10.0.0.7:5432".'
 )
+_REMEDY: Final = f'{_KNOWN} By service: {{ orders = "postgres", "*" = "sqlite" }}.'
 _HOST: Final = re.compile(r"(\[[0-9a-fA-F:.%]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?")
 
 
@@ -36,6 +36,12 @@ def shown(place: str) -> str:
     place = re.sub(r"(?<=://)([^/?#@:]*):[^/?#@]*@", r"\1@", place)
     place = re.sub(r"(?<=[?&])password=[^&#]*&?", "", place)
     return place.rstrip("?&")
+
+
+def fault_of(place: str) -> str:
+    """Why a store cannot be at *place*, and what would be right; empty if it can."""
+    fault = _fault(place)
+    return "" if fault is None else f"{fault} {_KNOWN}"
 
 
 class StoreReader:

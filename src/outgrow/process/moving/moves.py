@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from outgrow.clock import SystemClock
-from outgrow.errors import ExtraMissing, MoveRefused, StoreMoved
+from outgrow.errors import ExtraMissing, InvalidTopology, MoveRefused, StoreMoved
 from outgrow.process.loading import load_services
+from outgrow.process.moving.confirming import refuse_old_place
 from outgrow.process.moving.hosts import RunningHosts, find_hosts
 from outgrow.process.moving.settings import Line, line_after
 from outgrow.process.moving.statements import noted_statements, statements_path
-from outgrow.process.places import Places
+from outgrow.process.places import Places, unknown_service
 from outgrow.process.stores import STORE_FOLDER, embedded_place, located, open_service_store
 from outgrow.store.creating import database_name
 from outgrow.store.moving import (
@@ -25,7 +26,7 @@ from outgrow.store.moving import (
     abandon,
     confirm,
 )
-from outgrow.topology import POSTGRES, SQLITE, Plan, shown
+from outgrow.topology import POSTGRES, SQLITE, Plan, fault_of, shown
 
 Progress = Callable[[str, int, int], object]
 
@@ -114,8 +115,9 @@ class Moves(NamedTuple):
         processes = find_hosts(self.state, service)
         if processes and to == POSTGRES:
             message = (
-                "the server that is started with the application would be started by this command, "
-                "and end with it. Stop the application first, then move the store."
+                f"{service!r} runs now, and the server that comes with outgrow is started with the "
+                "application, not by this command. Stop the application, move the store, write "
+                "down where it is, and start it again."
             )
             raise MoveRefused(to, message)
         async with self._ends(service, *settings) as ends:
@@ -150,9 +152,10 @@ class Moves(NamedTuple):
         Remove the store that a move has left.
 
         Raises:
-            MoveRefused: There is no move, or it is not finished.
+            MoveRefused: There is no move, it is not finished, or the old store is still configured.
         """
         moving, state = self._found(service)
+        refuse_old_place(self.plan, self.state, self.topology, moving)
         async with self._ends(service, *moving.secrets) as ends:
             await confirm(state, moving, ends.source, ends.target)
         return moving
@@ -250,9 +253,9 @@ class Moves(NamedTuple):
     def _settings_of(self, service: str, to: str) -> tuple[str, str]:
         """What is configured of the store as it is, and of where it goes."""
         if service not in self.plan.services:
-            known = ", ".join(self.plan.services)
-            message = f"the application has no service {service!r}. It has: {known}."
-            raise MoveRefused(str(self.plan.file), message)
+            raise InvalidTopology([unknown_service(self.plan, service)])
+        if fault := fault_of(to):
+            raise MoveRefused(shown(to), fault)
         configured = self.stores.get(service, SQLITE)
         moving = self._state_file(service).read()
         if moving is not None and shown(configured) == shown(to):

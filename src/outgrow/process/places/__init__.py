@@ -7,7 +7,7 @@ Offers: databases for services, how far each store is, and bringing their tables
 """
 
 from outgrow.process.places.creating import ADMIN_URL, Created, create_stores
-from outgrow.process.places.finding import Places
+from outgrow.process.places.finding import Places, unknown_service
 from outgrow.process.places.migrating import Migrated, migrate_stores, write_revision
 from outgrow.process.places.standing import Standing, look_at_stores
 
@@ -20,5 +20,6 @@ __all__ = [
     "create_stores",
     "look_at_stores",
     "migrate_stores",
+    "unknown_service",
     "write_revision",
 ]

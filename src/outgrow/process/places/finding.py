@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from outgrow.errors import ControlError, MoveRefused, StoreRefused
+from outgrow.errors import ControlError, Finding, InvalidTopology, MoveRefused
 from outgrow.process.application import STATE_FOLDER
 from outgrow.process.control import ask, control_socket
 from outgrow.process.databases import Cluster, Kept, serving
@@ -43,8 +43,7 @@ class Places(NamedTuple):
             topology: Where they are in this topology; None takes the one that runs, if one does.
 
         Raises:
-            InvalidTopology: The file is wrong.
-            StoreRefused: It has no such topology.
+            InvalidTopology: The file is wrong, or has no such topology.
         """
         plan = read_topology(file)
         folder = state or plan.folder / STATE_FOLDER
@@ -52,7 +51,13 @@ class Places(NamedTuple):
             topology = _running(folder)
         if topology and topology not in plan.topologies:
             known = ", ".join(plan.topologies) or "none"
-            raise StoreRefused(str(plan.file), f"it has no topology {topology!r}. Known: {known}.")
+            finding = Finding(
+                place=str(plan.file),
+                message=f"it has no topology {topology!r}.",
+                remedy=f"Known: {known}.",
+                slug="unknown-topology",
+            )
+            raise InvalidTopology([finding])
         return cls(plan, folder, topology)
 
     @property
@@ -79,13 +84,10 @@ class Places(NamedTuple):
         *services*, or all if none is named.
 
         Raises:
-            StoreRefused: One of them is none.
+            InvalidTopology: One of them is none.
         """
         unknown = [service for service in services if service not in self.plan.services]
-        if unknown:
-            known = ", ".join(self.plan.services)
-            message = f"the application has no service {unknown[0]!r}. It has: {known}."
-            raise StoreRefused(str(self.plan.file), message)
+        InvalidTopology.raise_if_any([unknown_service(self.plan, one) for one in unknown])
         return list(services) or list(self.plan.services)
 
     @asynccontextmanager
@@ -129,6 +131,17 @@ class Places(NamedTuple):
             module = Path(spec.origin)
             found = module.with_name(f"{module.stem}_migrations")
         return found if found.is_dir() else None
+
+
+def unknown_service(plan: Plan, service: str) -> Finding:
+    """That the application has no such service."""
+    known = ", ".join(plan.services)
+    return Finding(
+        place=str(plan.file),
+        message=f"the application has no service {service!r}.",
+        remedy=f"It has: {known}.",
+        slug="unknown-service",
+    )
 
 
 def _running(state: Path) -> str:
