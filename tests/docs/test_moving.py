@@ -1,5 +1,6 @@
 """The page about moving a store, done in the library with a real PostgreSQL."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -19,6 +20,6 @@ async def test_a_store_is_moved_and_moved_back_as_shown(
         if block.language == "toml":
             plan = library.folder / "outgrow.toml"
             text = block.text.replace(SHOWN, postgres_url)
-            plan.write_text(plan.read_text().replace("[app]\n", text))
+            plan.write_text(re.sub(r"\[app\]\n(.+\n)*", text, plan.read_text()))
         else:
             library.follow(replace(block, text=block.text.replace(SHOWN, f'"{postgres_url}"')))
