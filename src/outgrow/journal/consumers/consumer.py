@@ -14,6 +14,7 @@ from outgrow import crash
 from outgrow.clock import Timer
 from outgrow.errors import CommitUnknown
 from outgrow.journal.consumers.progress import Progress
+from outgrow.journal.consumers.troubles import Troubles
 from outgrow.journal.consumers.waiting import Line, OutOfStep, Waiting
 from outgrow.journal.messages import Batch, partition_of
 from outgrow.journal.replicas import EVERYTHING, Superseded
@@ -122,6 +123,7 @@ class Consumer(ABC):
         self._loaded_at = 0.0
         self._reloads = 0
         self._lost_in_a_row = 0
+        self._troubles = Troubles(name, source, store.clock)
         self._woken = asyncio.Event()
         self._is_stopping = False
         self._is_loaded = False
@@ -152,17 +154,18 @@ class Consumer(ABC):
             except (OutOfStep, Superseded, CommitUnknown) as error:
                 self._is_loaded = False
                 if not self._store.is_shared:
-                    _log.exception("%s: reading %s was interrupted", self.name, self.source)
+                    self._troubles.tell(error)
                     await self._recover()
                 else:
                     await self._give_way(error)
                 continue
-            except Exception:  # noqa: BLE001 - the relay is a border: what it cannot do now it tries again later
-                _log.exception("%s: reading %s was interrupted", self.name, self.source)
+            except Exception as error:  # noqa: BLE001 - the relay is a border: what it cannot do now it tries again later
+                self._troubles.tell(error)
                 self._is_loaded = False
                 await self._recover()
                 continue
             self._lost_in_a_row = 0
+            self._troubles.over()
             if is_done:
                 self.is_idle = not self._woken.is_set()
                 self._on_idle()
