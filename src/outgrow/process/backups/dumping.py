@@ -17,6 +17,7 @@ from outgrow.process.backups.making import drafted, finish
 from outgrow.process.backups.note import Backup
 from outgrow.process.databases import find_binaries
 from outgrow.store.creating import ask_database
+from outgrow.store.moving import refuse_moved
 from outgrow.topology import shown
 
 KIND: Final = "pg_dump"
@@ -42,12 +43,13 @@ async def dump(url: str, to: Path, *, application: str, service: str, clock: Clo
     The note tells of the journal what it held when the dump began, or somewhat less.
 
     Raises:
-        StoreRefused: It is of another, or cannot be read or written.
+        StoreRefused: It is of another, a move has left it, or it cannot be read or written.
     """
     made_at = clock.now()
     meta, end, applied = await ask_database(url, _META, _END, _APPLIED)
     notes: list[Any] = list(meta)
     _check_owner(shown(url), dict(notes), application, service)
+    refuse_moved(shown(url), dict(notes))
     with drafted(to) as draft:
         options = ["--format=custom", "--no-owner", "--no-privileges", "--file", str(draft)]
         await _run("pg_dump", options, url)

@@ -12,6 +12,7 @@ from outgrow.clock import Clock
 from outgrow.errors import StoreRefused, StoreUnwritable
 from outgrow.journal import JOURNAL_TABLE
 from outgrow.process.backups.note import Backup, note_of, write_note
+from outgrow.store.moving import refuse_moved
 from outgrow.store.sqlite import copy_store
 
 Tell = Callable[[int, int], None]
@@ -73,11 +74,12 @@ def back_up(
         tell: Told how many pages are done, and of how many.
 
     Raises:
-        StoreRefused: Says why; there is no backup then.
+        StoreRefused: Says why, such as a move that has left it; there is no backup then.
     """
     made_at = clock.now()
     with drafted(to) as draft:
         contents = copy_store(path, draft, application=application, service=service, tell=tell)
+        refuse_moved(str(path), contents.meta)
         backup = Backup.of(
             draft,
             application=application,
