@@ -16,6 +16,7 @@ from outgrow.errors import (
     EventTooLarge,
     NotTheOwner,
     StatementRefused,
+    StoreUnreachable,
     TimerExists,
     TimerRefused,
 )
@@ -380,6 +381,31 @@ async def test_a_store_that_fails_for_a_while_loses_no_timer(shop: Shop, monkeyp
     assert failures == 0
     assert await shop.texts() == ["a placed 1"]
     assert "firing timers was interrupted" in caplog.text
+
+
+async def test_a_server_that_is_away_is_told_in_one_line_each_ten_seconds(
+    shop: Shop, monkeypatch, caplog
+):
+    store = shop.stores["orders"]
+    transact, failures = store.transact, 15
+
+    async def transact_later(unit: Any, *args: Any) -> Any:
+        nonlocal failures
+        if getattr(unit, "__name__", "") == "_fire" and failures:
+            failures -= 1
+            raise StoreUnreachable("postgresql://db.example/orders", "ConnectionRefusedError")
+        return await transact(unit, *args)
+
+    await do(shop, lambda tx: tx.later(HOUR).record(placed("a")))
+    monkeypatch.setattr(store, "transact", transact_later)
+    await move(shop, HOUR)
+    await shop.settle_all()
+
+    assert failures == 0
+    assert await shop.texts() == ["a placed 1"]
+    told = [one for one in caplog.records if "firing timers" in one.getMessage()]
+    assert len(told) == 2
+    assert all(one.exc_info is None for one in told)
 
 
 async def test_two_that_fire_the_same_timer_fire_it_once(shop: Shop):

@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from outgrow import crash
+from outgrow.errors import StoreUnreachable
 from outgrow.journal.messages import time_of, time_text
 from outgrow.journal.timing.book import TIMERS_MAX, TimerBook
 from outgrow.store import Store, Transaction
@@ -25,6 +26,9 @@ LOOK_SECONDS: Final = 60.0
 
 RECOVER_SECONDS: Final = 1.0
 """The pause after the service's store failed."""
+
+AWAY_SECONDS: Final = 10.0
+"""How often it is said that a server is away, as long as it is."""
 
 _TAKE = (
     "delete from outgrow_timer where number in ("
@@ -96,6 +100,7 @@ class Timers:
         self._is_counted = False
         self._woken = asyncio.Event()
         self._is_stopping = False
+        self._quiet_until = self._clock.monotonic()
 
     @property
     def is_busy(self) -> bool:
@@ -121,14 +126,23 @@ class Timers:
         self._is_stopping = True
         self._woken.set()
 
+    def _tell(self, error: Exception) -> None:
+        """Log *error*; that a server is away in one line, and now and then, as consumers do."""
+        service, now = self._store.service, self._clock.monotonic()
+        if not isinstance(error, StoreUnreachable):
+            _log.error("%s: firing timers was interrupted", service, exc_info=error)
+        elif now >= self._quiet_until:
+            self._quiet_until = now + AWAY_SECONDS
+            _log.warning("%s: firing timers waits. %s", service, error)
+
     async def run(self) -> None:
         """Fire what is due until `stop` is called."""
         while not self._is_stopping:
             self._woken.clear()
             try:
                 wait_seconds = await self._turn()
-            except Exception:  # noqa: BLE001 - a border: what it cannot do now it tries again later
-                _log.exception("%s: firing timers was interrupted", self._store.service)
+            except Exception as error:  # noqa: BLE001 - a border: what it cannot do now it tries again later
+                self._tell(error)
                 wait_seconds = RECOVER_SECONDS
                 if not self._woken.is_set():
                     self.recovers_at = self._clock.monotonic() + wait_seconds
