@@ -33,7 +33,7 @@ from outgrow.process.stores import (
     STORE_FOLDER,
     HostedStore,
     installation_id,
-    located,
+    located_at_start,
     open_service_store,
 )
 from outgrow.process.wiring import Clients, build_service, fill_all_settings
@@ -291,7 +291,7 @@ class Application:
         """Where the stores are, and a server for those that need one."""
         said = self.plan.stores if self.options.stores is None else self.options.stores
         stores = {name: said.get(name, SQLITE) for name in names}
-        return await stack.enter_async_context(located(self.state, self.name, stores))
+        return await stack.enter_async_context(located_at_start(self.state, self.name, stores))
 
     def _build(self, inboxes: dict[str, Inbox]) -> list[Any]:
         """The services, admitted to the reception and listening."""

@@ -7,16 +7,16 @@ import logging
 import os
 import secrets
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from outgrow.clock import Clock
-from outgrow.errors import StoreRefused
+from outgrow.errors import StoreError, StoreRefused
 from outgrow.journal import SCHEMA, Outbox
 from outgrow.store import Store, open_store
-from outgrow.topology import POSTGRES, SQLITE
+from outgrow.topology import POSTGRES, SQLITE, shown
 
 logger = logging.getLogger("outgrow.process")
 
@@ -123,6 +123,74 @@ def embedded_place(application: str, service: str) -> str:
     from outgrow.store.creating import database_name  # noqa: PLC0415
 
     return f"{POSTGRES}, database {database_name(application, service)}"
+
+
+@asynccontextmanager
+async def located_at_start(
+    state: Path, application: str, stores: Mapping[str, str]
+) -> AsyncIterator[dict[str, Path | str]]:
+    """As `located`; warns of each store that begins empty while *state* has another one of it."""
+    async with located(state, application, stores) as places:
+        await _warn_of_others(state, application, stores, places)
+        yield places
+
+
+async def _warn_of_others(
+    state: Path, application: str, stores: Mapping[str, str], places: Mapping[str, Path | str]
+) -> None:
+    for service, setting in stores.items():
+        others = list(_others(state, application, service, setting))
+        if not others or not await _is_new(places[service], service):
+            continue
+        for other, place in others:
+            logger.warning(
+                "the store of %r begins empty in %s, while there is one of it in %s. To go on "
+                "with that one, stop, let store say %r for %s again, and take its rows along: "
+                "outgrow store move %s --to %s",
+                *(service, _place(state, application, service, setting), place),
+                *(other, service, service, shown(setting)),
+            )
+
+
+def _others(state: Path, application: str, service: str, setting: str) -> Iterator[tuple[str, str]]:
+    """The settings and places of stores of *service* that are known, besides *setting*."""
+    file = state / STORE_FOLDER / f"{service}.sqlite3"
+    found = [SQLITE] if file.exists() and file.stat().st_size else []
+    if (state / "postgres.json").exists():
+        # Imported here: most applications begin without it.
+        from outgrow.process.databases import Kept  # noqa: PLC0415
+
+        try:
+            kept = Kept.read(state)
+        except StoreRefused:
+            kept = Kept()  # Whoever needs it is told.
+        if service in kept.roles and (state / POSTGRES / "data").exists():
+            found.append(POSTGRES)
+        if service in kept.created and setting in (SQLITE, POSTGRES):
+            found.append(shown(kept.created[service]))
+    for other in found:
+        if other != setting:
+            yield other, _place(state, application, service, other)
+
+
+def _place(state: Path, application: str, service: str, setting: str) -> str:
+    if setting == SQLITE:
+        return str(state / STORE_FOLDER / f"{service}.sqlite3")
+    return embedded_place(application, service) if setting == POSTGRES else shown(setting)
+
+
+async def _is_new(where: Path | str, service: str) -> bool:
+    """Whether a store is made there when it is opened, as far as that can be seen."""
+    if isinstance(where, Path):
+        file = where / f"{service}.sqlite3"
+        return not file.exists() or not file.stat().st_size
+    from outgrow.store.creating import ask_database  # noqa: PLC0415 - as above
+
+    try:
+        (((is_new,),),) = await ask_database(where, "select to_regclass('outgrow_meta') is null")
+    except StoreError:
+        return False  # Its opening says why.
+    return bool(is_new)
 
 
 @dataclass(frozen=True, kw_only=True)
