@@ -81,15 +81,13 @@ async def test_a_retry_under_the_same_key_has_one_effect(
         await killer.command(original, self, sql)
 
     monkeypatch.setattr(Connection, "command", command)
-    retries = 0
 
     async def place(key: str) -> Receipt:
-        nonlocal retries
-        while True:
+        while True:  # Most retries are made inside: the key tells what became of a commit.
             try:
                 return await using(shop.orders, key=key).place(key, 1)  # type: ignore[no-any-return]
             except OutgrowError:
-                retries += 1
+                continue
 
     replies: dict[str, Receipt] = {}
     for batch in range(0, COMMANDS, 6):
@@ -98,7 +96,6 @@ async def test_a_retry_under_the_same_key_has_one_effect(
     killer.is_on = False
 
     assert all(killer.killed.values())
-    assert retries
     orders = await shop.rows("orders", "select order_id, number from orders")
     assert sorted(orders) == sorted((r.order_id, r.number) for r in replies.values())
     for key, reply in replies.items():
