@@ -145,9 +145,8 @@ async def _warn_of_others(
         for other, place in others:
             logger.warning(
                 "the store of %r begins empty in %s, while there is one of it in %s. To go on "
-                "with that one, stop, remove the new one, let store say %r for %s again, and take its "
-                "rows along: "
-                "outgrow store move %s --to %s",
+                "with that one, stop, remove the new one, let store say %r for %s again, and "
+                "take its rows along: outgrow store move %s --to %s",
                 *(service, _place(state, application, service, setting), place),
                 *(other, service, service, shown(setting)),
             )
