@@ -1,8 +1,13 @@
 """What holds for all tests."""
 
+import os
 from collections.abc import Generator
 
 import pytest
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # It hands its whole path on; programs that tests start are to find what is installed only.
+    os.environ.pop("PYTHONPATH", None)
 
 
 @pytest.hookimpl(wrapper=True)

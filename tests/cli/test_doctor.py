@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,13 @@ import pytest
 from outgrow.errors import ExtraMissing
 from outgrow.process.doctor import databases, examine, folder, machine, running
 from tests.cli.test_check import SERVICE
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """A folder with a short path, below which there is room for the path of a socket."""
+    with tempfile.TemporaryDirectory(prefix="og-") as folder:
+        yield Path(folder)
 
 
 def write(folder: Path, more: str = "") -> None:

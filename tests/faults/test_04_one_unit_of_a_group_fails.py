@@ -11,7 +11,7 @@ import pytest
 from outgrow.errors import EventTooLarge, StatementFailed, WaitedInTransaction
 from outgrow.store import Transaction
 from tests.crash.harness import seed
-from tests.journal.orders import OrderPlaced
+from tests.journal.orders import OrderNoted, OrderPlaced
 from tests.journal.shop import Shop
 
 UNITS = 120
@@ -44,7 +44,7 @@ async def wait_inside(tx: Transaction, order_id: str) -> None:
 
 async def say_too_much(tx: Transaction, order_id: str) -> None:
     await place(tx, order_id)
-    await tx.record(OrderPlaced(order_id="x" * 300_000, cents=1))
+    await tx.record(OrderNoted(order_id=order_id, note="x" * 300_000))
 
 
 async def record_and_raise(tx: Transaction, order_id: str) -> None:

@@ -26,7 +26,7 @@ from outgrow.journal.consumers.waiting import ATTEMPTS_MAX
 from outgrow.store import Store, Transaction, open_store
 from outgrow.testing import PostgresServer
 from tests.journal.conftest import Run
-from tests.journal.orders import OrderPlaced
+from tests.journal.orders import OrderNoted, OrderPlaced
 from tests.journal.shop import Shop
 
 
@@ -111,8 +111,12 @@ async def test_who_is_not_let_in_by_the_server_is_told_without_the_password(
 async def test_an_event_that_is_too_large_is_refused_and_its_neighbours_are_recorded(
     shop: Shop,
 ) -> None:
+    async def place_and_note(tx: Transaction) -> None:
+        await tx.record(OrderPlaced(order_id="a", cents=1))
+        await tx.record(OrderNoted(order_id="a", note="x" * 300_000))
+
     with pytest.raises(EventTooLarge, match="262144"):
-        await place(shop, "a", "x" * 300_000)
+        await shop.stores["orders"].transact(place_and_note)
     await place(shop, "b")
     await shop.settle_all()
     assert await shop.texts() == ["b placed 1"]

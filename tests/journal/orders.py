@@ -31,6 +31,11 @@ class OrderPlaced(Event, key="order_id"):
     cents: int
 
 
+class OrderNoted(Event, key="order_id"):
+    order_id: str
+    note: str
+
+
 class OrderCancelled(Event, key="order_id"):
     order_id: str
 

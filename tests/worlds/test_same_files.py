@@ -57,6 +57,6 @@ async def test_a_second_writer_is_refused_while_the_first_goes_on(
         await pay(apart, range(1, 3))
 
     async with opened(World("together", outgrow_file, tmp_path)) as together:
-        with pytest.raises(ControlError, match="StoreInUse"):
+        with pytest.raises(ControlError, match="has it open"):
             await ApartWorld(outgrow_file, tmp_path, outgrow_hosts).start()
         assert await together.client(Ledger).count_payments("a") == 2
