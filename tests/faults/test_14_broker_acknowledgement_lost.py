@@ -70,6 +70,7 @@ async def test_a_message_that_stands_in_the_stream_twice_is_handled_once(
 ) -> None:
     """As if the broker had not known it, and an older relay had not looked for its place."""
     async with writing() as shop, listening() as post:
+        await post.wait_ready()
         await place(shop, range(10))
         await arrived(post, 10)
         connection = shop.broker._line.connection

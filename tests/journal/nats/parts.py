@@ -123,6 +123,12 @@ class Listening(Part):
 
     service: LettersService
 
+    async def wait_ready(self) -> None:
+        """Wait until it follows the stream; what is recorded sooner, it asks the journal for."""
+        consumers = self.delivery._consumers
+        feed = self.remote._feed
+        await wait_until(lambda: bool(feed.opened) and all(c.is_idle for c in consumers))
+
     async def texts(self) -> list[str]:
         return await self.service.texts()
 

@@ -135,6 +135,7 @@ async def test_a_lost_acknowledgement_doubles_nothing(
 
     monkeypatch.setattr(relay_room, "in_time", lose_every_other)
     async with writing() as shop, listening() as post:
+        await post.wait_ready()
         for start in range(0, 500, 50):
             await shop.place(map(str, range(start, start + 50)))
             await wait_until(lambda n=start: _has_more(post, n))

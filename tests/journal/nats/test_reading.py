@@ -143,6 +143,7 @@ async def test_statistics_tell_how_far_everything_is(
     server: NatsServer, writing: Open, listening: Open
 ):
     async with writing() as shop, listening() as post:
+        await post.wait_ready()
         await shop.place(map(str, range(10)))
         await post.wait_texts(placed(range(10)))
         ours = await shop.broker.statistics()
