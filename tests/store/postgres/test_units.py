@@ -152,6 +152,9 @@ async def test_a_commit_that_waits_for_a_standby_is_not_cut_short_and_acknowledg
         await admin.execute("alter system set synchronous_standby_names = 'nobody'")
         await admin.execute("select pg_reload_conf()")
         await until_shown(admin, "nobody")
+        async with asyncio.timeout(10):  # Each process of the server learns it by itself.
+            while await store.transact(_standbys) != "nobody":
+                await SystemClock().sleep(0.01)
 
         with pytest.raises(CommitUnknown):
             await store.transact(put, "waits")
@@ -166,6 +169,11 @@ async def test_a_commit_that_waits_for_a_standby_is_not_cut_short_and_acknowledg
         await store.close()
     finally:
         server.close()
+
+
+async def _standbys(tx: Transaction) -> str:
+    ((names,),) = await tx.own("select current_setting('synchronous_standby_names')")
+    return str(names)
 
 
 async def until_shown(admin: asyncpg.Connection, standbys: str) -> None:
