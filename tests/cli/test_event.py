@@ -195,13 +195,14 @@ def test_a_consumer_without_code_is_listed_and_removed(program) -> None:
     assert "'orders.tell' runs in process 'main'" in error
 
     program.stop()
-    program.start(SERVICE.replace("def tell", "def hear"))
+    # Of another length: Python takes a file of the same second and size for the compiled one's.
+    program.start(SERVICE.replace("def tell", "def overhear"))
     states = {one["consumer"]: one["state"] for one in program.json("consumers")["consumers"]}
     refused = program.event("consumers", "--remove", "orders.tell", typed="n\n")
     status, _, error = program.event("replay", "orders.tell", "a")
     removed = program.event("consumers", "--remove", "orders.tell", typed="y\n")
 
-    assert states == {"orders.hear": "running", "orders.tell": "dead"}
+    assert states == {"orders.overhear": "running", "orders.tell": "dead"}
     assert refused[0] == 1
     assert "Remove it, and drop 2 waiting messages?" in refused[2]
     assert (status, "'orders.tell' is dead" in error) == (1, True)
@@ -209,7 +210,7 @@ def test_a_consumer_without_code_is_listed_and_removed(program) -> None:
     assert (removed[0], removed[1].lstrip()) == (0, said)
     told = program.event("consumers")[1]
     assert [line.split()[:3] for line in told.splitlines()[1:]] == [
-        ["orders.hear", "orders", "running"]
+        ["orders.overhear", "orders", "running"]
     ]
 
 

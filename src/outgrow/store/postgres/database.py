@@ -64,7 +64,6 @@ class PostgresDatabase:
         self._units = 0
         self._units_failed = 0
         self._units_repeated = 0
-        self._commits_lost = 0
 
     async def submit(
         self, unit: Unit, args: tuple[Any, ...], kwargs: dict[str, Any]
