@@ -84,6 +84,7 @@ async def test_who_began_before_a_service_opened_begins_where_it_opened(
 
 async def test_private_events_never_leave(server: NatsServer, writing: Open, listening: Open):
     async with writing() as shop, listening() as post:
+        await post.wait_ready()
         await shop.record([Noted(text="secret"), OrderPlaced(order_id="1", cents=1)])
         await post.wait_texts(placed(["1"]))
         await shop.record([Noted(text="secret again")])
