@@ -26,12 +26,12 @@ import grpc.aio
 
 from benchmarks.measure import Rounds, alternate_async
 from benchmarks.running import import_from_app
-from outgrow.calls.grpc import Converters, Messages
+from outgrow.calls.protobuf import Converters, Messages
 from outgrow.clock import SystemClock
 from outgrow.context import SYSTEM, Context, enter, leave
 from outgrow.contracts import Method, read_contract
 from outgrow.journal import in_process
-from outgrow.process import Apart, Directory, Options, Seat, leashed, start_application
+from outgrow.process import Apart, Options, Seat, Seating, leashed, start_application
 from outgrow.topology import Plan, read_topology
 
 CALLS = 3_200
@@ -53,7 +53,7 @@ def plan(folder: Path) -> Plan:
 def options(folder: Path, process: str | None) -> Options:
     """The options of one of the two processes; no events are heard of."""
     seat = Seat(process="quoting", services=("quoting",), calls=f"unix:{folder}/calls.sock")
-    directory = Directory(
+    seating = Seating(
         application="benchmark",
         topology="split",
         environment="benchmark",
@@ -62,7 +62,7 @@ def options(folder: Path, process: str | None) -> Options:
         seats={"quoting": seat},
     )
     chosen = Options(state=folder / (process or "caller"))
-    return replace(Apart(directory, process).options(chosen), broker=in_process)
+    return replace(Apart(seating, process).options(chosen), broker=in_process)
 
 
 def bodies() -> tuple[bytes, bytes]:

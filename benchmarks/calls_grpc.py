@@ -18,7 +18,8 @@ import grpc.aio
 
 from benchmarks.measure import alternate_async
 from outgrow.calls import Reception, client_class, connect
-from outgrow.calls.grpc import Converters, GrpcServer, GrpcTransport, Messages
+from outgrow.calls.grpc import GrpcServer, GrpcTransport
+from outgrow.calls.protobuf import Converters, Messages
 from outgrow.clock import SystemClock
 from outgrow.context import SYSTEM, Context, enter, leave
 from outgrow.contracts import Contract, Method, Record, query, read_contract

@@ -15,7 +15,7 @@ from typing import Any
 from google.protobuf.message_factory import GetMessageClass
 
 from benchmarks.measure import alternate
-from outgrow.calls.grpc import Converters, Messages
+from outgrow.calls.protobuf import Converters, Messages
 from outgrow.contracts import Contract, Record, query, read_contract
 
 GOAL = 1.0

@@ -76,7 +76,7 @@ _METHOD = '''
 _PROGRAM = """
 import importlib, json, resource, sys
 from time import perf_counter
-from outgrow.calls.grpc import Converters, Messages
+from outgrow.calls.protobuf import Converters, Messages
 from outgrow.contracts import read_contract
 
 def kibibytes():

@@ -13,13 +13,13 @@ HOMES = {
     "alembic": ("store/alchemy/",),
     "annotated_types": ("contracts/",),  # limits
     "asyncpg": ("store/creating/", "store/postgres/"),
-    "google": ("calls/grpc/",),  # protobuf
+    "google": ("calls/grpc/", "calls/protobuf/"),  # protobuf
     "grpc": ("calls/grpc/",),
     "grpc_health": ("calls/grpc/",),
     "grpc_reflection": ("calls/grpc/",),
     "grimp": ("process/checking/",),  # outgrow check
     "msgspec": EVERYWHERE,  # data and JSON
-    "nats": ("journal/nats/",),
+    "nats": ("discovery/nats/", "journal/nats/", "nats/"),
     "pytest": ("testing/",),
     "pytest_asyncio": ("testing/",),
     "rich": ("cli/",),
@@ -112,7 +112,11 @@ def test_a_good_house_has_no_violations(tmp_path: Path) -> None:
         ("store/rows.py", "from outgrow import Store", "the public door"),
         ("store/rows.py", "import outgrow", "the public door"),
         ("store/rows.py", "import grpc.aio", "only calls/grpc/ may"),
-        ("calls/client.py", "from google.protobuf import message", "only calls/grpc/ may"),
+        (
+            "calls/client.py",
+            "from google.protobuf import message",
+            "only calls/grpc/, calls/protobuf/ may",
+        ),
         ("store/rows.py", "import redis", "which has no home"),
     ],
 )

@@ -10,7 +10,7 @@ import pytest
 from outgrow.clock import SystemClock
 from outgrow.journal.nats import relay as relay_room
 from outgrow.journal.nats import streams
-from outgrow.journal.nats.connection import NoAnswer
+from outgrow.nats import NoAnswer
 from tests.faults.brokers import NatsServer, Open, arrived, has_more, place
 from tests.journal.nats.parts import wait_until
 

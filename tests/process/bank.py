@@ -11,7 +11,7 @@ from pathlib import Path
 
 from outgrow.clock import Clock, SystemClock
 from outgrow.journal import in_process
-from outgrow.process import Apart, Application, Directory, Options, leashed, start_application
+from outgrow.process import Apart, Application, Options, Seating, leashed, start_application
 from outgrow.topology import read_topology
 
 ROOT = Path(__file__).parents[2]
@@ -121,7 +121,7 @@ def write_bank(folder: Path, contract: str = BANK) -> None:
 @asynccontextmanager
 async def process(
     file: Path,
-    directory: Directory,
+    seating: Seating,
     name: str,
     *,
     grace_seconds: float = 5.0,
@@ -129,7 +129,7 @@ async def process(
     clock: Clock | None = None,
 ) -> AsyncIterator[Application]:
     """One process of the topology, in this one; without events, which need a broker."""
-    apart = Apart(directory, name, grace_seconds=grace_seconds)
+    apart = Apart(seating, name, grace_seconds=grace_seconds)
     options = apart.options(
         Options(is_open=True, state=file.parent / "state", clock=clock or SystemClock())
     )
@@ -144,10 +144,10 @@ async def process(
 
 
 @asynccontextmanager
-async def child(folder: Path, directory: Directory) -> AsyncIterator[None]:
+async def child(folder: Path, seating: Seating) -> AsyncIterator[None]:
     """The process of the bank, with the contract that stands in *folder*."""
-    path = folder / "directory.json"
-    directory.write(path)
+    path = folder / "seating.json"
+    seating.write(path)
     words = (str(folder / "outgrow.toml"), str(path), "b")
     program = await asyncio.create_subprocess_exec(
         *leashed(sys.executable, "-m", "tests.process.host", *words),

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from outgrow.errors import DefinitionError
-from outgrow.process import Directory, Seat
+from outgrow.process import Seat, Seating
 from outgrow.process.checking import Checked
 from tests.process import town
 
@@ -41,14 +41,14 @@ def write(tmp_path: Path) -> Iterator[Write]:
 
 
 @pytest.fixture
-def directory() -> Iterator[Directory]:
+def seating() -> Iterator[Seating]:
     """Where the two processes of the bank are."""
     with tempfile.TemporaryDirectory(prefix="outgrow-") as folder:
         seats = {
             "a": Seat(process="a", services=("desk",), calls=f"unix:{folder}/a.sock"),
             "b": Seat(process="b", services=("bank",), calls=f"unix:{folder}/b.sock"),
         }
-        yield Directory(
+        yield Seating(
             application="tried",
             topology="split",
             environment="test",

@@ -11,14 +11,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from outgrow.journal import in_process
-from outgrow.process import Apart, Options, read_directory, start_application
+from outgrow.process import Apart, Options, read_seating, start_application
 from outgrow.topology import read_topology
 
 
-async def main(file: str, directory: str, process: str) -> None:
+async def main(file: str, seating: str, process: str) -> None:
     told = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
-    apart = Apart(read_directory(Path(directory)), process)
+    apart = Apart(read_seating(Path(seating)), process)
     options = replace(apart.options(Options(is_open=True)), broker=in_process)
     async with start_application(read_topology(Path(file)), options) as app, app.serve():
         print("ready", flush=True)  # noqa: T201 - the test reads it

@@ -23,7 +23,7 @@ from outgrow.errors import (
     ServiceUnreachable,
 )
 from outgrow.journal.consumers.waiting import ATTEMPTS_MAX
-from outgrow.process import Directory
+from outgrow.process import Seating
 from outgrow.process.control import control_verbs
 from outgrow.process.freezing import describe_services
 from outgrow.telemetry import JsonFormatter
@@ -38,8 +38,8 @@ def file(write, tmp_path):
 
 
 @pytest.fixture
-async def both(file, directory):
-    async with process(file, directory, "b") as b, process(file, directory, "a") as a:
+async def both(file, seating):
+    async with process(file, seating, "b") as b, process(file, seating, "a") as a:
         yield a, b
 
 
@@ -134,8 +134,8 @@ async def test_nothing_of_another_process_is_called_inside_a_transaction(both) -
     assert await a.client(bank).count("x") == 0
 
 
-async def test_a_service_of_this_process_is_called_without_a_wire(file, directory) -> None:
-    async with process(file, directory, "b", serves=False) as b:
+async def test_a_service_of_this_process_is_called_without_a_wire(file, seating) -> None:
+    async with process(file, seating, "b", serves=False) as b:
         assert await b.client(contracts()[1]).count("x") == 0
 
     assert b._hosted.patience.retried == 0
@@ -203,36 +203,34 @@ async def test_only_the_gateway_answers_for_services_of_others(both) -> None:
     assert (await http(b, "POST", "/desk", {"account": "x"}))[0] == 404
 
 
-async def test_a_process_that_hosts_nothing_calls_them_all(both, file, directory) -> None:
+async def test_a_process_that_hosts_nothing_calls_them_all(both, file, seating) -> None:
     desk, bank, _ = contracts()
-    async with process(file, directory, None) as nobody:
+    async with process(file, seating, None) as nobody:
         await nobody.client(desk).serve("x")
 
         assert await nobody.client(bank).count("x") == 2
         assert nobody.models == []
 
 
-async def test_a_service_that_is_nowhere_is_named_before_anything_is_called(
-    file, directory
-) -> None:
-    alone = {"a": directory.seats["a"]}
+async def test_a_service_that_is_nowhere_is_named_before_anything_is_called(file, seating) -> None:
+    alone = {"a": seating.seats["a"]}
 
     with pytest.raises(InvalidTopology, match=r"'split': service 'bank' is hosted by none") as c:
-        async with process(file, Directory(**{**as_dict(directory), "seats": alone}), "a"):
+        async with process(file, Seating(**{**as_dict(seating), "seats": alone}), "a"):
             pass
 
     assert [finding.slug for finding in c.value.findings] == ["service-nowhere"]
 
 
-def as_dict(directory):
-    return {name: getattr(directory, name) for name in directory.__struct_fields__}
+def as_dict(seating):
+    return {name: getattr(seating, name) for name in seating.__struct_fields__}
 
 
-async def test_a_call_waits_for_a_process_that_starts(file, directory) -> None:
-    async with process(file, directory, "a") as a, asyncio.TaskGroup() as group:
+async def test_a_call_waits_for_a_process_that_starts(file, seating) -> None:
+    async with process(file, seating, "a") as a, asyncio.TaskGroup() as group:
         call = group.create_task(a.client(contracts()[1]).count("x"))
         await tried(a)
-        async with process(file, directory, "b"):
+        async with process(file, seating, "b"):
             assert await call == 0
 
         statistics = await a.statistics()
@@ -241,9 +239,9 @@ async def test_a_call_waits_for_a_process_that_starts(file, directory) -> None:
     assert statistics["unreachable"]["given_up"] == 0
 
 
-async def test_a_process_that_stops_lets_the_calls_of_others_end(file, directory) -> None:
-    async with process(file, directory, "a") as a, asyncio.TaskGroup() as group:
-        async with process(file, directory, "b") as b:
+async def test_a_process_that_stops_lets_the_calls_of_others_end(file, seating) -> None:
+    async with process(file, seating, "a") as a, asyncio.TaskGroup() as group:
+        async with process(file, seating, "b") as b:
             call = await begin_to_hang(a, group)
             asyncio.get_running_loop().call_soon(release, b)
         assert call.done(), "it was waited for"
@@ -251,18 +249,18 @@ async def test_a_process_that_stops_lets_the_calls_of_others_end(file, directory
         assert await call is None
 
 
-async def test_a_call_that_does_not_end_is_cut_off_after_its_grace(file, directory) -> None:
-    async with process(file, directory, "a") as a, asyncio.TaskGroup() as group:
-        async with process(file, directory, "b", grace_seconds=0.1):
+async def test_a_call_that_does_not_end_is_cut_off_after_its_grace(file, seating) -> None:
+    async with process(file, seating, "a") as a, asyncio.TaskGroup() as group:
+        async with process(file, seating, "b", grace_seconds=0.1):
             call = await begin_to_hang(a, group, deadline=1.0)
 
         assert isinstance(await call, ServiceUnreachable | CallTimedOut)
         assert call.result().may_have_run is True
 
 
-async def test_a_process_that_stops_does_not_wait_for_others_that_are_gone(file, directory) -> None:
+async def test_a_process_that_stops_does_not_wait_for_others_that_are_gone(file, seating) -> None:
     loop = asyncio.get_running_loop()
-    async with process(file, directory, "a") as a:
+    async with process(file, seating, "a") as a:
         entering = a.client(contracts()[0]).serve("x")
         async with asyncio.TaskGroup() as group:
             call = group.create_task(outcome(entering))
@@ -306,13 +304,13 @@ OTHER = BANK.replace("entry_id: str\n", "entry_id: str\n    note: str = ''\n", 1
 
 
 async def test_a_contract_that_differs_between_two_processes_lets_nothing_run(
-    file, directory, tmp_path
+    file, seating, tmp_path
 ) -> None:
     other = tmp_path / "other"
     write_bank(other, OTHER)
-    async with process(file, directory, "a", clock=ManualClock()) as a:
+    async with process(file, seating, "a", clock=ManualClock()) as a:
         desk, bank, _ = contracts()
-        async with child(other, directory):
+        async with child(other, seating):
             with pytest.raises(ContractDiffers) as caught:
                 await a.client(bank).enter("x")
             status, body = await http(a, "POST", "/entries", {"account": "x"})
@@ -335,7 +333,7 @@ async def test_a_contract_that_differs_between_two_processes_lets_nothing_run(
         assert sender.waiting == 1
         assert sender.parked_count == 0
 
-        async with process(file, directory, "b") as b:
+        async with process(file, seating, "b") as b:
             while (seconds := await a.settle()) is not None:
                 a.clock.advance(seconds)
             assert await b.client(bank).count("sent") == 1, "what was sent was not lost"

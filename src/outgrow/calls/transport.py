@@ -13,6 +13,11 @@ Execute a method: ``await invoke(context, *arguments)``.
 
 The context is the callee's, made by the caller's side: its deadline is absolute on the caller's
 clock. Raises the problems that the method declares, and `CallError`; nothing else.
+
+Of a method whose reply is a stream it returns the stream at once instead: an asynchronous iterator
+with ``aclose``. The call begins when the first item is asked for, and each item is asked for by
+itself, so that a slow reader holds the other side up. A parameter that is a stream is given as an
+asynchronous iterator too; it is asked for items only while the call goes on, and closed at its end.
 """
 
 

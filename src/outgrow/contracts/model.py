@@ -23,12 +23,14 @@ class Parameter:
         shape: What its value looks like.
         hint: Its resolved type hint.
         default: Its default, or `msgspec.NODEFAULT`.
+        is_stream: Whether it is an iterator of such values, which come while the call goes on.
     """
 
     name: str
     shape: Shape
     hint: Any
     default: Any = msgspec.NODEFAULT
+    is_stream: bool = False
 
     @property
     def field(self) -> Field:
@@ -48,8 +50,9 @@ class Method:
         kind: Whether it asks or changes.
         repeat: What is promised about repeats.
         parameters: In the order of the signature.
-        reply: What it returns.
-        reply_hint: The resolved type hint of what it returns.
+        reply: What it returns; of a stream, each item.
+        reply_hint: The resolved type hint of what it returns; of a stream, of each item.
+        is_reply_stream: Whether it replies with an iterator, whose items come while it goes on.
         http: Where it is found over HTTP, if anywhere.
         allow: The permission that a caller from outside needs.
         problems: The problems that are among its replies, by their names on the wire.
@@ -72,6 +75,17 @@ class Method:
     deadline_seconds: float | None
     doc: str
     place: str
+    is_reply_stream: bool = False
+
+    @property
+    def stream(self) -> Parameter | None:
+        """The parameter that is a stream, if one is; there is at most one."""
+        return next((each for each in self.parameters if each.is_stream), None)
+
+    @property
+    def is_streaming(self) -> bool:
+        """Whether items travel while the call goes on, whichever way."""
+        return self.is_reply_stream or self.stream is not None
 
     @property
     def full_name(self) -> str:

@@ -9,17 +9,17 @@ Offers: the application, service classes, and the life of a process.
 from outgrow.process.apart import Apart
 from outgrow.process.application import STATE_FOLDER, Application, start, start_application
 from outgrow.process.blocking import blocking
-from outgrow.process.directory import (
-    SUPERVISOR,
-    Directory,
-    Seat,
-    directory_path,
-    read_directory,
-)
 from outgrow.process.inherited import Inherited, take_inherited
 from outgrow.process.leash import leashed
 from outgrow.process.options import Hosted, Options, in_process
 from outgrow.process.running import run_process, run_seat, run_together
+from outgrow.process.seating import (
+    SUPERVISOR,
+    Seat,
+    Seating,
+    read_seating,
+    seating_path,
+)
 from outgrow.process.service import service
 from outgrow.process.stores import open_service_store
 
@@ -28,20 +28,20 @@ __all__ = [
     "SUPERVISOR",
     "Apart",
     "Application",
-    "Directory",
     "Hosted",
     "Inherited",
     "Options",
     "Seat",
+    "Seating",
     "blocking",
-    "directory_path",
     "in_process",
     "leashed",
     "open_service_store",
-    "read_directory",
+    "read_seating",
     "run_process",
     "run_seat",
     "run_together",
+    "seating_path",
     "service",
     "start",
     "start_application",

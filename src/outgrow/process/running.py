@@ -18,10 +18,10 @@ from outgrow.errors import ControlError, Finding, InvalidTopology
 from outgrow.process.apart import Apart
 from outgrow.process.application import STATE_FOLDER, Application
 from outgrow.process.control import ControlChannel, control_verbs
-from outgrow.process.directory import directory_path, read_directory
 from outgrow.process.holding import released, take_lock
 from outgrow.process.inherited import ANSWER, LOADED, OPEN, READY, SERVING, Inherited
 from outgrow.process.options import DRAIN_SECONDS_MAX, Options
+from outgrow.process.seating import read_seating, seating_path
 from outgrow.topology import Address, Plan
 
 LINGER_SECONDS = 1.0
@@ -71,7 +71,7 @@ def run_seat(
     plan: Plan, topology: str, process: str, options: Options, inherited: Inherited | None
 ) -> None:
     """
-    Run one process of a topology, which is in its directory already, until it is told to end.
+    Run one process of a topology, which is in its seating already, until it is told to end.
 
     Args:
         inherited: What the process has from its supervisor; None if a person started it.
@@ -81,14 +81,14 @@ def run_seat(
         OutgrowError: What `run_process` raises.
     """
     state = options.state or plan.folder / STATE_FOLDER
-    directory = read_directory(directory_path(state, topology))
-    if process not in directory.seats:
-        known = ", ".join(sorted(directory.seats))
+    seating = read_seating(seating_path(state, topology))
+    if process not in seating.seats:
+        known = ", ".join(sorted(seating.seats))
         message = f"topology {topology!r} has no process {process!r}. Known: {known}."
         raise ControlError(message)
-    host, _, port = (directory.seats[process].http or "").rpartition(":")
+    host, _, port = (seating.seats[process].http or "").rpartition(":")
     http = Address(host=host.strip("[]"), port=int(port)) if port else None
-    options = Apart(directory, process).options(options)
+    options = Apart(seating, process).options(options)
     run_process(replace(plan, http=http), options, inherited)
 
 

@@ -14,7 +14,7 @@ from outgrow.clock import ManualClock, SystemClock
 from outgrow.context import new_id
 from outgrow.errors import ControlError
 from outgrow.journal import WaitingKey
-from outgrow.process import Apart, Directory, Options, Seat, start_application
+from outgrow.process import Apart, Options, Seat, Seating, start_application
 from outgrow.process.control import ask, ask_async
 from outgrow.testing.hosts import HostProcess, Hosts, NatsProcess
 from outgrow.testing.world import World
@@ -78,7 +78,7 @@ class ApartWorld(World):
     async def _start_caller(self) -> None:
         """An application that hosts nothing, so that the test can call."""
         options = Options(is_open=True, clock=self.clock, state=self.state, is_test=True)
-        options = Apart(self._directory(), None).options(options)
+        options = Apart(self._seating(), None).options(options)
         application = start_application(self._plan, options)
         self._application = await self._stack.enter_async_context(application)
 
@@ -160,14 +160,14 @@ class ApartWorld(World):
             host.control,
             "begin",
             file=str(self._plan.file),
-            directory=msgspec.to_builtins(self._directory()),
+            seating=msgspec.to_builtins(self._seating()),
             process=host.name,
             state=str(self.state),
             now=self.clock.now().isoformat(),
             since=since.isoformat(),
         )
 
-    def _directory(self) -> Directory:
+    def _seating(self) -> Seating:
         seats = {
             name: Seat(
                 process=name,
@@ -176,7 +176,7 @@ class ApartWorld(World):
             )
             for name, placement in self._topology.processes.items()
         }
-        return Directory(
+        return Seating(
             application=self._plan.application,
             topology=self._topology.name,
             environment=self._environment,

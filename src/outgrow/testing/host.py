@@ -22,7 +22,7 @@ from outgrow import crash
 from outgrow.clock import ManualClock, SystemClock
 from outgrow.errors import ControlError
 from outgrow.gateway import Listener
-from outgrow.process import Apart, Application, Directory, Options
+from outgrow.process import Apart, Application, Options, Seating
 from outgrow.process.control import ControlChannel, Verb, control_verbs
 from outgrow.telemetry import TerminalFormatter
 from outgrow.topology import read_topology
@@ -67,7 +67,7 @@ class Host:
         if self._play is not None:
             message = "an application is running here, and has to end first"
             raise ControlError(message)
-        directory = msgspec.convert(told["directory"], Directory)
+        seating = msgspec.convert(told["seating"], Seating)
         options = Options(
             is_open=True,
             state=Path(told["state"]),
@@ -75,7 +75,7 @@ class Host:
             since=datetime.fromisoformat(told["since"]),
             is_test=True,
         )
-        apart = Apart(directory, told["process"], grace_seconds=0.0)
+        apart = Apart(seating, told["process"], grace_seconds=0.0)
         application = Application(read_topology(Path(told["file"])), apart.options(options))
         loop = asyncio.get_running_loop()
         play = _Play(application, loop.create_future(), asyncio.Event(), loop.create_future())

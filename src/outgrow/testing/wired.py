@@ -17,12 +17,11 @@ async def wired(hosted: Hosted) -> AsyncIterator[Transport]:
     try:
         # Imported here: pytest loads the plugin wherever outgrow is, with the extra or without.
         from outgrow.calls.grpc import (  # noqa: PLC0415
-            Converters,
             GrpcServer,
             GrpcTransport,
-            Messages,
             Revisions,
         )
+        from outgrow.calls.protobuf import Converters, Messages  # noqa: PLC0415
     except ModuleNotFoundError as error:
         message = "The wired world needs the 'grpc' extra: pip install 'outgrow[grpc]'."
         raise ImportError(message) from error

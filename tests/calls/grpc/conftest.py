@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from outgrow.calls.grpc import Converters, GrpcServer, GrpcTransport, Messages
+from outgrow.calls.grpc import GrpcServer, GrpcTransport
+from outgrow.calls.protobuf import Converters, Messages
 from outgrow.clock import SystemClock
 from outgrow.context import Caller, Context, new_id, new_span_id, new_trace_id
 from outgrow.contracts import Method, read_contract

@@ -12,7 +12,8 @@ import sys
 from datetime import UTC, datetime
 
 from outgrow.calls import Reception
-from outgrow.calls.grpc import Converters, GrpcServer, Messages
+from outgrow.calls.grpc import GrpcServer
+from outgrow.calls.protobuf import Converters, Messages
 from outgrow.clock import SystemClock
 from outgrow.contracts import read_contract
 from outgrow.telemetry import Meters

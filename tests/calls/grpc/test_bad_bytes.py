@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from outgrow.calls.grpc import Converters, Messages
+from outgrow.calls.protobuf import Converters, Messages
 from outgrow.contracts import read_contract
 from outgrow.contracts.descriptions import Numbers
 from outgrow.errors import ArgumentsRefused

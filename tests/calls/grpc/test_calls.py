@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from outgrow.calls.grpc import Converters, GrpcTransport, Messages
+from outgrow.calls.grpc import GrpcTransport
+from outgrow.calls.protobuf import Converters, Messages
 from outgrow.clock import ManualClock
 from outgrow.contracts import read_contract
 from outgrow.errors import (

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from outgrow.calls.grpc import Converters, Messages
+from outgrow.calls.protobuf import Converters, Messages
 from outgrow.contracts import read_contract
 from outgrow.errors import ArgumentsRefused, CallFailed
 from tests.calls.grpc.workshop import Colour, Everything, Part, Size, Tree, Workshop

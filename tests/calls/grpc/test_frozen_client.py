@@ -12,7 +12,8 @@ import msgspec
 import pytest
 from grpc_tools import protoc
 
-from outgrow.calls.grpc import Converters, GrpcServer, GrpcTransport, Messages, Revisions
+from outgrow.calls.grpc import GrpcServer, GrpcTransport, Revisions
+from outgrow.calls.protobuf import Converters, Messages
 from outgrow.context import ALL_PERMISSIONS, Caller
 from outgrow.process import Options, start_application
 from outgrow.topology import read_topology

@@ -6,7 +6,7 @@ import types
 import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, MethodOptions
 
-from outgrow.calls.grpc import Messages
+from outgrow.calls.protobuf import Messages
 from outgrow.contracts import read_contract
 from outgrow.errors import InvalidContract
 from tests.calls.grpc.workshop import Workshop

@@ -9,7 +9,8 @@ import grpc.aio
 import pytest
 
 from outgrow.calls import Reception, client_class, connect, using
-from outgrow.calls.grpc import Converters, GrpcServer, GrpcTransport, Messages
+from outgrow.calls.grpc import GrpcServer, GrpcTransport
+from outgrow.calls.protobuf import Converters, Messages
 from outgrow.clock import ManualClock, SystemClock
 from outgrow.context import context
 from outgrow.contracts import Contract, command, query, read_contract

@@ -17,8 +17,9 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from outgrow.calls import MISSING, Reception, bind_arguments, client_class, connect, using
-from outgrow.calls.grpc import Converters, GrpcServer, GrpcTransport, Messages
+from outgrow.calls.grpc import GrpcServer, GrpcTransport
 from outgrow.calls.grpc.revisions import Revision as Known
+from outgrow.calls.protobuf import Converters, Messages
 from outgrow.clock import SystemClock
 from outgrow.context import Caller, current
 from outgrow.contracts import (

@@ -6,7 +6,7 @@ from itertools import combinations
 from typing import Any
 
 from outgrow.calls import bind_arguments, decode_arguments, encode_arguments
-from outgrow.calls.grpc import Converters, Messages
+from outgrow.calls.protobuf import Converters, Messages
 from outgrow.calls.transport import Invoke
 from outgrow.context import Caller, Context, new_id, new_span_id, new_trace_id
 from outgrow.contracts import Event, Method, event_key, event_names, event_schema, problem_fields

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from outgrow.calls.grpc import Converters, Messages
+from outgrow.calls.protobuf import Converters, Messages
 from outgrow.contracts import LimitBroken, Method, encoder, read_contract, strict_decoder
 from outgrow.contracts.comparing.fitting import Fit
 from outgrow.contracts.descriptions import describe_service

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 
-from outgrow.calls.grpc import Converters, Messages
+from outgrow.calls.protobuf import Converters, Messages
 from outgrow.contracts import read_proto
 from outgrow.contracts.comparing import call_differences
 from outgrow.contracts.descriptions import fingerprint_of

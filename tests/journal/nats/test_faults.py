@@ -12,7 +12,7 @@ import pytest
 
 from outgrow.clock import SystemClock
 from outgrow.journal.nats import relay as relay_room
-from outgrow.journal.nats.connection import NoAnswer
+from outgrow.nats import NoAnswer
 from tests.journal.nats import parts
 from tests.journal.nats.conftest import Open
 from tests.journal.nats.parts import Writing, by_key, wait_until

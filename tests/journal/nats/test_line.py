@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from outgrow.journal.nats.line import Line
+from outgrow.journal.nats.broker import EVENTS
+from outgrow.nats import Line
 from tests.journal.nats.server import NatsServer
 
 
@@ -16,7 +17,7 @@ async def test_a_line_that_is_cancelled_while_it_closes_a_connection_ends(
 ):
     # The client swallows a cancellation that meets it while it writes out what is left.
     for _ in range(3):
-        line = Line(server.url, "x")
+        line = Line(server.url, "x", EVENTS)
         async with asyncio.TaskGroup() as group:
             task = group.create_task(line.run())
             connection = await line.connected()
@@ -42,7 +43,7 @@ async def test_name_password_and_token_of_the_url_are_decoded(
 ):
     stopped._options = f"authorization {{ {authorization} }}"
     await stopped.start()
-    line = Line(stopped.url.replace("nats://", f"nats://{secrets}@"), "x")
+    line = Line(stopped.url.replace("nats://", f"nats://{secrets}@"), "x", EVENTS)
     assert line.place == stopped.url
     async with asyncio.TaskGroup() as group, asyncio.timeout(5):
         task = group.create_task(line.run())

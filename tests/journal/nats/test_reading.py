@@ -18,9 +18,9 @@ from outgrow.journal.nats import lookup as lookup_room
 from outgrow.journal.nats import relay as relay_room
 from outgrow.journal.nats import source as source_room
 from outgrow.journal.nats import streams
-from outgrow.journal.nats.connection import Lost
 from outgrow.journal.nats.feed import PULLED_MESSAGES
 from outgrow.journal.nats.window import Window
+from outgrow.nats import Lost
 from outgrow.store import Transaction
 from tests.journal.letters import LettersService
 from tests.journal.nats.conftest import Open

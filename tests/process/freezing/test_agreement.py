@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from outgrow.errors import ContractDiffers
-from outgrow.process import Directory
+from outgrow.process import Seating
 from tests.process.bank import BANK, child, process, write_bank
 
 NOTED = BANK.replace("entry_id: str\n", "entry_id: str\n    note: str = ''\n", 1)
@@ -51,13 +51,13 @@ def bank():
 
 
 async def test_frozen_contracts_that_are_compatible_talk(
-    file: Path, directory: Directory, other
+    file: Path, seating: Seating, other
 ) -> None:
     freeze(file.parent)
     newer = other(NOTED)
     freeze(newer)
 
-    async with process(file, directory, "a") as a, child(newer, directory):
+    async with process(file, seating, "a") as a, child(newer, seating):
         entry = await a.client(bank()).enter("x")
         count = await a.client(bank()).count("x")
 
@@ -66,27 +66,27 @@ async def test_frozen_contracts_that_are_compatible_talk(
 
 
 async def test_a_provider_that_starts_again_is_told_again(
-    file: Path, directory: Directory, other
+    file: Path, seating: Seating, other
 ) -> None:
     freeze(file.parent)
     newer = other(NOTED)
     freeze(newer)
 
-    async with process(file, directory, "a") as a:
+    async with process(file, seating, "a") as a:
         for expected in (1, 2, 3):
-            async with child(newer, directory):
+            async with child(newer, seating):
                 await a.client(bank()).enter("x")
                 assert await a.client(bank()).count("x") == expected
 
 
 async def test_frozen_contracts_refuse_the_method_that_would_be_misunderstood(
-    file: Path, directory: Directory, other
+    file: Path, seating: Seating, other
 ) -> None:
     freeze(file.parent)
     newer = other(COUNTED)
     freeze(newer)
 
-    async with process(file, directory, "a") as a, child(newer, directory):
+    async with process(file, seating, "a") as a, child(newer, seating):
         await a.client(bank()).enter("x")
         refused = []
         for _ in range(2):  # The second time the callee knows it by itself.
@@ -104,7 +104,7 @@ async def test_frozen_contracts_refuse_the_method_that_would_be_misunderstood(
 
 @pytest.mark.parametrize("frozen", ["none", "here", "there"])
 async def test_what_is_not_frozen_and_differs_refuses_and_says_what_differs(
-    file: Path, directory: Directory, other, frozen: str
+    file: Path, seating: Seating, other, frozen: str
 ) -> None:
     if frozen == "here":
         freeze(file.parent)
@@ -112,7 +112,7 @@ async def test_what_is_not_frozen_and_differs_refuses_and_says_what_differs(
     if frozen == "there":
         freeze(newer)
 
-    async with process(file, directory, "a") as a, child(newer, directory):
+    async with process(file, seating, "a") as a, child(newer, seating):
         with pytest.raises(ContractDiffers) as caught:
             await a.client(bank()).count("x")
 
@@ -125,13 +125,13 @@ async def test_what_is_not_frozen_and_differs_refuses_and_says_what_differs(
 
 
 async def test_fields_in_another_order_mean_the_same_once_their_numbers_are_committed(
-    file: Path, directory: Directory, other
+    file: Path, seating: Seating, other
 ) -> None:
     (file.parent / "bank" / "contract.py").write_text(NOTED)
     freeze(file.parent)
     newer = other(REORDERED)
 
-    async with process(file, directory, "a") as a, child(newer, directory):
+    async with process(file, seating, "a") as a, child(newer, seating):
         entry = await a.client(bank()).enter("x")
 
     assert len(entry.entry_id) == 36
@@ -140,14 +140,14 @@ async def test_fields_in_another_order_mean_the_same_once_their_numbers_are_comm
 
 @pytest.mark.parametrize("is_frozen", [True, False])
 async def test_a_process_warns_of_contracts_that_changed_since_they_were_frozen(
-    file: Path, directory: Directory, caplog: pytest.LogCaptureFixture, is_frozen: bool
+    file: Path, seating: Seating, caplog: pytest.LogCaptureFixture, is_frozen: bool
 ) -> None:
     freeze(file.parent)
     (file.parent / "bank" / "contract.py").write_text(NOTED)
     if is_frozen:
         freeze(file.parent)
 
-    async with process(file, directory, "a"):
+    async with process(file, seating, "a"):
         told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
 
     expected = [] if is_frozen else ["not what is frozen: desk.Desk, bank.Bank"]

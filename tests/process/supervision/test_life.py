@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from outgrow.clock import SystemClock
-from outgrow.process import directory_path, read_directory
+from outgrow.process import read_seating, seating_path
 from outgrow.process.control import ask
 from tests.process.supervision.conftest import Start
 from tests.process.supervision.program import (
@@ -75,10 +75,10 @@ def test_it_starts_answers_logs_is_listed_and_ends_with_one_ctrl_c(
     assert table[0].split() == titles
     assert table[3].split()[5].endswith("Z")  # in every time zone the same
     assert table[3].split()[-1] == "counts"
-    directory = read_directory(directory_path(running.state, "split"))
-    assert directory.gateway == "front"
-    assert directory.seats["back"].services == ("counts",)
-    assert "Authorization Violation" in told_by_nats(directory.broker.rpartition("@")[2])
+    seating = read_seating(seating_path(running.state, "split"))
+    assert seating.gateway == "front"
+    assert seating.seats["back"].services == ("counts",)
+    assert "Authorization Violation" in told_by_nats(seating.broker.rpartition("@")[2])
     assert (running.state / "run").stat().st_mode & 0o777 == 0o700
 
     assert running.stop() == 0
@@ -233,7 +233,7 @@ def test_requests_wait_until_all_processes_are_ready(start: Start, folder: Path)
     os.mkfifo(folder / "gate")
     running = start()
     running.wait_line("opening", "back")
-    http = read_directory(directory_path(running.state, "split")).seats["front"].http
+    http = read_seating(seating_path(running.state, "split")).seats["front"].http
     with ThreadPoolExecutor(1) as threads:
         answer = threads.submit(fetch, f"http://{http}", "/notes", {"text": "early"})
 

@@ -9,12 +9,12 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from outgrow.calls.grpc.converters import Converters
 from outgrow.calls.grpc.exchange import Agreement
 from outgrow.calls.grpc.headers import pack
 from outgrow.calls.grpc.revisions import Revisions
 from outgrow.calls.grpc.server import MESSAGE_BYTES_MAX, METADATA_BYTES_MAX, target_of
 from outgrow.calls.grpc.statuses import is_stopping, understand
+from outgrow.calls.protobuf import Converters
 from outgrow.calls.transport import Invoke
 from outgrow.clock import Clock
 from outgrow.context import Context

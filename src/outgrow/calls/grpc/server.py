@@ -14,11 +14,11 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_grpc
 
 from outgrow.calls.failures import log_failure
-from outgrow.calls.grpc.converters import Converters
 from outgrow.calls.grpc.exchange import compare_handler
 from outgrow.calls.grpc.headers import unpack
 from outgrow.calls.grpc.revisions import Admission, Revisions
 from outgrow.calls.grpc.statuses import STOPPING, Ending, ending_of, tell_error
+from outgrow.calls.protobuf import Converters
 from outgrow.calls.transport import Invoke
 from outgrow.clock import Clock
 from outgrow.context import Caller, Context

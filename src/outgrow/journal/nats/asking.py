@@ -14,8 +14,6 @@ from nats.aio.msg import Msg
 from outgrow import crash
 from outgrow.journal.archiving import warn_of_archives
 from outgrow.journal.messages import Batch
-from outgrow.journal.nats.connection import Connection, Lost, NoAnswer
-from outgrow.journal.nats.line import Line
 from outgrow.journal.nats.relay import Relay
 from outgrow.journal.nats.streams import Stream
 from outgrow.journal.nats.wire import (
@@ -27,6 +25,7 @@ from outgrow.journal.nats.wire import (
     encode,
 )
 from outgrow.journal.reading import Journal
+from outgrow.nats import Connection, Line, Lost, NoAnswer
 
 ANSWERED_EVENTS_MAX: Final = 256
 """How many events of its journal a process gives in one answer."""

@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
+from nats.errors import Error
+
 from outgrow.journal.broker import Broker, BrokerMaker, Carried
 from outgrow.journal.messages import Source
 from outgrow.journal.nats.asking import Answering
 from outgrow.journal.nats.feed import Feed
-from outgrow.journal.nats.line import Line
 from outgrow.journal.nats.relay import REFILLED_EVENTS_MAX, WINDOW_EVENTS, Relay
 from outgrow.journal.nats.source import Remote
 from outgrow.journal.nats.streams import (
@@ -22,6 +23,7 @@ from outgrow.journal.nats.streams import (
 )
 from outgrow.journal.nats.window import WINDOW_BYTES_MAX, WINDOW_MESSAGES_MAX
 from outgrow.journal.nats.wire import MESSAGE_BYTES_MAX
+from outgrow.nats import Connection, Line, NoAnswer, Purpose
 
 LIMITS = {
     "stream_messages_max": STREAM_MESSAGES_MAX,
@@ -33,6 +35,27 @@ LIMITS = {
     "window_messages_max": WINDOW_MESSAGES_MAX,
     "window_bytes_max": WINDOW_BYTES_MAX,
 }
+
+
+async def _check(connection: Connection) -> None:
+    """Raise unless the server has JetStream, and takes messages as large as events are."""
+    if connection.payload_bytes_max < MESSAGE_BYTES_MAX:
+        raise Error(
+            f"it takes messages of at most {connection.payload_bytes_max} bytes, and an event may "
+            f"need {MESSAGE_BYTES_MAX}; set max_payload in its configuration"
+        )
+    try:
+        await connection.ask_server("INFO")
+    except NoAnswer as error:
+        raise NoAnswer("it runs without JetStream; start it with -js") from error
+
+
+EVENTS = Purpose(
+    check=_check,
+    without="Calls are answered and events are recorded; they reach handlers in other processes "
+    "when it is back.",
+    back="events between processes flow",
+)
 
 
 class NatsBroker:
@@ -113,7 +136,7 @@ def nats_broker(url: str) -> BrokerMaker:
 
     @asynccontextmanager
     async def opened(carried: Carried) -> AsyncIterator[Broker]:
-        line = Line(url, f"{carried.application}.{carried.environment}")
+        line = Line(url, f"{carried.application}.{carried.environment}", EVENTS)
         failure: Exception | None = None
         async with asyncio.TaskGroup() as group:
             broker = NatsBroker(carried, line, group)

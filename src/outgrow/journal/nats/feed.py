@@ -11,11 +11,10 @@ import msgspec
 from nats.aio.msg import Msg
 
 from outgrow import crash
-from outgrow.journal.nats.connection import STATUS, Connection, Lost, NoAnswer, Refused
-from outgrow.journal.nats.line import Line
 from outgrow.journal.nats.streams import Stream, StreamOfAnother
 from outgrow.journal.nats.window import Window
 from outgrow.journal.nats.wire import decode_wire
+from outgrow.nats import STATUS, Connection, Line, Lost, NoAnswer, Refused
 
 PULLED_MESSAGES: Final = 512
 """How many events are asked for at once."""

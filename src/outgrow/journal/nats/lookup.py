@@ -9,9 +9,9 @@ import msgspec
 from nats.aio.msg import Msg
 
 from outgrow.journal.messages import Batch, Message
-from outgrow.journal.nats.connection import STATUS, Connection, in_time
 from outgrow.journal.nats.streams import Stream
 from outgrow.journal.nats.wire import Wire, decode_wire
+from outgrow.nats import STATUS, Connection, in_time
 
 LOOKED_UP_MESSAGES: Final = 256
 """How many events are read from a stream at once, by a handler that is behind."""

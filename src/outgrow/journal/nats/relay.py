@@ -13,17 +13,10 @@ from nats.aio.msg import Msg
 
 from outgrow import crash
 from outgrow.journal.messages import Message
-from outgrow.journal.nats.connection import (
-    Connection,
-    Lost,
-    NoAnswer,
-    Refused,
-    in_time,
-)
-from outgrow.journal.nats.line import Line
 from outgrow.journal.nats.streams import Held, Stream, StreamOfAnother
 from outgrow.journal.nats.wire import Wire, encode
 from outgrow.journal.reading import Journal
+from outgrow.nats import Connection, Line, Lost, NoAnswer, Refused, in_time
 
 WINDOW_EVENTS: Final = 128
 """How many events are published before one acknowledgement says that all of them are there."""

@@ -10,11 +10,10 @@ from typing import Any, Final
 from outgrow.errors import BrokerUnreachable
 from outgrow.journal.messages import Batch
 from outgrow.journal.nats.asking import ask_end, ask_events
-from outgrow.journal.nats.connection import Connection, Lost, NoAnswer, Refused
 from outgrow.journal.nats.feed import Feed
-from outgrow.journal.nats.line import Line
 from outgrow.journal.nats.lookup import Lookup
 from outgrow.journal.nats.streams import StreamOfAnother
+from outgrow.nats import Connection, Line, Lost, NoAnswer, Refused
 
 START_SECONDS_MAX: Final = 20.0
 """How long a new handler waits for the process that hosts its source to tell where it begins."""

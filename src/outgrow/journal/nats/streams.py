@@ -10,8 +10,8 @@ from typing import Any, Final
 import msgspec
 
 from outgrow.journal.messages import Message
-from outgrow.journal.nats.connection import Connection, Refused
 from outgrow.journal.nats.wire import MESSAGE_BYTES_MAX, Wire, decode_wire
+from outgrow.nats import Connection, Refused
 
 STREAM_MESSAGES_MAX: Final = 1_000_000
 """How many events a stream keeps; the oldest go first."""

@@ -187,7 +187,7 @@ def _wire_findings(plan: Plan, models: list[ContractModel]) -> list[Finding]:
     """Contracts that no protobuf can carry; looked at if there are processes to carry them."""
     if not plan.topologies or importlib.util.find_spec("grpc") is None:
         return []
-    from outgrow.calls.grpc import Messages  # noqa: PLC0415 - an extra, and slow to import
+    from outgrow.calls.protobuf import Messages  # noqa: PLC0415 - an extra, and slow to import
 
     return _findings_of(lambda: Messages(plan.application, models))
 

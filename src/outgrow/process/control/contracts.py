@@ -11,7 +11,7 @@ from outgrow.contracts.descriptions import ServiceDescription
 from outgrow.errors import ControlError
 from outgrow.process.control.asking import ask
 from outgrow.process.control.everyone import ANSWER_SECONDS, ask_everyone
-from outgrow.process.directory import SUPERVISOR
+from outgrow.process.seating import SUPERVISOR
 
 
 def reported_contracts(socket: Path) -> dict[str, ServiceDescription]:

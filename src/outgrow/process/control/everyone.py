@@ -10,7 +10,7 @@ import msgspec
 
 from outgrow.errors import ControlError
 from outgrow.process.control.asking import ask
-from outgrow.process.directory import SUPERVISOR
+from outgrow.process.seating import SUPERVISOR
 
 ANSWER_SECONDS = 5.0
 """How long each process may take to answer."""

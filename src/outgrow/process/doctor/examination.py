@@ -6,13 +6,13 @@ from pathlib import Path
 
 from outgrow.errors import DefinitionError
 from outgrow.process.application import STATE_FOLDER
-from outgrow.process.directory import SUPERVISOR
 from outgrow.process.doctor.databases import look_at_databases
 from outgrow.process.doctor.folder import look_at_folder
 from outgrow.process.doctor.machine import look_at_machine
 from outgrow.process.doctor.observation import Observation, ok, problem, warning
 from outgrow.process.doctor.running import look_at_running
 from outgrow.process.options import Options
+from outgrow.process.seating import SUPERVISOR
 from outgrow.topology import SQLITE, Plan, read_topology
 
 

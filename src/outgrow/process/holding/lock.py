@@ -12,7 +12,7 @@ from pathlib import Path
 
 from outgrow.clock import SystemClock
 from outgrow.errors import AlreadyRunning, StoreRefused
-from outgrow.process.directory import SUPERVISOR
+from outgrow.process.seating import SUPERVISOR
 
 END_SECONDS_MAX = 5.0
 PAUSE_SECONDS = 0.02

@@ -9,7 +9,7 @@ import msgspec
 
 from outgrow.errors import ControlError
 from outgrow.process.control import ask_async, ask_everyone, control_socket
-from outgrow.process.directory import RUN_FOLDER, read_directory
+from outgrow.process.seating import RUN_FOLDER, read_seating
 from outgrow.topology import SQLITE
 
 
@@ -64,10 +64,10 @@ class RunningHosts:
         """Let a process of a topology that is started again begin where the store is now."""
         place = SQLITE if isinstance(self._where, Path) else self._where
         for path in (self._state / RUN_FOLDER).glob("*.json"):
-            directory = read_directory(path)
-            if any(self._service in seat.services for seat in directory.seats.values()):
-                stores = {**directory.stores, self._service: place}
-                msgspec.structs.replace(directory, stores=stores).write(path)
+            seating = read_seating(path)
+            if any(self._service in seat.services for seat in seating.seats.values()):
+                stores = {**seating.stores, self._service: place}
+                msgspec.structs.replace(seating, stores=stores).write(path)
 
     async def _ask(self, process: str, verb: str, **arguments: Any) -> None:
         path = control_socket(self._state, process)

@@ -13,7 +13,7 @@ from outgrow.errors import ControlError, Finding, InvalidTopology, MoveRefused
 from outgrow.process.application import STATE_FOLDER
 from outgrow.process.control import ask, control_socket
 from outgrow.process.databases import Cluster, Kept, serving
-from outgrow.process.directory import SUPERVISOR
+from outgrow.process.seating import SUPERVISOR
 from outgrow.process.stores import STORE_FOLDER, resolved
 from outgrow.store.creating import database_name
 from outgrow.store.moving import StateFile

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from outgrow.errors import DefinitionError
-from outgrow.process.directory import Seat
+from outgrow.process.seating import Seat
 from outgrow.process.supervision.keeping import Keeper
 from outgrow.topology import Topology, read_topology
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from outgrow.errors import Finding, InvalidTopology
 from outgrow.gateway import open_socket
-from outgrow.process.directory import SUPERVISOR, Directory, Seat
 from outgrow.process.inherited import calls_path
 from outgrow.process.running import check_open, socket_path_findings
+from outgrow.process.seating import SUPERVISOR, Seat, Seating
 from outgrow.topology import Address, Plan, Topology
 
 
@@ -29,11 +29,11 @@ class Seats:
     seats: dict[str, Seat]
     sockets: dict[str, socket.socket]
 
-    def directory(
+    def seating(
         self, plan: Plan, topology: Topology, broker: str, stores: dict[str, str] | None = None
-    ) -> Directory:
-        """The directory of *topology*, with the URL of its *broker* and those of *stores*."""
-        return Directory(
+    ) -> Seating:
+        """The seating of *topology*, with the URL of its *broker* and those of *stores*."""
+        return Seating(
             application=plan.application,
             topology=topology.name,
             environment=topology.environment,

@@ -25,11 +25,11 @@ from outgrow.process.application import STATE_FOLDER
 from outgrow.process.control import ControlChannel
 from outgrow.process.databases import NAME as POSTGRES
 from outgrow.process.databases import Embedded
-from outgrow.process.directory import SUPERVISOR, Directory, directory_path
 from outgrow.process.holding import released, take_lock
 from outgrow.process.inherited import ANSWER, LOADED, OPEN, READY, SERVING
 from outgrow.process.options import Options
 from outgrow.process.running import OPEN_TOLD
+from outgrow.process.seating import SUPERVISOR, Seating, seating_path
 from outgrow.process.supervision.instance import Instance, Recipe
 from outgrow.process.supervision.keeping import Keeper, ending
 from outgrow.process.supervision.merging import Merged
@@ -158,28 +158,28 @@ class Supervisor:
         error: OutgrowError | None = None
         in_order = True
         recipes, url = self._recipes(seats, lock, arguments)
-        directory = directory_path(self._state, self.topology.name)
+        seating = seating_path(self._state, self.topology.name)
         async with asyncio.TaskGroup() as tasks:
             self.keepers = {r.name: Keeper(r, merged, self._clock, tasks) for r in recipes}
             self._told.keepers = self.keepers.values()
-            self._directory(seats, url).write(directory)
+            self._seating(seats, url).write(seating)
             async with self._control():
                 try:
                     error = await self._work(tasks, url)
                 finally:
                     in_order = await self._stop()
-                    directory.unlink(missing_ok=True)
+                    seating.unlink(missing_ok=True)
                     remove_sockets(self.topology, self._state)
         if error is not None:
             raise error
         logger.info("stopped")
         return in_order
 
-    def _directory(self, seats: Seats, url: str) -> Directory:
+    def _seating(self, seats: Seats, url: str) -> Seating:
         stores = addresses(
             self._state, self._plan.application, self.topology.stores, self._embedded
         )
-        return seats.directory(self._plan, self.topology, url, stores)
+        return seats.seating(self._plan, self.topology, url, stores)
 
     async def renew(self, name: str | None = None) -> Reasons:
         """

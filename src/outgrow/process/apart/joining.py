@@ -12,11 +12,12 @@ from outgrow.calls import InProcess, Retrying, Routed, Transport
 from outgrow.errors import ExtraMissing, Finding, InvalidTopology
 from outgrow.journal import BrokerMaker
 from outgrow.journal import in_process as in_process_broker
-from outgrow.process.directory import Directory
 from outgrow.process.options import Hosted, Options
+from outgrow.process.seating import Seating
 
 if TYPE_CHECKING:
-    from outgrow.calls.grpc import Converters, Revisions
+    from outgrow.calls.grpc import Revisions
+    from outgrow.calls.protobuf import Converters
 
 logger = logging.getLogger("outgrow.process")
 
@@ -28,16 +29,16 @@ class Apart:
     Lives as long as the application that is started with its options; serves one application.
 
     Args:
-        directory: Where all processes of the topology are.
+        seating: Where all processes of the topology are.
         process: Which of them this is; None for one that hosts nothing and only calls.
         grace_seconds: How long calls of others may take to finish at the end.
     """
 
     def __init__(
-        self, directory: Directory, process: str | None, *, grace_seconds: float = 10.0
+        self, seating: Seating, process: str | None, *, grace_seconds: float = 10.0
     ) -> None:
-        self._directory = directory
-        self._seat = None if process is None else directory.seats[process]
+        self._seating = seating
+        self._seat = None if process is None else seating.seats[process]
         self._grace_seconds = grace_seconds
         self._converters: Converters | None = None
         self._revisions: Revisions | None = None
@@ -48,13 +49,13 @@ class Apart:
         return replace(
             options,
             process=self._seat.process if self._seat else options.process,
-            environment=self._directory.environment,
+            environment=self._seating.environment,
             hosted=hosted,
-            is_gateway=self._seat is None or self._seat.process == self._directory.gateway,
+            is_gateway=self._seat is None or self._seat.process == self._seating.gateway,
             transport=self.transport,
             server=self.server,
             broker=self._broker(),
-            stores=self._directory.stores,
+            stores=self._seating.stores,
         )
 
     def _broker(self) -> BrokerMaker:
@@ -66,19 +67,15 @@ class Apart:
             from outgrow.journal.nats import nats_broker  # noqa: PLC0415
         except ModuleNotFoundError as error:
             raise ExtraMissing("nats", "events between processes") from error
-        return nats_broker(self._directory.broker)
+        return nats_broker(self._seating.broker)
 
     @asynccontextmanager
     async def transport(self, hosted: Hosted) -> AsyncIterator[Transport]:
         """Calls inside this process by reference, to others by gRPC."""
         # Imported here: who runs everything together needs no gRPC, and it is slow to import.
         try:
-            from outgrow.calls.grpc import (  # noqa: PLC0415
-                Converters,
-                GrpcTransport,
-                Messages,
-                Revisions,
-            )
+            from outgrow.calls.grpc import GrpcTransport, Revisions  # noqa: PLC0415
+            from outgrow.calls.protobuf import Converters, Messages  # noqa: PLC0415
         except ModuleNotFoundError as error:
             raise ExtraMissing("grpc", "calls between processes") from error
         InvalidTopology.raise_if_any(self._nowhere(hosted))
@@ -89,7 +86,7 @@ class Apart:
         transports: dict[str, Transport] = {}
 
         def remote(service: str) -> Transport:
-            seat = self._directory.seat_of(service)
+            seat = self._seating.seat_of(service)
             assert seat is not None, "looked for above"
             if seat.calls not in transports:
                 transport = GrpcTransport(seat.calls, converters, hosted.clock, revisions=revisions)
@@ -105,19 +102,19 @@ class Apart:
             await routed.close()
 
     def _nowhere(self, hosted: Hosted) -> list[Finding]:
-        """The services that can be called from here, and are in no process of the directory."""
+        """The services that can be called from here, and are in no process of the seating."""
         services = sorted({model.service for model in hosted.known})
-        directory = self._directory
+        seating = self._seating
         return [
             Finding(
-                place=f"topology {directory.topology!r}",
+                place=f"topology {seating.topology!r}",
                 message=f"service {service!r} is hosted by none of its processes "
-                f"({', '.join(sorted(directory.seats))}), but can be called from here.",
+                f"({', '.join(sorted(seating.seats))}), but can be called from here.",
                 remedy="Place it in the topology file, and start the topology anew.",
                 slug="service-nowhere",
             )
             for service in services
-            if directory.seat_of(service) is None
+            if seating.seat_of(service) is None
         ]
 
     @asynccontextmanager

@@ -13,8 +13,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from outgrow.calls.grpc import values
-from outgrow.calls.grpc.values import shown
+from outgrow.calls.protobuf import values
+from outgrow.calls.protobuf.values import shown
 from outgrow.contracts import (
     Choice,
     Field,

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from outgrow.calls.grpc import values
-from outgrow.calls.grpc.source import Source
-from outgrow.calls.grpc.values import varint
+from outgrow.calls.protobuf import values
+from outgrow.calls.protobuf.source import Source
+from outgrow.calls.protobuf.values import varint
 from outgrow.contracts import (
     Choice,
     ListOf,

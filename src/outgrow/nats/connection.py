@@ -33,7 +33,7 @@ PING_SECONDS: Final = 2
 CLOSE_SECONDS_MAX: Final = 1.0
 """How long the end of a connection may take, before it is left as it is."""
 
-_log = logging.getLogger("outgrow.journal.nats")
+_log = logging.getLogger("outgrow.nats")
 
 STATUS = "Status"
 NO_RESPONDERS = "503"

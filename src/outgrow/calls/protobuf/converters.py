@@ -13,11 +13,11 @@ from typing import Any
 
 from google.protobuf.message import DecodeError, Message
 
-from outgrow.calls.grpc.encoding import Encoding
-from outgrow.calls.grpc.messages import Messages
-from outgrow.calls.grpc.refusals import Findings, find_in_message, find_in_values
-from outgrow.calls.grpc.source import Decoding, Source
-from outgrow.calls.grpc.values import shown
+from outgrow.calls.protobuf.encoding import Encoding
+from outgrow.calls.protobuf.messages import Messages
+from outgrow.calls.protobuf.refusals import Findings, find_in_message, find_in_values
+from outgrow.calls.protobuf.source import Decoding, Source
+from outgrow.calls.protobuf.values import shown
 from outgrow.contracts import Field, LimitBroken, Method, ProtoMessage
 from outgrow.errors import ArgumentsRefused, CallError, CallFailed
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 from nats.errors import Error
 
 from outgrow.clock import SystemClock
-from outgrow.journal.nats.connection import Connection, Lost, NoAnswer, Refused, without_secrets
-from outgrow.journal.nats.wire import MESSAGE_BYTES_MAX
+from outgrow.nats.connection import Connection, Lost, NoAnswer, Refused, without_secrets
 
 PAUSE_SECONDS: Final = 0.02
 """The pause after the first trial to connect that failed; it doubles."""
@@ -25,7 +25,23 @@ PAUSE_SECONDS_MAX: Final = 0.5
 LOOK_SECONDS: Final = 0.5
 """How often the connection is looked at, in case that its loss was not told."""
 
-_log = logging.getLogger("outgrow.journal.nats")
+_log = logging.getLogger("outgrow.nats")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purpose:
+    """
+    What a line is for, as its log says it.
+
+    Attributes:
+        check: Raises unless the server can be used for it.
+        without: What holds while there is no connection; a sentence.
+        back: What the log says when there is one again, without a full stop.
+    """
+
+    check: Callable[[Connection], Awaitable[None]]
+    without: str
+    back: str
 
 
 class Line:
@@ -40,9 +56,10 @@ class Line:
         connections: How many were made.
     """
 
-    def __init__(self, url: str, name: str) -> None:
+    def __init__(self, url: str, name: str, purpose: Purpose) -> None:
         self._url = url
         self._name = name
+        self._purpose = purpose
         self.place, _ = without_secrets(url)
         self.clock = SystemClock()
         self.connection: Connection | None = None
@@ -70,7 +87,7 @@ class Line:
             connection = Connection(self._ended.set)
             try:
                 await connection.open(self._url, self._name)
-                await _check(connection)
+                await self._purpose.check(connection)
             except (OSError, Error, TimeoutError, Lost, NoAnswer, Refused) as error:
                 failed += 1
                 if failed > TRIALS_IN_SILENCE:
@@ -108,7 +125,7 @@ class Line:
         self.connections += 1
         self._connected.set()
         if self._said:
-            _log.info("%s: the NATS server is reached; events between processes flow", self.place)
+            _log.info("%s: the NATS server is reached; %s", self.place, self._purpose.back)
             self._said = ""
         self._tell()
 
@@ -127,11 +144,11 @@ class Line:
             return
         self._said = reason
         _log.warning(
-            "%s: the NATS server cannot be used: %s. Calls are answered and events are recorded; "
-            "they reach handlers in other processes when it is back. It is tried again at least "
-            "every %s s. Is it running, with JetStream, at this address?",
+            "%s: the NATS server cannot be used: %s. %s It is tried again at least every %s s. "
+            "Is it running, with JetStream, at this address?",
             self.place,
             reason,
+            self._purpose.without,
             PAUSE_SECONDS_MAX,
         )
 
@@ -142,16 +159,3 @@ class Line:
             "is_connected": self.connection is not None,
             "connections": self.connections,
         }
-
-
-async def _check(connection: Connection) -> None:
-    """Raise unless the server has JetStream, and takes messages as large as events are."""
-    if connection.payload_bytes_max < MESSAGE_BYTES_MAX:
-        raise Error(
-            f"it takes messages of at most {connection.payload_bytes_max} bytes, and an event may "
-            f"need {MESSAGE_BYTES_MAX}; set max_payload in its configuration"
-        )
-    try:
-        await connection.ask_server("INFO")
-    except NoAnswer as error:
-        raise NoAnswer("it runs without JetStream; start it with -js") from error

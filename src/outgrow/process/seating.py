@@ -29,9 +29,9 @@ class Seat(msgspec.Struct, frozen=True, kw_only=True):
     http: str | None = None
 
 
-class Directory(msgspec.Struct, frozen=True, kw_only=True):
+class Seating(msgspec.Struct, frozen=True, kw_only=True):
     """
-    The static directory of one topology on one machine.
+    The static seating of one topology on one machine.
 
     Addresses are chosen once and stay as they are when a process is started again.
 
@@ -64,25 +64,25 @@ class Directory(msgspec.Struct, frozen=True, kw_only=True):
         draft.replace(path)
 
 
-def directory_path(state: Path, topology: str) -> Path:
-    """Where the directory of *topology* stands, for an application whose state is in *state*."""
+def seating_path(state: Path, topology: str) -> Path:
+    """Where the seating of *topology* stands, for an application whose state is in *state*."""
     return state / RUN_FOLDER / f"{topology}.json"
 
 
-def read_directory(path: Path) -> Directory:
+def read_seating(path: Path) -> Seating:
     """
-    The directory that was written to *path*.
+    The seating that was written to *path*.
 
     Raises:
         ControlError: There is none, or it cannot be read.
     """
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Directory)
+        return msgspec.json.decode(path.read_bytes(), type=Seating)
     except FileNotFoundError as error:
         message = (
             f"{path}: the topology {path.stem!r} is not running. Start it: outgrow run {path.stem}"
         )
         raise ControlError(message) from error
     except (OSError, msgspec.DecodeError) as error:
-        message = f"{path}: the directory of the topology cannot be read: {error}"
+        message = f"{path}: the seating of the topology cannot be read: {error}"
         raise ControlError(message) from error

@@ -16,7 +16,7 @@ import msgspec
 from google.protobuf.message import Message
 
 from outgrow.calls.doors import compiled
-from outgrow.calls.grpc import values
+from outgrow.calls.protobuf import values
 from outgrow.contracts import (
     Check,
     Choice,

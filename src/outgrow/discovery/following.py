@@ -1,0 +1,109 @@
+"""Who follows what a directory says of the services that are called."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from outgrow.discovery.directory import Directory, Endpoint, Resolution
+
+
+class Followed:
+    """
+    One service as the directory knows it now.
+
+    Attributes:
+        service: Its name.
+        endpoints: All that take calls.
+        generation: Grows whenever they change.
+        is_stale: Whether the directory is away, and this is its last good answer.
+    """
+
+    def __init__(self, service: str) -> None:
+        self.service = service
+        self.endpoints: tuple[Endpoint, ...] = ()
+        self.generation = 0
+        self.is_stale = False
+        self._told = asyncio.Event()
+
+    def take(self, resolution: Resolution) -> None:
+        """Know what the directory says from now on."""
+        self.is_stale = resolution.is_stale
+        if resolution.endpoints != self.endpoints or not self._told.is_set():
+            self.endpoints = resolution.endpoints
+            self.generation += 1
+        self._told.set()
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the directory has said anything of it yet."""
+        return self._told.is_set()
+
+    async def wait_known(self) -> None:
+        """Wait until the directory has said where it is; its caller has a deadline."""
+        await self._told.wait()
+
+
+class Following:
+    """
+    Follows the services that somebody calls, each from its first call on.
+
+    Lives until the end of `running`, in whose task group it watches.
+    """
+
+    def __init__(self, directory: Directory, tasks: asyncio.TaskGroup) -> None:
+        self._directory = directory
+        self._tasks = tasks
+        self._followed: dict[str, Followed] = {}
+        self._watching: list[asyncio.Task[None]] = []
+
+    def of(self, service: str) -> Followed:
+        """*service* as it is known now, and will be; watched from the first time on."""
+        followed = self._followed.get(service)
+        if followed is None:
+            followed = self._followed[service] = Followed(service)
+            self._watching.append(self._tasks.create_task(self._watch(followed)))
+        return followed
+
+    def stop(self) -> None:
+        """Watch no more; what is known stays."""
+        for task in self._watching:
+            task.cancel()
+
+    async def _watch(self, followed: Followed) -> None:
+        async for resolution in self._directory.watch(followed.service):
+            followed.take(resolution)
+
+    def statistics(self) -> dict[str, Any]:
+        """What is known of the services that are called, by service."""
+        return {
+            name: {
+                "endpoints": [_told(endpoint) for endpoint in followed.endpoints],
+                "is_stale": followed.is_stale,
+                "changes": followed.generation,
+            }
+            for name, followed in self._followed.items()
+        }
+
+
+@asynccontextmanager
+async def following(directory: Directory) -> AsyncIterator[Following]:
+    """Follow services by what *directory* says, until the end of the block."""
+    async with asyncio.TaskGroup() as tasks:
+        one = Following(directory, tasks)
+        try:
+            yield one
+        finally:
+            one.stop()
+
+
+def _told(endpoint: Endpoint) -> dict[str, Any]:
+    return {
+        "address": endpoint.address,
+        "process": endpoint.process,
+        "instance": endpoint.instance,
+        "version": endpoint.version,
+        "weight": endpoint.weight,
+    }

@@ -1,0 +1,11 @@
+"""
+One process of several: how it finds the others, calls them, is called by them, and hears of them.
+
+Floor: house; a room inside process.
+Uses: calls, discovery, journal, and of process the seating and the options.
+Offers: what such a process does otherwise than one that hosts everything.
+"""
+
+from outgrow.process.apart.joining import Apart
+
+__all__ = ["Apart"]
