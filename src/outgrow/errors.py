@@ -240,7 +240,19 @@ class KeyReused(CallRefused):
 
 
 class Overloaded(CallRefused):
-    """The process has as much to do as its limit allows; later is better."""
+    """
+    The process has as much to do as its limit allows; later is better.
+
+    Attributes:
+        retry_after_seconds: How much later: when the process expects to have room again. Callers
+            that all come back at that moment would be the next crowd, so add a random part.
+    """
+
+    retry_after_seconds = 1.0
+
+    def __init__(self, method: str, message: str, *, retry_after_seconds: float = 1.0) -> None:
+        super().__init__(method, message)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class ServiceUnreachable(CallError):

@@ -76,6 +76,16 @@ async def test_each_failure_has_a_status_and_says_whether_it_may_have_run(
     assert b"secret" not in answer.body
 
 
+async def test_who_is_refused_for_overload_is_told_when_to_come_back(
+    ask: Driver, kitchen: Kitchen
+) -> None:
+    kitchen.errors["so"] = Overloaded("m", "busy", retry_after_seconds=2.25)
+    answer = await ask("GET", "/fails/so")
+
+    assert answer.headers["retry-after"] == "3"
+    assert answer.json["retry_after_seconds"] == 2.25
+
+
 async def test_what_went_wrong_inside_is_told_to_the_log_alone(
     ask: Driver, kitchen: Kitchen, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -82,6 +83,7 @@ def failure_reply(request: Request, error: CallError) -> Reply:
     kind = next((kind for kind in CALL_STATUSES if isinstance(error, kind)), CallError)
     status = CALL_STATUSES.get(kind, 500)
     fields: dict[str, Any] = {"may_have_run": error.may_have_run}
+    later = RETRY_AFTER_SECONDS
     detail = _SAFE_DETAILS.get(kind, _FAILED)
     if isinstance(error, ArgumentsRefused):
         fields["findings"] = [{"place": p, "message": m} for p, m in error.findings]
@@ -90,8 +92,11 @@ def failure_reply(request: Request, error: CallError) -> Reply:
     elif isinstance(error, CallerNotAllowed):
         fields["permission"] = error.permission
         detail = f"The permission {error.permission!r} is needed."
+    elif isinstance(error, Overloaded):
+        fields["retry_after_seconds"] = error.retry_after_seconds
+        later = max(1, math.ceil(error.retry_after_seconds))  # RFC 9110, 10.2.3: whole seconds
     name = f"outgrow.{kind.__name__}" if status != 500 else "outgrow.CallFailed"
-    return _details(request, name, status, detail, fields)
+    return _details(request, name, status, detail, fields, retry_after_seconds=later)
 
 
 def fault_reply(request: Request) -> Reply:
@@ -107,6 +112,7 @@ def _details(
     fields: dict[str, Any],
     *,
     headers: tuple[tuple[bytes, bytes], ...] = (),
+    retry_after_seconds: int = RETRY_AFTER_SECONDS,
 ) -> Reply:
     details = {
         "type": PROBLEMS_PATH + name,
@@ -118,5 +124,5 @@ def _details(
         **fields,
     }
     if status in _LATER_IS_BETTER:
-        headers = (*headers, (b"retry-after", b"%d" % RETRY_AFTER_SECONDS))
+        headers = (*headers, (b"retry-after", b"%d" % retry_after_seconds))
     return Reply(status, msgspec.json.encode(details), MEDIA_TYPE, headers)

@@ -160,7 +160,7 @@ async def test_a_problem_below_a_declared_one_arrives_as_that(wire):
         CallerNotAllowed("workshop.make", "make:all", "user 'ann'"),
         CallInTransaction("workshop.make"),
         KeyReused("workshop.make", "a key"),
-        Overloaded("workshop.make", "later"),
+        Overloaded("workshop.make", "later", retry_after_seconds=0.25),
         CallRefused("workshop.make", "no"),
         ServiceUnreachable("stock.hold", "gone", may_have_run=False),
         ServiceUnreachable("stock.hold", "gone", may_have_run=True),
