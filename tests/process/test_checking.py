@@ -156,6 +156,26 @@ def test_a_setting_that_does_not_fit_is_found_and_one_that_is_missing_is_not(che
     assert "setting-type: setting 'limit' of 'lonely' does not fit" in found[0]
 
 
+def test_replicas_over_one_sqlite_file_are_found_and_others_are_not(check) -> None:
+    text = """[topology.{0}]
+store = {1}
+[topology.{0}.process.a]
+services = ["mill", "bakery"]
+replicas = 3
+[topology.{0}.process.b]
+services = ["lonely"]
+replicas = 2
+"""
+    mixed, kept = '{ mill = "postgres" }', '"postgres"'
+
+    found = refused(check, {"outgrow.toml": text.format("mixed", mixed)})
+
+    assert len(found) == 1
+    assert "3 replicas would share the SQLite file of 'bakery'." in found[0]
+    assert "[topology.mixed.process.a] replicas-sqlite" in found[0]
+    check({"outgrow.toml": text.format("kept", kept)})  # and who has no store may have replicas
+
+
 def test_two_methods_under_one_path_are_found(check) -> None:
     twice = (
         "class Second(Contract):\n    @query('GET /Mill')\n    async def get_it(self) -> int: ..."

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from outgrow.contracts import public_events, read_contract
-from outgrow.errors import DefinitionError, InvalidService
+from outgrow.errors import DefinitionError, InvalidService, InvalidTopology
 from outgrow.process import Options, start_application
 from outgrow.process.application import Application
 from outgrow.process.loading import load_services
@@ -38,6 +39,23 @@ async def test_a_service_that_cannot_be_imported_is_named(write) -> None:
     assert "service 'no_such_service' cannot be imported" in text
     assert "service 'nor_this' cannot be imported" in text
     assert "2 findings" in text
+
+
+async def test_a_replica_over_an_sqlite_file_is_refused_before_it_is_opened(write) -> None:
+    body = (
+        "@service\nclass S(Prices):\n    {}async def get_price(self, item: str) -> int: return 1\n"
+    )
+    file = write(
+        stored_one=HEAD + body.format("store: Store\n    "), stateless_one=HEAD + body.format("")
+    )
+    plan, two = read_topology(file), Options(replicas=2)
+
+    with pytest.raises(InvalidTopology) as raised:
+        Application(plan, two)
+
+    assert "2 replicas would share the SQLite file of 'stored_one'." in str(raised.value)
+    Application(plan, replace(two, hosted=frozenset({"stateless_one"})))
+    Application(plan, replace(two, stores={"stored_one": "postgresql://host"}))
 
 
 async def test_a_module_that_raises_is_named_with_its_line(write) -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from outgrow.errors import InvalidTopology
+from outgrow.journal.schema import PARTITIONS
 from outgrow.process.supervision.seats import Seats
 from outgrow.topology import Address, Topology, read_topology
+from outgrow.topology.plan import REPLICAS_MAX
 
 APP = '[app]\nname = "shop"\nservices = ["shop.users", "shop.orders", "shop.stock"]\n'
 SHOP = Path(__file__).parents[2] / "examples" / "shop" / "outgrow.toml"
@@ -60,14 +62,33 @@ def test_services_keep_the_order_of_the_application(file: Path) -> None:
     assert topology.gateway is None
 
 
+def test_a_process_has_as_many_replicas_and_their_weights_as_it_says(file: Path) -> None:
+    (alone,) = read(file, split()).processes.values()
+    (equal,) = read(file, split() + "replicas = 3\nweight = 7\n").processes.values()
+    (unequal,) = read(file, split() + "replicas = 3\nweight = [50, 100, 0]\n").processes.values()
+
+    assert (alone.replicas, alone.weights) == (1, (100,))
+    assert (equal.replicas, equal.weights) == (3, (7, 7, 7))
+    assert (unequal.replicas, unequal.weights) == (3, (50, 100, 0))
+
+
+def test_there_are_no_more_replicas_than_partitions() -> None:
+    assert REPLICAS_MAX == PARTITIONS
+
+
+def test_processes_find_each_other_by_nats_unless_it_is_said(file: Path) -> None:
+    assert read(file, split()).discovery == "nats"
+    assert read(file, split('discovery = "static"')).discovery == "static"
+
+
 def test_two_installations_on_one_server_have_environments_of_their_own(file: Path) -> None:
     assert read(file, split()).environment == "local"
     plan = read_topology(file)
     topology = read(file, split('environment = "blue_2"'))
 
     assert topology.environment == "blue_2"
-    directory = Seats(seats={}, sockets={}).directory(plan, topology, "nats://127.0.0.1:1")
-    assert directory.environment == "blue_2"
+    seating = Seats(seats={}, sockets={}).seating(plan, topology, "nats://127.0.0.1:1")
+    assert seating.environment == "blue_2"
 
 
 @pytest.mark.parametrize("url", ["nats://10.0.0.7:4222", "nats://me@nats.example", "tls://n:1"])
@@ -96,7 +117,7 @@ def test_all_findings_about_a_topology_come_at_once_with_their_lines(file: Path)
         'http = "here"\n'
         "[topology.split.process.back]\n"
         'services = ["orders"]\n'
-        "replicas = 3\n"
+        "replicas = 99\n"
         "[topology.split.process.idle]\n"
         "[topology.split.process.supervisor]\n"
         "[topology.split.process.Big]\n",
@@ -113,11 +134,11 @@ def test_all_findings_about_a_topology_come_at_once_with_their_lines(file: Path)
         "4: topology 'split' places these services nowhere: stock.",
         "15: process 'idle' has no service.",
         "5: store is 'oracle'.",
-        "14: process 'back' has 3 replicas, and its services keep SQLite.",
         "11: http is 'here'.",
+        "14: replicas is 99.",
     ]
     assert "postgresql://10.0.0.7:5432" in findings[-3]
-    assert "Leave replicas out" in findings[-2]
+    assert "from 1 to 32" in findings[-1]
     assert 'Did you mean "front"?' in findings[4]
     assert 'Did you mean "stock"?' in findings[5]
     assert 'services = ["*"]' in findings[7]
@@ -171,6 +192,15 @@ def test_a_gateway_answers_at_one_address(file: Path) -> None:
         (split() + 'replicas = "2"\n', "7: 'replicas' is '2'."),
         (split() + "replicas = true\n", "7: 'replicas' is True."),
         (split() + "replicas = 0\n", "7: replicas is 0."),
+        (split() + "replicas = 33\n", "7: replicas is 33."),
+        (split() + 'weight = "2"\n', "7: 'weight' is '2'."),
+        (split() + "weight = -1\n", "7: weight of process 'all' is -1, for 1 of it."),
+        (split() + "weight = 0\n", "7: weight of process 'all' is 0, for 1 of it."),
+        (split() + "weight = 1001\n", "7: weight of process 'all' is 1001, for 1 of it."),
+        (split() + "weight = [1, 1]\n", "7: weight of process 'all' is [1, 1], for 1 of it."),
+        (split() + "weight = [true]\n", "7: weight of process 'all' is [True], for 1 of it."),
+        (split() + "replicas = 2\nweight = [0, 0]\n", "8: weight of process 'all' is [0, 0]"),
+        (split("discovery = 'dns'"), "5: discovery is 'dns'."),
         (split() + "replicass = 1\n", "7: unknown key 'replicass' in [topology.split.process.all]"),
         ('topology = "split"\n', "1: 'topology' is no section."),
     ],

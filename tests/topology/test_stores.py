@@ -141,15 +141,6 @@ def test_all_findings_about_stores_come_at_once_with_their_lines(file):
     assert 'Did you mean "orders"?' in findings[0]
 
 
-def test_replicas_come_later_for_stores_in_postgresql(file):
-    process = "[topology.split]\n{}\n[topology.split.process.a]\nservices=['*']\nreplicas=2"
-    for store, slug in (('store = "postgres"', "replicas-later"), ("", "replicas-sqlite")):
-        file.write_text(APP + process.format(store))
-        with pytest.raises(InvalidTopology) as raised:
-            read_topology(file)
-        assert [finding.slug for finding in raised.value.findings] == [slug]
-
-
 def test_a_place_is_shown_without_its_password():
     assert shown("postgresql://me:p%40ss@h:1/d") == "postgresql://me@h:1/d"
     assert shown("postgresql://h:1/d") == "postgresql://h:1/d"

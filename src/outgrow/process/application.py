@@ -24,17 +24,19 @@ from outgrow.contracts import (
     service_name,
 )
 from outgrow.contracts.descriptions import ServiceDescription
-from outgrow.errors import ServiceNotOpened, ServiceUnreachable, StoreRefused
+from outgrow.errors import InvalidTopology, ServiceNotOpened, ServiceUnreachable, StoreRefused
 from outgrow.journal import Carried, Delivery, Inbox, KnownConsumer, Overview
 from outgrow.process.freezing import describe_services, read_frozen
 from outgrow.process.loading import load_contracts, load_services
 from outgrow.process.options import DRAIN_SECONDS_MAX, Hosted, Options
+from outgrow.process.service import ServiceModel
 from outgrow.process.stores import (
     STORE_FOLDER,
     HostedStore,
     installation_id,
     located_at_start,
     open_service_store,
+    sharing_findings,
 )
 from outgrow.process.wiring import Clients, build_service, fill_all_settings
 from outgrow.store import Store
@@ -78,6 +80,7 @@ class Application:
         self.state: Path = options.state or plan.folder / STATE_FOLDER
         self.frozen = read_frozen(plan.folder)
         self.services = load_services(plan, options.hosted)
+        _refuse_sharing(plan, options, self.services)
         self.models: list[ContractModel] = [m for s in self.services for m in s.contracts]
         elsewhere = load_contracts(plan, self.services, is_complete=options.is_gateway)
         self.known = [*self.models, *elsewhere]
@@ -351,6 +354,18 @@ class Application:
     def _authenticate(self, _: Headers) -> Caller:
         """Everyone is anonymous; with ``--open``, with all permissions."""
         return Caller(permissions=ALL_PERMISSIONS if self.options.is_open else frozenset())
+
+
+def _refuse_sharing(plan: Plan, options: Options, services: list[ServiceModel]) -> None:
+    """
+    Refuse to be one of several replicas over stores that only one process can open.
+
+    Raises:
+        InvalidTopology: Which stores those are.
+    """
+    stored = [service.name for service in services if service.store is not None]
+    stores = plan.stores if options.stores is None else options.stores
+    InvalidTopology.raise_if_any(sharing_findings(str(plan.file), options.replicas, stored, stores))
 
 
 def _former_names(package: str) -> dict[str, tuple[str, ...]]:

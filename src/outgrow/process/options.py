@@ -73,9 +73,10 @@ class Options:
         is_open: Whether everyone from outside is let in, without a name and with all permissions.
         state: The folder of stores and sockets; ``.outgrow`` beside the topology file if None.
         clock: What time it is.
-        process: The name of this process in its topology.
+        process: The name of this process in its topology: of a replica, if there are several.
         environment: Which of the application's environments this is; processes of one environment
             hear each other's events.
+        replicas: How many processes host the same services, this one included.
         hosted: The services that are hosted here; all if None.
         is_gateway: Whether all services can be called from here, and by HTTP at its edge; otherwise
             those that the hosted services ask for, and by HTTP those that are hosted.
@@ -95,6 +96,7 @@ class Options:
     clock: Clock = field(default_factory=SystemClock)
     process: str = "main"
     environment: str = "local"
+    replicas: int = 1
     hosted: frozenset[str] | None = None
     is_gateway: bool = True
     transport: TransportMaker = in_process

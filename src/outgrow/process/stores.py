@@ -7,13 +7,13 @@ import logging
 import os
 import secrets
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from outgrow.clock import Clock
-from outgrow.errors import StoreError, StoreRefused
+from outgrow.errors import Finding, StoreError, StoreRefused
 from outgrow.journal import SCHEMA, Outbox
 from outgrow.store import Store, open_store
 from outgrow.topology import POSTGRES, SQLITE, shown
@@ -54,6 +54,30 @@ def installation_id(state: Path) -> str:
         message = "it is damaged. Delete it; another is made, and streams of this one are not ours."
         raise StoreRefused(str(path), message)
     return found
+
+
+def sharing_findings(
+    place: str, replicas: int, services: Iterable[str], stores: Mapping[str, str]
+) -> list[Finding]:
+    """
+    What is wrong if a process that hosts *services* runs as several *replicas*.
+
+    Args:
+        place: Where that is said.
+        services: Those of its services that have a store.
+        stores: Where the stores live, by service.
+    """
+    alone = sorted(name for name in services if stores.get(name, SQLITE) == SQLITE)
+    if replicas == 1 or not alone:
+        return []
+    told = ", ".join(map(repr, alone))
+    remedy = (
+        "A SQLite file has one writer. Keep the store in PostgreSQL, which several processes can "
+        f'open: store = {{ {alone[0]} = "postgres", "*" = "sqlite" }} in the topology. Or leave '
+        "replicas out: one process answers many requests at once."
+    )
+    message = f"{replicas} replicas would share the SQLite file of {told}."
+    return [Finding(place=place, message=message, remedy=remedy, slug="replicas-sqlite")]
 
 
 def migrations_folder(package: str) -> Path | None:

@@ -6,14 +6,16 @@ Uses: contracts.
 Offers: the plan that outgrow.toml holds, and the settings of services.
 """
 
-from outgrow.topology.plan import Address, Placement, Plan, Topology
+from outgrow.topology.plan import NATS, STATIC, Address, Placement, Plan, Topology
 from outgrow.topology.reading import read_topology
 from outgrow.topology.settings import Settings, fill_settings
 from outgrow.topology.stores import POSTGRES, SQLITE, fault_of, names_its_own, shown, variable
 
 __all__ = [
+    "NATS",
     "POSTGRES",
     "SQLITE",
+    "STATIC",
     "Address",
     "Placement",
     "Plan",

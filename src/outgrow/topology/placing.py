@@ -7,22 +7,34 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from outgrow.topology.page import NAME, Page, nearest
-from outgrow.topology.plan import ENVIRONMENT, Address, Placement, Topology
-from outgrow.topology.stores import SQLITE, StoreReader
+from outgrow.topology.plan import (
+    ENVIRONMENT,
+    NATS,
+    REPLICAS_MAX,
+    STATIC,
+    WEIGHT_DEFAULT,
+    WEIGHT_MAX,
+    Address,
+    Placement,
+    Topology,
+)
+from outgrow.topology.stores import StoreReader
 
-BROKER = "nats"
+DIRECTORIES = (NATS, STATIC)
 EVERY_OTHER = "*"
 RESERVED = ("nats", "postgres", "supervisor")
 """Names of what runs beside the processes."""
 
 _TEXT, _LIST, _NUMBER, _SECTION = "a text in quotes", "a list", "a whole number", "a section"
 _STORE = "a text in quotes or a table"
+_NUMBERS = "a whole number, or a list of them"
 _TYPES: dict[str, type | tuple[type, ...]] = {
     _TEXT: str,
     _LIST: list,
     _NUMBER: int,
     _SECTION: dict,
     _STORE: (str, dict),
+    _NUMBERS: (int, list),
 }
 _TOPOLOGY = {
     "broker": _TEXT,
@@ -31,7 +43,7 @@ _TOPOLOGY = {
     "discovery": _TEXT,
     "environment": _TEXT,
 }
-_PROCESS = {"services": _LIST, "http": _TEXT, "replicas": _NUMBER}
+_PROCESS = {"services": _LIST, "http": _TEXT, "replicas": _NUMBER, "weight": _NUMBERS}
 
 
 def read_topologies(
@@ -99,23 +111,23 @@ class _Topology:
         gateway = self._gateway(table, tables)
         self._place_all(tables)
         stores = self._reader.read(self._section, table.get("store"), self._stores)
-        for name, one in tables.items():
-            self._check_replicas(name, one, stores)
         processes = {
             name: Placement(
                 name=name,
                 services=tuple(s for s in self._services if self._placed.get(s) == name),
                 http=self._http(name, one, is_gateway=name == gateway),
+                weights=self._weights(name, one, self._replicas(name, one)),
             )
             for name, one in tables.items()
         }
         return Topology(
             name=self._name,
-            broker=table.get("broker", BROKER),
+            broker=table.get("broker", NATS),
             gateway=gateway,
             processes=processes,
             environment=table.get("environment", ENVIRONMENT),
             stores=stores,
+            discovery=table.get("discovery", NATS),
         )
 
     def _find(self, section: str, key: str, message: str, remedy: str, slug: str) -> None:
@@ -135,9 +147,16 @@ class _Topology:
             del table[key]
 
     def _check_choices(self, table: dict[str, Any]) -> None:
-        self._only(table, "discovery", "static")
-        broker = table.get("broker", BROKER)
-        if broker != BROKER and not _is_nats_url(broker):
+        discovery = table.get("discovery", NATS)
+        if discovery not in DIRECTORIES:
+            remedy = (
+                'Write discovery = "nats", which is so if it is left out: processes are found by '
+                'the NATS server of the topology. Or "static": by what the supervisor writes down.'
+            )
+            message = f"discovery is {discovery!r}."
+            self._find(self._section, "discovery", message, remedy, "discovery-unknown")
+        broker = table.get("broker", NATS)
+        if broker != NATS and not _is_nats_url(broker):
             remedy = (
                 'Write broker = "nats" for one that is started with the processes, or the URL of '
                 'one that runs, such as "nats://10.0.0.7:4222".'
@@ -148,12 +167,6 @@ class _Topology:
             message = f"environment is {environment!r}."
             remedy = "Small letters, digits and underscores, at most 63, the first one a letter."
             self._find(self._section, "environment", message, remedy, "environment-name")
-
-    def _only(self, table: dict[str, Any], key: str, known: str) -> None:
-        if table.get(key, known) != known:
-            remedy = f'Only "{known}" can be had yet. Leave {key} out, or write {key} = "{known}".'
-            message = f"{key} is {table[key]!r}."
-            self._find(self._section, key, message, remedy, f"{key}-unknown")
 
     def _process_tables(self, tables: dict[str, Any]) -> dict[str, dict[str, Any]]:
         good: dict[str, dict[str, Any]] = {}
@@ -172,30 +185,34 @@ class _Topology:
             self._find(self._section, "", message, remedy, "no-processes")
         return good
 
-    def _check_replicas(self, name: str, table: dict[str, Any], stores: dict[str, str]) -> None:
+    def _replicas(self, name: str, table: dict[str, Any]) -> int:
         section = f"{self._section}.process.{name}"
-        replicas = table.get("replicas", 1)
-        if replicas < 1:
-            remedy = "Leave it out for one process."
-            self._find(section, "replicas", f"replicas is {replicas}.", remedy, "replicas")
-        if replicas <= 1:
-            return
-        told = f"process {name!r} has {replicas} replicas"
-        placed = [stores[s] for s in self._services if self._placed.get(s) == name]
-        if all(place != SQLITE for place in placed) and placed:
-            remedy = (
-                "Stores in PostgreSQL bear several processes, and outgrow does not start them yet. "
-                "Leave replicas out: one process answers many requests at once."
-            )
-            self._find(section, "replicas", f"{told}.", remedy, "replicas-later")
-            return
+        replicas: int = table.get("replicas", 1)
+        if 1 <= replicas <= REPLICAS_MAX:
+            return replicas
         remedy = (
-            "A SQLite file has one writer. Leave replicas out: one process answers many "
-            "requests at once.\nTo use more processors, give its services processes of their "
-            "own; replicas need a store that several processes can open."
+            f"Write a number from 1 to {REPLICAS_MAX}, or leave it out for one process. To use "
+            "more processors than that, give its services processes of their own."
         )
-        message = f"{told}, and its services keep SQLite."
-        self._find(section, "replicas", message, remedy, "replicas-sqlite")
+        self._find(section, "replicas", f"replicas is {replicas}.", remedy, "replicas")
+        return 1
+
+    def _weights(self, name: str, table: dict[str, Any], replicas: int) -> tuple[int, ...]:
+        weight = table.get("weight", WEIGHT_DEFAULT)
+        weights = tuple(weight) if isinstance(weight, list) else (weight,) * replicas
+        if (
+            len(weights) == replicas
+            and all(type(one) is int and 0 <= one <= WEIGHT_MAX for one in weights)
+            and any(weights)
+        ):
+            return weights
+        remedy = (
+            f"Write a number from 1 to {WEIGHT_MAX} for all replicas, or a list with one for each "
+            "of them; one that has 0 is not called, and one of them must be."
+        )
+        told = f"weight of process {name!r} is {weight!r}, for {replicas} of it."
+        self._find(f"{self._section}.process.{name}", "weight", told, remedy, "weight")
+        return (WEIGHT_DEFAULT,) * replicas
 
     def _gateway(self, table: dict[str, Any], processes: dict[str, Any]) -> str | None:
         gateway: str | None = table.get("gateway")

@@ -4,10 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 ENVIRONMENT = "local"
 """The environment of who names none."""
+
+NATS: Final = "nats"
+"""The NATS server of the topology: its broker, and its directory unless it says otherwise."""
+
+STATIC: Final = "static"
+"""A directory that the supervisor writes down before it starts anything."""
+
+REPLICAS_MAX: Final = 32
+"""The most replicas of a process: events are divided among them by as many partitions."""
+
+WEIGHT_DEFAULT: Final = 100
+"""The weight of a replica of which nothing is said."""
+
+WEIGHT_MAX: Final = 1000
+"""The most that a weight can be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,11 +57,18 @@ class Placement:
         name: The process's name.
         services: Short names of the services that it hosts, in the order of ``[app] services``.
         http: Where it answers HTTP for its own services; port 0 is chosen.
+        weights: Of each of its replicas, its share of the calls beside those of the others.
     """
 
     name: str
     services: tuple[str, ...]
     http: Address
+    weights: tuple[int, ...] = (WEIGHT_DEFAULT,)
+
+    @property
+    def replicas(self) -> int:
+        """How many processes it is."""
+        return len(self.weights)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +84,7 @@ class Topology:
         environment: Whose events it hears: those of the same application and environment.
         stores: Where each service's store lives: ``sqlite``, ``postgres`` for the server that is
             started with the processes, or a URL.
+        discovery: How processes find each other: ``nats`` or ``static``.
     """
 
     name: str
@@ -70,6 +93,7 @@ class Topology:
     processes: dict[str, Placement]
     environment: str = ENVIRONMENT
     stores: dict[str, str] = field(default_factory=dict)
+    discovery: str = NATS
 
     def process_of(self, service: str) -> str:
         """The name of the process that hosts *service*."""

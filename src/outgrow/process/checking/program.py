@@ -29,7 +29,7 @@ from outgrow.process.checking.tables import table_findings
 from outgrow.process.freezing import Program, frozen_findings
 from outgrow.process.loading import find_services
 from outgrow.process.service import ServiceModel
-from outgrow.process.stores import migrations_folder, open_service_store
+from outgrow.process.stores import migrations_folder, open_service_store, sharing_findings
 from outgrow.process.wiring import fill_all_settings
 from outgrow.topology import Plan, read_topology
 
@@ -94,6 +94,7 @@ def check_program(file: Path, against: str | None = None) -> Checked:
         findings += _edge_findings(plan, models)
         findings += _wire_findings(plan, models)
         findings += _http_findings(plan)
+        findings += _sharing_findings(plan, services)
         findings += asyncio.run(_migration_findings(plan, services))
         findings += breaking_findings(plan, _migrations(services), against)
         findings += _boundary_findings(services, sources)
@@ -204,6 +205,22 @@ def _http_findings(plan: Plan) -> list[Finding]:
         for topology in plan.topologies.values()
         for name, placement in topology.processes.items()
         if name != topology.gateway and placement.http.port and placement.http == plan.http
+    ]
+
+
+def _sharing_findings(plan: Plan, services: list[ServiceModel]) -> list[Finding]:
+    """Replicas of services whose stores only one process can open."""
+    stored = {service.name for service in services if service.store is not None}
+    return [
+        finding
+        for topology in plan.topologies.values()
+        for name, placement in topology.processes.items()
+        for finding in sharing_findings(
+            f"{plan.file} [topology.{topology.name}.process.{name}]",
+            placement.replicas,
+            stored & set(placement.services),
+            topology.stores,
+        )
     ]
 
 
