@@ -2,98 +2,90 @@
 What a call over gRPC costs in processor time, against bare grpc.aio with the same conversion.
 
 Client and server share one process and its event loop, so `process_time` counts both, with gRPC's
-own threads. The baseline converts with the same functions and sends nothing beside the body: no
-caller, no deadline, no trace. Both connections and servers stay open; rounds alternate.
+own threads. Ours is the whole path between two processes: client, directory, choice of a replica,
+repeats, deadline, trace, measures, reception. The baseline converts with the same functions and
+sends nothing beside the body. Connections and servers stay open; rounds alternate.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from functools import partial
-from time import process_time_ns
 from typing import Any
 
 import grpc
 import grpc.aio
 
+from benchmarks.calling import (
+    CENTS,
+    CONCURRENCY,
+    ORDER_ID,
+    Call,
+    Meter,
+    Payments,
+    PaymentsService,
+    cases,
+    execution,
+)
 from benchmarks.measure import alternate_async
 from outgrow.calls import Reception, client_class, connect
 from outgrow.calls.grpc import GrpcServer, GrpcTransport
 from outgrow.calls.protobuf import Converters, Messages
 from outgrow.clock import SystemClock
-from outgrow.context import SYSTEM, Context, enter, leave
-from outgrow.contracts import Contract, Method, Record, query, read_contract
+from outgrow.context import enter, leave
+from outgrow.contracts import Method, read_contract
 from outgrow.telemetry import Meters
 
-CALLS = 1_500
 ROUNDS = 9
 GOAL = 1.3
-CONCURRENCY = (1, 16, 64)
-Call = Callable[[str, int], Awaitable[object]]
 
 
-class Receipt(Record):
-    """A small reply."""
+def _handler(converters: Converters, method: Method) -> Any:
+    service, conversion = PaymentsService(), converters.of(method)
+    decode, encode, run = (
+        conversion.decode_request,
+        conversion.encode_reply,
+        getattr(service, method.name),
+    )
 
-    receipt_id: str
-    cents: int
+    async def answer(body: bytes, _call: Any) -> bytes:
+        return encode(await run(*decode(body)))
 
-
-class Payments(Contract):
-    """One method with a small request and reply."""
-
-    @query()
-    async def quote(self, order_id: str, cents: int) -> Receipt: ...
-
-
-class PaymentsService(Payments):
-    """Does nothing, so that only the call is measured."""
-
-    async def quote(self, order_id: str, cents: int) -> Receipt:
-        return Receipt(receipt_id=order_id, cents=cents)
+    return grpc.unary_unary_rpc_method_handler(answer)
 
 
-async def _measure(call: Call, concurrency: int) -> float:
-    async def caller() -> None:
-        for _ in range(CALLS // concurrency):
-            await call("0197b2f0-order", 1299)
+def _asking(channel: Any, converters: Converters, method: Method, *arguments: Any) -> Call:
+    ask, conversion = channel.unary_unary(converters.messages.path(method)), converters.of(method)
 
-    started = process_time_ns()
-    await asyncio.gather(*(caller() for _ in range(concurrency)))
-    spent = process_time_ns() - started
-    return spent / (CALLS // concurrency * concurrency) / 1_000
+    async def call() -> object:
+        return conversion.decode_reply(await ask(conversion.encode_request(*arguments)))
+
+    return call
 
 
 @asynccontextmanager
-async def _bare(converters: Converters, method: Method) -> AsyncIterator[Call]:
+async def _bare(converters: Converters) -> AsyncIterator[dict[str, Call]]:
     """Plain grpc.aio around the same conversion."""
-    service, conversion = PaymentsService(), converters.of(method)
-    path = converters.messages.path(method)
-
-    async def answer(body: bytes, _call: Any) -> bytes:
-        return conversion.encode_reply(await service.quote(*conversion.decode_request(body)))
-
+    methods = read_contract(Payments).methods
+    paths = {name: converters.messages.path(method) for name, method in methods.items()}
     handlers: dict[str, Any] = {
-        path.rpartition("/")[2]: grpc.unary_unary_rpc_method_handler(answer)
+        paths[name].rpartition("/")[2]: _handler(converters, method)
+        for name, method in methods.items()
     }
     server = grpc.aio.server()
-    name = path.split("/")[1]
+    name = paths["quote"].split("/")[1]
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, handlers),))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        ask: Any = channel.unary_unary(path)
-
-        async def call(order_id: str, cents: int) -> object:
-            body = conversion.encode_request(order_id, cents)
-            return conversion.decode_reply(await ask(body))
-
-        yield call
+        yield {
+            "": _asking(channel, converters, methods["quote"], ORDER_ID, CENTS),
+            ".list50": _asking(channel, converters, methods["lines"], ORDER_ID),
+        }
     await server.stop(None)
 
 
 @asynccontextmanager
-async def _ours(converters: Converters) -> AsyncIterator[Call]:
+async def ours(converters: Converters) -> AsyncIterator[dict[str, Call]]:
     """A client of the contract, the transport, the server and the reception."""
     clock, model = SystemClock(), read_contract(Payments)
     reception = Reception(clock, Meters())
@@ -103,7 +95,7 @@ async def _ours(converters: Converters) -> AsyncIterator[Call]:
     transport = GrpcTransport(await server.start("127.0.0.1:0"), converters, clock)
     client: Any = client_class(model)(transport.bind, model, clock, via="orders")
     connect(client)
-    yield client.quote
+    yield cases(client)
     await transport.close()
     await server.drain(0)
 
@@ -112,32 +104,17 @@ async def _figures() -> list[dict[str, Any]]:
     model = read_contract(Payments)
     converters = Converters(Messages("benchmark", [model]))
     found = []
-    async with _bare(converters, model.methods["quote"]) as bare, _ours(converters) as ours:
-        token = enter(_execution())
-        for concurrency in CONCURRENCY:
-            rounds = await alternate_async(
-                partial(_measure, ours, concurrency),
-                partial(_measure, bare, concurrency),
-                ROUNDS,
-            )
-            found.append(
-                rounds.figure(f"calls.grpc.{concurrency}", "us cpu", of="bare grpc.aio", goal=GOAL)
-            )
+    async with _bare(converters) as bare, ours(converters) as our:
+        token = enter(execution())
+        for case, call in our.items():
+            for concurrency in CONCURRENCY:
+                value, baseline = Meter(call, concurrency), Meter(bare[case], concurrency)
+                rounds = await alternate_async(value, baseline, ROUNDS)
+                name = f"calls.grpc{case}.{concurrency}"
+                more = value.latencies()
+                found.append(rounds.figure(name, "us cpu", of="bare grpc.aio", goal=GOAL, **more))
         leave(token)
     return found
-
-
-def _execution() -> Context:
-    """The execution of the service that calls."""
-    return Context(
-        caller=SYSTEM,
-        correlation_id="0197b2f0-0000-7000-8000-000000000000",
-        trace_id=2**127 + 1,
-        span_id=2**63 + 1,
-        deadline=SystemClock().monotonic() + 3_600,
-        method="orders.place_order",
-        key="key",
-    )
 
 
 def run() -> Iterator[dict[str, Any]]:

@@ -63,10 +63,22 @@ def plan(folder: Path) -> Plan:
 
 @asynccontextmanager
 async def server(folder: Path) -> AsyncIterator[str]:
-    """A NATS server of our own; its URL."""
+    """A NATS server of our own; its URL. Its number stands in the folder's file ``pid``."""
+    await asyncio.to_thread(folder.mkdir, exist_ok=True)
     program = str(Path(sys.executable).with_name("nats-server"))
     port = random.randrange(20_000, 32_000)
-    command = leashed(program, "-js", "-sd", str(folder), "-a", "127.0.0.1", "-p", str(port))
+    command = leashed(
+        program,
+        "-js",
+        "-sd",
+        str(folder),
+        "-a",
+        "127.0.0.1",
+        "-p",
+        str(port),
+        "-P",
+        str(folder / "pid"),
+    )
     process = await asyncio.create_subprocess_exec(*command, stderr=subprocess.DEVNULL)
     try:
         await _until(lambda: _answers(port))

@@ -41,10 +41,11 @@ class Peer:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
 
-    async def rate(self, tasks: int, commands: int) -> float:
-        """What it does a second, by that many tasks."""
+    async def rate(self, tasks: int, commands: int, *more: int) -> float:
+        """What it does a second by that many tasks, or what else its side measures."""
         assert self._process.stdin is not None
-        self._process.stdin.write(f"{tasks} {commands}\n".encode())
+        numbers = " ".join(map(str, (tasks, commands, *more)))
+        self._process.stdin.write(f"{numbers}\n".encode())
         return float(await self.line())
 
     async def line(self) -> str:
