@@ -1,5 +1,6 @@
 """A contract is read once into a model that says everything about it."""
 
+from collections.abc import AsyncIterator
 from typing import Annotated
 
 import pytest
@@ -8,7 +9,9 @@ from annotated_types import Ge
 from outgrow.contracts import (
     Contract,
     Event,
+    Field,
     ListOf,
+    Maybe,
     Nothing,
     Problem,
     Record,
@@ -59,6 +62,17 @@ class Payments(Contract):
 class PaymentsV2(Contract, version=2):
     @query()
     async def total(self) -> int: ...
+
+
+class Streams(Contract):
+    @query("GET /receipts")
+    def watch(self, since: int) -> AsyncIterator[Receipt]: ...
+
+    @command("POST /receipts", repeat="unsafe")
+    async def upload(self, till: str, receipts: AsyncIterator[Receipt]) -> int: ...
+
+    @query()
+    def chat(self, lines: AsyncIterator[list[str]]) -> AsyncIterator[Annotated[int, Ge(1)]]: ...
 
 
 class Service(Payments, PaymentsV2):
@@ -120,3 +134,19 @@ def test_a_parameter_keeps_its_limits() -> None:
 
     assert isinstance(shape, Scalar)
     assert [str(limit) for limit in shape.limits] == ["at least 1"]
+
+
+def test_a_stream_is_read_as_what_its_items_are() -> None:
+    watch, upload, chat = read_contract(Streams).methods.values()
+
+    assert [each.is_reply_stream for each in (watch, upload, chat)] == [True, False, True]
+    assert [each.is_streaming for each in (watch, upload, chat)] == [True, True, True]
+    assert (watch.reply, watch.reply_hint, watch.stream) == (RecordShape(Receipt), Receipt, None)
+    assert upload.stream is upload.parameters[1]
+    assert (upload.stream.shape, upload.stream.hint) == (RecordShape(Receipt), Receipt)
+    assert upload.stream.field == Field("receipts", Maybe(RecordShape(Receipt)), None)
+    assert chat.stream is not None
+    assert chat.stream.shape == ListOf(Scalar("str"))
+    assert isinstance(chat.reply, Scalar)
+    assert [str(limit) for limit in chat.reply.limits] == ["at least 1"]
+    assert not any(each.is_streaming for each in read_contract(Payments).methods.values())

@@ -10,7 +10,7 @@ import msgspec
 from outgrow.contracts.declarations import Binding
 from outgrow.contracts.events import Event
 from outgrow.contracts.problems import Problem
-from outgrow.contracts.shapes import Field, Shape
+from outgrow.contracts.shapes import Field, Maybe, Shape
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,8 +20,8 @@ class Parameter:
 
     Attributes:
         name: Its name, in Python and on the wire.
-        shape: What its value looks like.
-        hint: Its resolved type hint.
+        shape: What its value looks like; of a stream, each item.
+        hint: Its resolved type hint; of a stream, that of each item.
         default: Its default, or `msgspec.NODEFAULT`.
         is_stream: Whether it is an iterator of such values, which come while the call goes on.
     """
@@ -34,7 +34,13 @@ class Parameter:
 
     @property
     def field(self) -> Field:
-        """The parameter as a field of the method's request."""
+        """
+        The parameter as a field of the method's request.
+
+        That of a stream is what one message of the request may carry: an item, or none.
+        """
+        if self.is_stream:
+            return Field(self.name, Maybe(self.shape), None)
         return Field(self.name, self.shape, self.default)
 
 

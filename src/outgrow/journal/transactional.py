@@ -173,6 +173,15 @@ def _signature_for_callers(fn: Any) -> inspect.Signature:
         and all(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters[:2])
         and _may_be_transaction(parameters[1].annotation)
     )
+    if inspect.isasyncgenfunction(fn):
+        finding = Finding(
+            place=place_of(fn),
+            message=f"{fn.__qualname__} streams, and is marked @transactional.",
+            remedy="A stream lasts as long as its other end likes, and others wait for a "
+            "transaction. Commit items by themselves: call a @transactional method for each.",
+            slug="stream-transactional",
+        )
+        raise InvalidService([finding])
     if not inspect.iscoroutinefunction(fn) or not takes_transaction:
         finding = Finding(
             place=place_of(fn),

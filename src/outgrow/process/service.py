@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -259,17 +260,53 @@ def _method_promise(model: ServiceModel, method: Method) -> list[Finding]:
                 slug="query-transactional",
             )
         ]
-    if not inspect.iscoroutinefunction(inspect.unwrap(written)):
-        return [
-            Finding(
-                place=place,
-                message=f"{model.cls.__name__}.{method.name} is not 'async def'.",
-                remedy="Write it as its contract does.",
-                slug="method-not-async",
-            )
-        ]
-    return []
+    return _streaming_findings(model, method, written, place)
 
 
 def _transactional_names(cls: type) -> list[str]:
     return [name for name, member in inspect.getmembers(cls) if is_transactional(member)]
+
+
+def _streaming_findings(
+    model: ServiceModel, method: Method, written: Any, place: str
+) -> list[Finding]:
+    """An implementation that is awaited where its contract streams, or the other way round."""
+    name, function = f"{model.cls.__name__}.{method.name}", inspect.unwrap(written)
+    is_awaited = inspect.iscoroutinefunction(function)
+    find = functools.partial(Finding, place=place)
+    if method.is_streaming and is_transactional(written):
+        found = find(
+            message=f"{name} streams, and is implemented as a transaction.",
+            remedy="A stream lasts as long as its other end likes, and others wait for a "
+            "transaction. Commit items by themselves: call a @transactional method for each.",
+            slug="stream-transactional",
+        )
+    elif method.is_reply_stream and is_awaited:
+        found = find(
+            message=f"{name} is 'async def' without 'yield', and its contract replies with a "
+            "stream.",
+            remedy="What is called is iterated, not awaited. Yield the items; to hand on another "
+            "stream, 'async for item in stream: yield item'.",
+            slug="stream-not-yielded",
+        )
+    elif method.is_reply_stream and inspect.isgeneratorfunction(function):
+        found = find(
+            message=f"{name} yields in a plain 'def', and its contract replies with a stream.",
+            remedy="A stream is iterated with 'async for'. Write 'async def'.",
+            slug="stream-not-yielded",
+        )
+    elif not method.is_reply_stream and inspect.isasyncgenfunction(function):
+        found = find(
+            message=f"{name} yields, and its contract replies once.",
+            remedy="Return the reply; or let the contract say 'def' and '-> AsyncIterator[...]'.",
+            slug="stream-not-declared",
+        )
+    elif not method.is_reply_stream and not is_awaited:
+        found = find(
+            message=f"{name} is not 'async def'.",
+            remedy="Write it as its contract does.",
+            slug="method-not-async",
+        )
+    else:
+        return []
+    return [found]

@@ -44,6 +44,7 @@ from outgrow.contracts.shapes.shape import (
     UnknownShape,
     parts_of,
 )
+from outgrow.contracts.shapes.streams import is_meant_as_stream, read_stream
 
 __all__ = [
     "SCALARS",
@@ -69,6 +70,7 @@ __all__ = [
     "compile_record_check",
     "fields_of",
     "is_frozen",
+    "is_meant_as_stream",
     "is_pydantic",
     "is_record",
     "is_struct",
@@ -76,6 +78,7 @@ __all__ = [
     "own_fields",
     "parts_of",
     "read_shape",
+    "read_stream",
     "resolve_hints",
     "tag_of",
 ]

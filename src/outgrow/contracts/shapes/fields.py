@@ -61,6 +61,6 @@ def _read(record: Any, cls: type) -> tuple[Field, ...]:
             shape = read_shape(field.hint)
         except UnknownShape as error:
             message = f"field {field.name!r} of {cls.__qualname__}: {error}"
-            raise UnknownShape(message) from error
+            raise UnknownShape(message, error.slug) from error
         fields.append(Field(field.name, shape, field.default, field.factory, field.encoded))
     return tuple(fields)

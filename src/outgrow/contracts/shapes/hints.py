@@ -28,6 +28,7 @@ from outgrow.contracts.shapes.shape import (
     UnknownShape,
     parts_of,
 )
+from outgrow.contracts.shapes.streams import refuse_stream
 
 _KEYS = {"str", "int", "uuid", "date"}
 
@@ -77,6 +78,7 @@ def _plain_shape(hint: Any, limits: tuple[Limit, ...]) -> Shape:
         return Scalar(SCALARS[hint], limits)
     if hint is None or hint is types.NoneType:
         return Nothing()
+    refuse_stream(hint)
     if isinstance(hint, type) and not typing.get_origin(hint):
         return _class_shape(hint)
     return _generic_shape(hint, limits)

@@ -43,7 +43,11 @@ COLLECTIONS: dict[type, Literal["list", "tuple", "set", "frozenset"]] = {
 
 
 class UnknownShape(Exception):
-    """A type that contracts cannot carry."""
+    """A type that contracts cannot carry; *slug* names the finding that it is."""
+
+    def __init__(self, message: str, slug: str = "type-not-carried") -> None:
+        self.slug = slug
+        super().__init__(message)
 
 
 @dataclass(frozen=True, slots=True)

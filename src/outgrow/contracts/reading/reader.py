@@ -7,13 +7,7 @@ from typing import Any
 
 import msgspec
 
-from outgrow.contracts.declarations import (
-    Binding,
-    Declaration,
-    declaration_of,
-    is_contract,
-    parse_binding,
-)
+from outgrow.contracts.declarations import Declaration, declaration_of, is_contract
 from outgrow.contracts.durations import parse_duration
 from outgrow.contracts.events import (
     event_names,
@@ -32,16 +26,18 @@ from outgrow.contracts.problems import (
     problem_type,
 )
 from outgrow.contracts.reached import Reached, namesakes
+from outgrow.contracts.reading.bindings import check_taken, read_binding
+from outgrow.contracts.reading.streams import check_definition, check_streams
 from outgrow.contracts.shapes import (
-    Choice,
     Maybe,
-    OneValueOf,
+    Nothing,
     RecordShape,
     Scalar,
     Shape,
     UnknownShape,
     fields_of,
     read_shape,
+    read_stream,
     resolve_hints,
 )
 from outgrow.errors import Finding, InvalidContract
@@ -83,7 +79,7 @@ class _Reader:
             if not name.startswith("_") and inspect.isfunction(function)
             if (method := self._method(name, function)) is not None
         }
-        self._check_bindings(methods)
+        check_taken(methods.values(), self._find)
         events = self._events()
         self.findings += [*self.reached.findings(), *namesakes(self.contract)]
         InvalidContract.raise_if_any(list(dict.fromkeys(self.findings)))
@@ -114,22 +110,20 @@ class _Reader:
                 "method-unmarked",
             )
             return None
-        if not inspect.iscoroutinefunction(function):
-            self._find(
-                place,
-                f"{self.contract.__name__}.{name} is not 'async def'.",
-                "Every method may become remote, so every method is awaited. Streams of replies "
-                "are not supported yet.",
-                "method-not-async",
-            )
-            return None
+        named = f"{self.contract.__name__}.{name}"
         try:
             hints = resolve_hints(function)
         except UnknownShape as error:
-            self._find(place, f"{self.contract.__name__}.{name}: {error}", "", "type-unresolved")
+            self._find(place, f"{named}: {error}", "", "type-unresolved")
             return None
         parameters = self._parameters(name, function, hints, place)
-        reply = self._shape(hints.get("return", ...), f"the reply of {name}", place)
+        role, hint = f"the reply of {name}", hints.get("return", ...)
+        reply_hint, is_reply_stream = self._stream(hint, role, place)
+        reply = self._shape(reply_hint, role, place, is_item=is_reply_stream)
+        check_definition(function, named, hint, place, self._find)
+        check_streams(
+            name, declaration, parameters, place, self._find, is_reply_stream=is_reply_stream
+        )
         self._check_problems(name, declaration, place)
         return Method(
             service=service_name(self.contract.__module__),
@@ -139,8 +133,9 @@ class _Reader:
             repeat=declaration.repeat,
             parameters=parameters,
             reply=reply,
-            reply_hint=hints.get("return"),
-            http=self._binding(name, declaration, parameters, place),
+            reply_hint=None if reply_hint is ... else reply_hint,
+            is_reply_stream=is_reply_stream,
+            http=read_binding(name, declaration, parameters, place, self._find),
             allow=declaration.allow,
             problems={
                 problem_type(problem): problem
@@ -165,13 +160,16 @@ class _Reader:
                     "parameter-kind",
                 )
                 continue
-            hint, before = hints.get(parameter.name, ...), len(self.findings)
-            shape = self._shape(hint, f"parameter {parameter.name!r} of {name}", place)
+            before, role = len(self.findings), f"parameter {parameter.name!r} of {name}"
+            hint, is_stream = self._stream(hints.get(parameter.name, ...), role, place)
+            shape = self._shape(hint, role, place, is_item=is_stream)
             default = (
                 msgspec.NODEFAULT if parameter.default is parameter.empty else parameter.default
             )
-            read = Parameter(name=parameter.name, shape=shape, hint=hint, default=default)
-            if len(self.findings) == before:
+            read = Parameter(
+                name=parameter.name, shape=shape, hint=hint, default=default, is_stream=is_stream
+            )
+            if len(self.findings) == before and not is_stream:
                 self._check_default(read, name, place)
             parameters.append(read)
         return tuple(parameters)
@@ -188,7 +186,15 @@ class _Reader:
                 "default-unfit",
             )
 
-    def _shape(self, hint: Any, role: str, place: str) -> Shape:
+    def _stream(self, hint: Any, role: str, place: str) -> tuple[Any, bool]:
+        """What *hint* is a stream of, and whether it is one; or *hint* itself."""
+        try:
+            return read_stream(hint)
+        except UnknownShape as error:
+            self._find(place, f"{role}: {error}.", "", error.slug)
+            return str, True
+
+    def _shape(self, hint: Any, role: str, place: str, *, is_item: bool = False) -> Shape:
         if hint is ...:
             self._find(
                 place,
@@ -201,72 +207,17 @@ class _Reader:
             shape = read_shape(hint)
             self.reached.read(shape)
         except UnknownShape as error:
-            self._find(place, f"{role}: {error}.", "", "type-not-carried")
+            self._find(place, f"{role}: {error}.", "", error.slug)
             return Scalar("str")
-        return shape
-
-    def _binding(
-        self, name: str, declaration: Declaration, parameters: tuple[Parameter, ...], place: str
-    ) -> Binding | None:
-        if declaration.http is None:
-            return None
-        try:
-            binding = parse_binding(declaration.http)
-        except ValueError as error:
-            self._find(place, f"{self.contract.__name__}.{name}: {error}", "", "http-binding")
-            return None
-        shapes = {parameter.name: parameter.shape for parameter in parameters}
-        for parameter in binding.path_parameters:
-            if not isinstance(shapes.get(parameter), Scalar | Choice | OneValueOf):
-                self._find(
-                    place,
-                    f"the path of {name} has {{{parameter}}}, which is no single value among its "
-                    "parameters.",
-                    f"Its parameters: {', '.join(shapes) or 'none'}.",
-                    "http-path-parameter",
-                )
-        if binding.verb in ("GET", "DELETE"):
-            self._check_query_string(name, binding, shapes, place)
-        if declaration.kind == "command" and binding.verb == "GET":
+        if is_item and isinstance(shape, Maybe | Nothing):
             self._find(
                 place,
-                f"command {name} is bound to GET.",
-                "Whoever may repeat or cache a GET expects that it changes nothing. Use POST.",
-                "http-command-get",
+                f"{role}: its items may be None, which no message of a stream can say.",
+                "Each item is a value. Leave it out where there is none, or make it a field of a "
+                "record.",
+                "stream-item",
             )
-        return binding
-
-    def _check_query_string(
-        self, name: str, binding: Binding, shapes: dict[str, Shape], place: str
-    ) -> None:
-        for parameter, shape in shapes.items():
-            inner = shape.item if isinstance(shape, Maybe) else shape
-            if parameter not in binding.path_parameters and not isinstance(
-                inner, Scalar | Choice | OneValueOf
-            ):
-                self._find(
-                    place,
-                    f"parameter {parameter!r} of {name} cannot be written in a URL.",
-                    f"{binding.verb} has no body, so its parameters are single values. "
-                    "Use POST, or give it single values.",
-                    "http-query-parameter",
-                )
-
-    def _check_bindings(self, methods: dict[str, Method]) -> None:
-        seen: dict[tuple[str, str], Method] = {}
-        for method in methods.values():
-            if method.http is None:
-                continue
-            form = "/".join("{}" if s.startswith("{") else s for s in method.http.path.split("/"))
-            other = seen.setdefault((method.http.verb, form), method)
-            if other is not method:
-                self._find(
-                    method.place,
-                    f"{method.name} and {other.name} are both bound to "
-                    f"{method.http.verb} {method.http.path}.",
-                    "A verb and path lead to one method.",
-                    "http-binding-taken",
-                )
+        return shape
 
     def _check_problems(self, name: str, declaration: Declaration, place: str) -> None:
         for problem in declaration.raises:
@@ -286,7 +237,7 @@ class _Reader:
                 self._check_message(problem, [field.name for field in fields])
             except UnknownShape as error:
                 text = f"problem {problem.__name__} of {name}: {error}."
-                self._find(place, text, "", "type-not-carried")
+                self._find(place, text, "", error.slug)
 
     def _check_message(self, problem: type[Problem], names: list[str]) -> None:
         for unknown in sorted(message_fields(problem) - set(names)):
@@ -315,7 +266,7 @@ class _Reader:
                 reached = Reached()
                 reached.read(RecordShape(event))
             except UnknownShape as error:
-                self._find(place_of(event), f"{error}.", "", "type-not-carried")
+                self._find(place_of(event), f"{error}.", "", error.slug)
                 continue
             self.findings += [*reached.findings(), *evolution_findings(event)]
             name, *aliases = event_names(event)

@@ -1,4 +1,4 @@
-# expected: Streams of replies are not supported yet.
+# expected: In a contract write 'def watch(...) -> AsyncIterator[...]: ...'
 from collections.abc import AsyncIterator
 
 from outgrow.contracts import Contract, query
