@@ -61,6 +61,7 @@ def _together(run: Path) -> dict[str, Any] | None:
         return None
     process = {
         "name": placement["process"],
+        "process": placement["process"],
         "pid": placement["pid"],
         "services": list(placement["services"]),
         "http": placement["http"],

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from outgrow.errors import ControlError
+from outgrow.topology import STATIC, WEIGHT_DEFAULT, replica_name
 
 RUN_FOLDER = "run"
 SUPERVISOR = "supervisor"
@@ -15,10 +16,13 @@ SUPERVISOR = "supervisor"
 
 class Seat(msgspec.Struct, frozen=True, kw_only=True):
     """
-    One process, and where it answers.
+    One replica of a process, and where it answers.
 
     Attributes:
+        process: The process's name in its topology.
+        replica: Which of its replicas this is, from 1 on.
         services: Short names of the services that it hosts.
+        weight: Its share of the calls, beside those of the others.
         calls: Where other processes call it: ``unix:<path>`` or ``<host>:<port>``.
         http: Where it answers HTTP, as ``host:port``; None if it does not.
     """
@@ -27,6 +31,13 @@ class Seat(msgspec.Struct, frozen=True, kw_only=True):
     services: tuple[str, ...]
     calls: str
     http: str | None = None
+    replica: int = 1
+    weight: int = WEIGHT_DEFAULT
+
+    @property
+    def name(self) -> str:
+        """What the replica is called; the first as the process itself."""
+        return replica_name(self.process, self.replica)
 
 
 class Seating(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,8 +51,9 @@ class Seating(msgspec.Struct, frozen=True, kw_only=True):
         environment: Which of the application's environments this is.
         broker: The URL of the NATS server.
         gateway: The process that answers HTTP for all services, if one does.
-        seats: The processes by name.
+        seats: The replicas of all processes by their names.
         stores: Where each service's store lives: ``sqlite``, or the URL of its database.
+        discovery: How processes find each other: ``nats``, or ``static``, by this seating alone.
     """
 
     application: str
@@ -51,10 +63,19 @@ class Seating(msgspec.Struct, frozen=True, kw_only=True):
     gateway: str | None
     seats: dict[str, Seat]
     stores: dict[str, str] = {}
+    discovery: str = STATIC
 
     def seat_of(self, service: str) -> Seat | None:
-        """The process that hosts *service*; None if none does."""
-        return next((seat for seat in self.seats.values() if service in seat.services), None)
+        """The first of `seats_of`; None if there is none."""
+        return next(iter(self.seats_of(service)), None)
+
+    def seats_of(self, service: str) -> list[Seat]:
+        """All that host *service*: the replicas of one process."""
+        return [seat for seat in self.seats.values() if service in seat.services]
+
+    def replicas_of(self, process: str) -> list[Seat]:
+        """All replicas of *process*."""
+        return [seat for seat in self.seats.values() if seat.process == process]
 
     def write(self, path: Path) -> None:
         """Replace the file at *path*; who reads it sees the old or the new one, whole."""

@@ -6,7 +6,16 @@ Uses: contracts.
 Offers: the plan that outgrow.toml holds, and the settings of services.
 """
 
-from outgrow.topology.plan import NATS, STATIC, Address, Placement, Plan, Topology
+from outgrow.topology.plan import (
+    NATS,
+    STATIC,
+    WEIGHT_DEFAULT,
+    Address,
+    Placement,
+    Plan,
+    Topology,
+    replica_name,
+)
 from outgrow.topology.reading import read_topology
 from outgrow.topology.settings import Settings, fill_settings
 from outgrow.topology.stores import POSTGRES, SQLITE, fault_of, names_its_own, shown, variable
@@ -16,6 +25,7 @@ __all__ = [
     "POSTGRES",
     "SQLITE",
     "STATIC",
+    "WEIGHT_DEFAULT",
     "Address",
     "Placement",
     "Plan",
@@ -25,6 +35,7 @@ __all__ = [
     "fill_settings",
     "names_its_own",
     "read_topology",
+    "replica_name",
     "shown",
     "variable",
 ]

@@ -25,6 +25,11 @@ WEIGHT_MAX: Final = 1000
 """The most that a weight can be."""
 
 
+def replica_name(process: str, number: int) -> str:
+    """What the replica of *process* with this *number* is called: ``back``, ``back.2``."""
+    return process if number == 1 else f"{process}.{number}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
     """
@@ -69,6 +74,11 @@ class Placement:
     def replicas(self) -> int:
         """How many processes it is."""
         return len(self.weights)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of its replicas; the first is called as the process itself."""
+        return tuple(replica_name(self.name, number + 1) for number in range(self.replicas))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -48,7 +48,8 @@ class Apart:
         hosted = frozenset(self._seat.services if self._seat else ())
         return replace(
             options,
-            process=self._seat.process if self._seat else options.process,
+            process=self._seat.name if self._seat else options.process,
+            replicas=len(self._seating.replicas_of(self._seat.process)) if self._seat else 1,
             environment=self._seating.environment,
             hosted=hosted,
             is_gateway=self._seat is None or self._seat.process == self._seating.gateway,

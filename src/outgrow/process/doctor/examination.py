@@ -29,7 +29,7 @@ def examine(file: Path, state: Path | None) -> list[Observation]:
     if plan and any(s != SQLITE for one in (plan, *topologies) for s in one.stores.values()):
         needed.add("postgres")
     names = {SUPERVISOR, Options().process}
-    names |= {name for topology in topologies for name in topology.processes}
+    names |= {n for one in topologies for each in one.processes.values() for n in each.names}
     folder = state or file.parent / STATE_FOLDER
     return [
         *look_at_machine(frozenset(needed)),

@@ -15,12 +15,12 @@ from outgrow.topology import Topology, read_topology
 logger = logging.getLogger("outgrow.process")
 
 Reasons = dict[str, str | None]
-"""By process, why the new one takes no requests; None if it does."""
+"""By replica, why the new one takes no requests; None if it does."""
 
 
 async def replace_all(keepers: Sequence[Keeper]) -> Reasons:
     """
-    Replace the processes of *keepers*, one after another, each ready before the next.
+    Replace what *keepers* keep, one after another, each ready before the next.
 
     If the code of one cannot be loaded, none is replaced, so that all go on with code that fits.
     """

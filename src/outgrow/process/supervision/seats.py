@@ -22,8 +22,8 @@ class Seats:
     The seats of a topology, and the sockets on which their clients wait.
 
     Attributes:
-        seats: Where each process answers.
-        sockets: What each process answers HTTP on.
+        seats: Where each replica of each process answers, by its name; a process after the other.
+        sockets: What each process answers HTTP on: its replicas share one.
     """
 
     seats: dict[str, Seat]
@@ -41,6 +41,7 @@ class Seats:
             gateway=topology.gateway,
             seats=self.seats,
             stores=stores or {},
+            discovery=topology.discovery,
         )
 
 
@@ -51,11 +52,9 @@ def check_seats(plan: Plan, topology: Topology, state: Path, *, is_open: bool) -
     Raises:
         InvalidTopology: All that is wrong with the seats.
     """
-    names = [SUPERVISOR, *topology.processes]
-    paths = [state / "run" / f"{name}.sock" for name in names]
-    findings = socket_path_findings(
-        state, [*paths, *(calls_path(state, name) for name in topology.processes)]
-    )
+    names = _replicas(topology)
+    paths = [state / "run" / f"{name}.sock" for name in (SUPERVISOR, *names)]
+    findings = socket_path_findings(state, [*paths, *(calls_path(state, name) for name in names)])
     if plan.http is not None and topology.gateway is None:
         # Only by --http: the file would have been refused.
         finding = Finding(
@@ -79,7 +78,8 @@ def take_seats(plan: Plan, topology: Topology, state: Path) -> Iterator[Seats]:
     Raises:
         ListenRefused: An address cannot be had.
     """
-    seats, sockets = {}, {}
+    seats: dict[str, Seat] = {}
+    sockets: dict[str, socket.socket] = {}
     with contextlib.ExitStack() as stack:
         for name, placement in topology.processes.items():
             address = _address(plan, topology, name)
@@ -89,20 +89,32 @@ def take_seats(plan: Plan, topology: Topology, state: Path) -> Iterator[Seats]:
             opened = stack.enter_context(open_socket(str(address), setting))
             port = opened.getsockname()[1]
             sockets[name] = opened
-            seats[name] = Seat(
-                process=name,
-                services=placement.services,
-                calls=f"unix:{calls_path(state, name)}",
-                http=str(Address(host=address.host, port=port)),
-            )
+            seats |= {
+                replica: Seat(
+                    process=name,
+                    replica=number,
+                    services=placement.services,
+                    calls=f"unix:{calls_path(state, replica)}",
+                    http=str(Address(host=address.host, port=port)),
+                    weight=weight,
+                )
+                for number, (replica, weight) in enumerate(
+                    zip(placement.names, placement.weights, strict=True), start=1
+                )
+            }
         yield Seats(seats=seats, sockets=sockets)
 
 
 def remove_sockets(topology: Topology, state: Path) -> None:
     """Remove what processes that were killed have left."""
-    for name in topology.processes:
+    for name in _replicas(topology):
         (state / "run" / f"{name}.sock").unlink(missing_ok=True)
         calls_path(state, name).unlink(missing_ok=True)
+
+
+def _replicas(topology: Topology) -> list[str]:
+    """The names of all replicas of all processes."""
+    return [name for placement in topology.processes.values() for name in placement.names]
 
 
 def _address(plan: Plan, topology: Topology, name: str) -> Address:

@@ -185,11 +185,15 @@ class Supervisor:
         """
         Replace the process *name*, or all, one after another; none if one cannot be loaded.
 
+        Args:
+            name: Of a process, all of whose replicas are replaced, or of one replica.
+
         Returns:
-            By process, why the new one takes no requests; None if it does.
+            By replica, why the new one takes no requests; None if it does.
         """
         assert self.seats is not None, "it runs"
-        names = [name] if name is not None else list(self.topology.processes)
+        seats = self.seats.seats.values()
+        names = [seat.name for seat in seats if name in (None, seat.process, seat.name)]
         async with self._renewing:
             refused = refusal(self._plan.file, self.topology, self.seats.seats)
             if refused is not None:
@@ -213,10 +217,10 @@ class Supervisor:
             Recipe(
                 name=name,
                 command=(*command, f"{self.topology.name}/{name}", *arguments),
-                http=seats.sockets[name],
+                http=seats.sockets[seat.process],
                 lock=lock,
             )
-            for name in self.topology.processes
+            for name, seat in seats.seats.items()
         ]
         return recipes, url
 
@@ -251,7 +255,8 @@ class Supervisor:
         if NAME not in self.keepers and not await is_reachable(url):
             told = "no NATS server answers at %s; events between processes wait until one does"
             logger.warning(told, shown(url))
-        processes = {name: self.keepers[name].launch() for name in self.topology.processes}
+        assert self.seats is not None
+        processes = {name: self.keepers[name].launch() for name in self.seats.seats}
         for step, word in ((LOADED, OPEN), (SERVING, ANSWER), (READY, b"")):
             if failed := await _wait_all(processes, step):
                 return _failure(failed)
@@ -263,9 +268,12 @@ class Supervisor:
 
     def _tell_ready(self) -> None:
         assert self.seats is not None
-        for name, seat in self.seats.seats.items():
-            told = "all services" if name == self.topology.gateway else ", ".join(seat.services)
-            logger.info("process %s answers at http://%s for %s", name, seat.http, told)
+        for name, placement in self.topology.processes.items():
+            is_gateway = name == self.topology.gateway
+            told = "all services" if is_gateway else ", ".join(placement.services)
+            http, count = self.seats.seats[name].http, placement.replicas
+            process = f"process {name}" if count == 1 else f"process {name}, {count} replicas,"
+            logger.info("%s answers at http://%s for %s", process, http, told)
         if self._is_open:
             logger.warning(OPEN_TOLD)
         logger.info("all ready", extra={"topology": self.topology.name, "pid": os.getpid()})
@@ -281,10 +289,12 @@ class Supervisor:
 
     async def _stop(self) -> bool:
         """Stop the gateway first, then the others at once, then broker and databases."""
+        seats = self.seats.seats.values() if self.seats is not None else ()
         gateway = self.topology.gateway
-        others = [name for name in self.topology.processes if name != gateway]
+        gateways = [seat.name for seat in seats if seat.process == gateway]
+        others = [seat.name for seat in seats if seat.process != gateway]
         in_order = True
-        for names in ([gateway] if gateway else [], others, BESIDE):
+        for names in (gateways, others, BESIDE):
             async with asyncio.TaskGroup() as tasks:
                 ending_ = [
                     tasks.create_task(self.keepers[name].stop())

@@ -60,12 +60,14 @@ class _Questions:
         """
         Renew all processes, one after another, or one: ``{"process": "front"}``.
 
-        Tells which were renewed, and why the others were not.
+        Of a process all replicas are renewed; a name such as ``back.2`` is that one's alone. Tells
+        which were renewed, and why the others were not.
         """
         name = fields.get("process")
         topology = self._supervisor.topology
-        if name is not None and name not in topology.processes:
-            known = ", ".join(sorted(topology.processes))
+        seats = self._supervisor.seats.seats if self._supervisor.seats else {}
+        if name is not None and name not in seats:
+            known = ", ".join(sorted(seats))
             message = f"no process of topology {topology.name!r} is called {name!r}. Known: {known}"
             raise ControlError(message)
         reasons = await self._supervisor.renew(name)
@@ -79,6 +81,7 @@ class _Questions:
         seat = seats.seats.get(keeper.name) if seats else None
         return {
             "name": keeper.name,
+            "process": seat.process if seat else keeper.name,
             "pid": keeper.pid or None,
             "services": list(seat.services) if seat else [],
             "http": f"http://{seat.http}" if seat else None,
