@@ -9,10 +9,12 @@ from typing import Any
 import grpc
 import grpc.aio
 
+from outgrow.calls.grpc.compression import ASKED, COMPRESSED_BYTES_MIN, Compression
 from outgrow.calls.grpc.exchange import Agreement
 from outgrow.calls.grpc.headers import pack
+from outgrow.calls.grpc.options import MESSAGE_BYTES_MAX, client_options
 from outgrow.calls.grpc.revisions import Revisions
-from outgrow.calls.grpc.server import MESSAGE_BYTES_MAX, METADATA_BYTES_MAX, target_of
+from outgrow.calls.grpc.server import target_of
 from outgrow.calls.grpc.statuses import is_stopping, understand
 from outgrow.calls.protobuf import Converters
 from outgrow.calls.transport import Invoke
@@ -21,8 +23,6 @@ from outgrow.context import Context
 from outgrow.contracts import Method
 from outgrow.errors import ArgumentsRefused, CallTimedOut, ContractDiffers, ServiceUnreachable
 
-CONNECT_MILLISECONDS_MAX = 1_000
-RECONNECT_MILLISECONDS_MAX = 200
 HOLD_SECONDS_MAX = 1.0
 
 
@@ -42,6 +42,7 @@ class GrpcTransport:
         *,
         revisions: Revisions | None = None,
         message_bytes_max: int = MESSAGE_BYTES_MAX,
+        compression: Compression | None = None,
     ) -> None:
         """
         Prepare to call the process at *address*.
@@ -52,13 +53,16 @@ class GrpcTransport:
                 deadline crosses the wire, and is also counted by the machine's own clock.
             revisions: What this process has of its contracts; nothing is frozen if not given.
             message_bytes_max: The largest request and reply; larger requests are refused unsent.
+            compression: How requests and replies travel that have 4 KiB or more: as they are, if
+                not given.
         """
         self._converters = converters
         self._clock = clock
         self._message_bytes_max = message_bytes_max
+        self._compression = compression
         self._is_closed = False
         self._held_until = 0.0
-        target, options = target_of(address), _options(message_bytes_max)
+        target, options = target_of(address), client_options(message_bytes_max)
         self._channel = grpc.aio.insecure_channel(target, options=options)
         self._revisions = revisions or Revisions()
         self._agreements: dict[str, Agreement] = {}
@@ -108,6 +112,7 @@ class GrpcTransport:
         messages, name = self._converters.messages, method.full_name
         call: Any = self._channel.unary_unary(messages.path(method))
         monotonic = self._clock.monotonic
+        more = ASKED if self._compression else ()
 
         async def send(context: Context, body: bytes) -> bytes:
             remaining = context.deadline - monotonic()
@@ -116,8 +121,11 @@ class GrpcTransport:
             if self._is_held():
                 raise ServiceUnreachable(name, "its process is stopping", may_have_run=False)
             try:
-                metadata = pack(context, remaining, fingerprint)
-                reply: bytes = await call(body, timeout=remaining, metadata=metadata)
+                metadata = pack(context, remaining, fingerprint) + more
+                gzip = grpc.Compression.Gzip if more and len(body) >= COMPRESSED_BYTES_MIN else None
+                reply: bytes = await call(
+                    body, timeout=remaining, metadata=metadata, compression=gzip
+                )
             except grpc.aio.AioRpcError as error:
                 if is_stopping(error):
                     self._held_until = asyncio.get_running_loop().time() + HOLD_SECONDS_MAX
@@ -158,20 +166,3 @@ class GrpcTransport:
         """Let go of the connection. Calls still going on meet `ServiceUnreachable`."""
         self._is_closed = True
         await self._channel.close()
-
-
-def _options(message_bytes_max: int) -> list[tuple[str, Any]]:
-    return [
-        ("grpc.max_receive_message_length", message_bytes_max),
-        ("grpc.max_send_message_length", message_bytes_max),
-        ("grpc.max_metadata_size", METADATA_BYTES_MAX),
-        ("grpc.absolute_max_metadata_size", 2 * METADATA_BYTES_MAX),
-        ("grpc.enable_http_proxy", 0),  # Services are neighbours; no proxy lies between them.
-        ("grpc.use_local_subchannel_pool", 1),  # Two applications in one process share nothing.
-        ("grpc.enable_retries", 0),
-        # A process that starts again is found soon. gRPC takes 100 ms for anything shorter; the
-        # least is, in spite of its name, how long making the connection may take.
-        ("grpc.initial_reconnect_backoff_ms", 100),
-        ("grpc.min_reconnect_backoff_ms", CONNECT_MILLISECONDS_MAX),
-        ("grpc.max_reconnect_backoff_ms", RECONNECT_MILLISECONDS_MAX),
-    ]

@@ -63,6 +63,11 @@ def pack(
     return (TRACE_HEADER, context.traceparent), (OUTGROW_HEADER, _encode(luggage))
 
 
+def is_stranger(metadata: Iterable[tuple[str, str | bytes]]) -> bool:
+    """Whether the caller that sent *metadata* is no outgrow."""
+    return all(name != OUTGROW_HEADER for name, _ in metadata)
+
+
 def unpack(  # noqa: PLR0917 - called in one place, for each call
     method: Method,
     admission: Admission,

@@ -14,10 +14,12 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_grpc
 
 from outgrow.calls.failures import log_failure
+from outgrow.calls.grpc.compression import COMPRESSED_BYTES_MIN, compress_reply
 from outgrow.calls.grpc.exchange import compare_handler
-from outgrow.calls.grpc.headers import unpack
+from outgrow.calls.grpc.headers import is_stranger, unpack
+from outgrow.calls.grpc.options import MESSAGE_BYTES_MAX, server_options
 from outgrow.calls.grpc.revisions import Admission, Revisions
-from outgrow.calls.grpc.statuses import STOPPING, Ending, ending_of, tell_error
+from outgrow.calls.grpc.statuses import STOPPING, Ending, abridge, ending_of, tell_error
 from outgrow.calls.protobuf import Converters
 from outgrow.calls.transport import Invoke
 from outgrow.clock import Clock
@@ -25,8 +27,6 @@ from outgrow.context import Caller, Context
 from outgrow.contracts import ContractModel, Method
 from outgrow.errors import CallFailed, Finding, InvalidTopology, ServiceUnreachable
 
-MESSAGE_BYTES_MAX = 4 * 1024 * 1024
-METADATA_BYTES_MAX = 1024 * 1024
 GRACE_SECONDS_DEFAULT = 10.0
 LINGER_SECONDS = 0.1
 
@@ -68,7 +68,7 @@ class GrpcServer:
         self._admissions: dict[str, Admission] = {}
         self._is_stopping = False
         self._health = health.aio.HealthServicer()
-        self._server = grpc.aio.server(options=_options(message_bytes_max))
+        self._server = grpc.aio.server(options=server_options(message_bytes_max))
 
     def admit(self, model: ContractModel) -> None:
         """Let calls of the contract *model* in. Converters are written here, not at first use."""
@@ -151,7 +151,7 @@ class GrpcServer:
             if self._is_stopping:
                 message = "its process is stopping"
                 stopping = ServiceUnreachable(method.full_name, message, may_have_run=False)
-                return _end(call, tell_error(stopping), STOPPING)
+                return self._end(call, tell_error(stopping), STOPPING)
             try:
                 metadata = call.invocation_metadata()
                 context = unpack(
@@ -163,32 +163,38 @@ class GrpcServer:
                 if task is None or task.cancelling():
                     raise
                 # Nobody cancelled the call: the method did it itself. gRPC would let it hang.
-                return _end(call, ending_of(method, error))
+                return self._end(call, ending_of(method, error))
             except Exception as error:  # noqa: BLE001 - the border where calls come in
                 if context is not None and isinstance(error, CallFailed):
                     log_failure(error, context)
-                return _end(call, ending_of(method, error))
+                return self._end(call, ending_of(method, error))
             if len(reply) > bytes_max:
                 too_large = _too_large(method, len(reply), bytes_max)
                 log_failure(too_large, context)
-                return _end(call, tell_error(too_large))
+                return self._end(call, tell_error(too_large))
+            if len(reply) >= COMPRESSED_BYTES_MIN:
+                await compress_reply(call)
             return reply
 
         return handle
+
+    def _end(self, call: Any, ending: Ending, *more: tuple[str, bytes]) -> bytes:
+        """End *call* otherwise than with a reply."""
+        text: str = ending.text
+        trailers: tuple[tuple[str, bytes], ...] = (ending.trailer,)
+        if is_stranger(call.invocation_metadata()):
+            text, trailers = abridge(ending, self._converters.messages.application)
+        call.set_code(ending.code)
+        call.set_details(text)
+        call.set_trailing_metadata((*trailers, *more))
+        # gRPC sends no message with a code other than OK, so what is returned does not matter.
+        return b""
 
 
 def target_of(address: str) -> str:
     """What gRPC calls *address*: the path of a Unix socket is part of a URI to it."""
     scheme, _, path = address.partition(":")
     return f"unix:{quote(path)}" if scheme == "unix" else address
-
-
-def _end(call: Any, ending: Ending, *more: tuple[str, bytes]) -> bytes:
-    # gRPC sends no message with a code other than OK, so what is returned does not matter.
-    call.set_code(ending.code)
-    call.set_details(ending.text)
-    call.set_trailing_metadata((ending.trailer, *more))
-    return b""
 
 
 def _too_large(method: Method, size: int, bytes_max: int) -> CallFailed:
@@ -214,13 +220,3 @@ def _cannot_listen(address: str, reason: str) -> Finding:
         "socket has at most 107 bytes.",
         slug="address-in-use",
     )
-
-
-def _options(message_bytes_max: int) -> list[tuple[str, Any]]:
-    return [
-        ("grpc.max_receive_message_length", message_bytes_max),
-        ("grpc.max_send_message_length", message_bytes_max),
-        ("grpc.max_metadata_size", METADATA_BYTES_MAX),
-        ("grpc.absolute_max_metadata_size", 2 * METADATA_BYTES_MAX),
-        ("grpc.so_reuseport", 0),  # Otherwise a second server on the port gets half of the calls.
-    ]

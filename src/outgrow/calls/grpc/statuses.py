@@ -1,21 +1,30 @@
 """
 Refusals and failures as gRPC tells them, and back into what the caller must meet.
 
-Everyone gets a status code and a text. A caller that is outgrow also gets the same problem or error
-in trailing metadata: ``outgrow-problem-bin`` or ``outgrow-error-bin``. A process that stops adds
-``outgrow-stopping-bin``, after which nothing more is sent over that connection.
+Everyone gets a status code and a text, and the same problem or error in trailing metadata:
+``outgrow-problem-bin`` or ``outgrow-error-bin``. Who is no outgrow also gets
+``grpc-status-details-bin``, and nothing that is larger than its library takes. A process that stops
+adds ``outgrow-stopping-bin``, after which nothing more is sent over that connection.
 """
 
 from __future__ import annotations
 
 import logging
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import grpc
 import grpc.aio
 import msgspec
 
 from outgrow.calls.failures import decode_failure, encode_failure, failure_of
+from outgrow.calls.grpc.details import (
+    DETAILS_TRAILER,
+    Details,
+    problem_in,
+    read_details,
+    write_details,
+)
 from outgrow.contracts import Method, Problem, decode_problem, encode_problem, problem_type
 from outgrow.errors import (
     ArgumentsRefused,
@@ -33,6 +42,9 @@ ERROR_TRAILER = "outgrow-error-bin"
 STOPPING = ("outgrow-stopping-bin", b"1")
 TRAILER_BYTES_MAX = 256 * 1024
 TEXT_LENGTH_MAX = 1_000
+ABRIDGED_TEXT_BYTES_MAX = 1_024
+ABRIDGED_TRAILER_BYTES_MAX = 1_536
+"""For who is no outgrow: its library takes 8 KiB of headers, if it was not told otherwise."""
 
 _log = logging.getLogger("outgrow.calls")
 
@@ -49,6 +61,7 @@ _CODES: tuple[tuple[type[CallError], grpc.StatusCode], ...] = (
 # What gRPC says if a call failed before a connection was made. Any other text counts as sent; so
 # if a version of gRPC words it anew, we err towards "may have run".
 _NEVER_CONNECTED = ("failed to connect to all addresses", "DNS resolution failed")
+_TOO_LARGE = "message larger than max"
 
 
 class Ending(NamedTuple):
@@ -57,6 +70,7 @@ class Ending(NamedTuple):
     code: grpc.StatusCode
     text: str
     trailer: tuple[str, bytes]
+    told: Problem | CallError
 
 
 def ending_of(method: Method, error: BaseException) -> Ending:
@@ -78,7 +92,7 @@ def tell_problem(method: Method, problem: Problem) -> Ending:
         text = f"its problem has {len(body)} bytes of {TRAILER_BYTES_MAX}: {_cut(str(problem))}"
         return tell_error(CallFailed(method.full_name, problem_type(declared), text))
     code = grpc.StatusCode[problem.status.upper()]
-    return Ending(code, _cut(str(problem)), (PROBLEM_TRAILER, body))
+    return Ending(code, _cut(str(problem)), (PROBLEM_TRAILER, body), problem)
 
 
 def tell_error(error: CallError) -> Ending:
@@ -92,7 +106,25 @@ def tell_error(error: CallError) -> Ending:
     if not 0 < len(body) <= TRAILER_BYTES_MAX:
         kind = error.error_type if isinstance(error, CallFailed) else type(error).__name__
         body = encode_failure(CallFailed(error.method, _cut(kind), text))
-    return Ending(code, text, (ERROR_TRAILER, body))
+    return Ending(code, text, (ERROR_TRAILER, body), error)
+
+
+def abridge(ending: Ending, domain: str) -> tuple[str, tuple[tuple[str, bytes], ...]]:
+    """
+    The text and trailers for a caller that is no outgrow: with details, and not too large for it.
+
+    Libraries refuse a reply whose headers have more than 8 KiB, unless they are told otherwise.
+
+    Args:
+        domain: The application, whose names the problems are.
+    """
+    text = ending.text
+    while len(quote(text)) > ABRIDGED_TEXT_BYTES_MAX:
+        text = f"{text[: len(text) * 3 // 4]}..."
+    trailers = [(DETAILS_TRAILER, write_details(domain, ending.code, text, ending.told))]
+    if len(ending.trailer[1]) <= ABRIDGED_TRAILER_BYTES_MAX:
+        trailers.append(ending.trailer)
+    return text, tuple(trailers)
 
 
 def understand(method: Method, error: grpc.aio.AioRpcError) -> Problem | CallError:
@@ -104,7 +136,9 @@ def understand(method: Method, error: grpc.aio.AioRpcError) -> Problem | CallErr
     failure = trailers.get(ERROR_TRAILER)
     if failure is not None:
         return decode_failure(method.full_name, failure)
-    return _without_trailer(method.full_name, error.code(), error.details() or "")
+    details = read_details(trailers.get(DETAILS_TRAILER))
+    told = problem_in(method, details) if details.reason else None
+    return told or _foreign(method.full_name, error.code(), error.details() or "", details)
 
 
 def is_stopping(error: grpc.aio.AioRpcError) -> bool:
@@ -125,20 +159,46 @@ def _read_problem(method: Method, trailer: bytes) -> Problem | CallError:
         return CallFailed(method.full_name, problem_type(declared), f"it cannot be read: {error}")
 
 
-def _without_trailer(method: str, code: grpc.StatusCode, text: str) -> CallError:
-    """What gRPC itself, a proxy or a foreign server said."""
+def _foreign(method: str, code: grpc.StatusCode, text: str, details: Details) -> CallError:
+    """What gRPC itself, a proxy or a server that is no outgrow said."""
     match code:
         case grpc.StatusCode.UNAVAILABLE:
             never = text.startswith(_NEVER_CONNECTED)
-            return ServiceUnreachable(method, text, may_have_run=not never)
+            found: CallError = ServiceUnreachable(method, text, may_have_run=not never)
         case grpc.StatusCode.CANCELLED:
             message = f"the other side ended the call before its reply: {text}"
-            return ServiceUnreachable(method, message, may_have_run=True)
+            found = ServiceUnreachable(method, message, may_have_run=True)
         case grpc.StatusCode.DEADLINE_EXCEEDED:
-            return CallTimedOut(method, may_have_run=True)
+            found = CallTimedOut(method, may_have_run=True)
+        case grpc.StatusCode.RESOURCE_EXHAUSTED:
+            found = _exhausted(method, text, details)
+        case grpc.StatusCode.INVALID_ARGUMENT:
+            found = ArgumentsRefused(method, details.violations or [("arguments", text)])
+        case grpc.StatusCode.PERMISSION_DENIED:
+            found = CallerNotAllowed(method, details.fields.get("permission", ""), "the caller")
+            found.args = (f"{method}: the process that was asked does not allow it: {text}",)
+        case grpc.StatusCode.UNAUTHENTICATED:
+            found = CallRefused(
+                method, f"the process that was asked does not know who asks: {text}"
+            )
         case grpc.StatusCode.UNIMPLEMENTED:
-            return CallRefused(method, f"the process that was asked does not offer it: {text}")
-    return CallFailed(method, f"grpc.{code.name}", text)
+            found = CallRefused(method, f"the process that was asked does not offer it: {text}")
+        case _:
+            found = CallFailed(method, f"grpc.{code.name}", text)
+    return found
+
+
+def _exhausted(method: str, text: str, details: Details) -> CallError:
+    """What RESOURCE_EXHAUSTED means: a message is too large, or there is too much to do."""
+    if _TOO_LARGE in text:
+        if text.startswith("SERVER:"):
+            return ArgumentsRefused(method, [("arguments", text)])
+        return CallFailed(method, "grpc.RESOURCE_EXHAUSTED", text)
+    if details.retry_after_seconds is None:
+        overloaded = Overloaded(method, text)
+        overloaded.may_have_run = True  # Nobody said that it did not begin.
+        return overloaded
+    return Overloaded(method, text, retry_after_seconds=details.retry_after_seconds)
 
 
 def _cut(text: str) -> str:

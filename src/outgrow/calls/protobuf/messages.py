@@ -57,6 +57,7 @@ class Messages:
     The messages of one application, in a descriptor pool of its own.
 
     Attributes:
+        application: Whose contracts these are.
         services: The full names of the gRPC services, sorted.
         public: The pool that reflection shows.
     """
@@ -78,6 +79,7 @@ class Messages:
         Raises:
             InvalidContract: Names that protobuf cannot hold, all at once.
         """
+        self.application = application
         self._application = application.replace("-", "_")
         self._models: dict[Method, ContractModel] = {}
         self._methods: dict[Method, tuple[str, ProtoMethod]] = {}
