@@ -8,8 +8,8 @@ OutgrowError
 │  └─ InvalidTopology    outgrow.toml
 ├─ CallError             a call failed; .may_have_run says whether the other side may have acted
 │  ├─ CallRefused        it did not run
-│  │  ├─ ArgumentsRefused · CallerNotAllowed · CallInTransaction · ContractDiffers
-│  │  ├─ KeyReused · Overloaded
+│  │  ├─ ArgumentsRefused · CallerNotAllowed · CallerNotDeclared · CallInTransaction
+│  │  ├─ ContractDiffers · KeyReused · Overloaded
 │  ├─ ServiceUnreachable
 │  ├─ CallTimedOut
 │  └─ CallFailed         it raised something that its contract does not declare
@@ -24,6 +24,7 @@ OutgrowError
 ├─ JournalError          EventTooLarge · EventKeyRefused · EventUnreadable · NotTheOwner
 │                        BrokerUnreachable · TimerRefused · TimerExists · ArchiveBroken
 ├─ ListenRefused         an address could not be listened on
+├─ IdentityRefused       a key or a certificate cannot be used
 ├─ ExtraMissing          an optional part is not installed
 ├─ ServiceNotOpened      the open() of a service did not succeed
 ├─ ProcessFailed         a process of a topology could not start
@@ -161,6 +162,21 @@ class CallerNotAllowed(CallRefused):
     def __init__(self, method: str, permission: str, caller: str) -> None:
         self.permission = permission
         super().__init__(method, f"{caller} lacks the permission {permission!r}.")
+
+
+class CallerNotDeclared(CallRefused):
+    """
+    A process or service called that nothing declared: it is not let in, whoever it calls for.
+
+    Attributes:
+        peer: The name in the certificate of the process that called.
+        via: The service that it said calls; empty if it said none.
+    """
+
+    def __init__(self, method: str, peer: str, via: str, reason: str) -> None:
+        self.peer = peer
+        self.via = via
+        super().__init__(method, reason)
 
 
 class CallInTransaction(CallRefused):
@@ -546,6 +562,19 @@ class ControlError(OutgrowError):
     def __init__(self, message: str, kind: str = "ControlError") -> None:
         self.kind = kind
         super().__init__(message)
+
+
+class IdentityRefused(OutgrowError):
+    """
+    A key, a certificate or an authority cannot be used; nothing was started with it.
+
+    Attributes:
+        place: The file.
+    """
+
+    def __init__(self, place: str, message: str) -> None:
+        self.place = place
+        super().__init__(f"{place}: {message}")
 
 
 class ExtraMissing(OutgrowError):

@@ -13,6 +13,7 @@ HOMES = {
     "alembic": ("store/alchemy/",),
     "annotated_types": ("contracts/",),  # limits
     "asyncpg": ("store/creating/", "store/postgres/"),
+    "cryptography": ("identity/certificates/",),
     "google": ("calls/grpc/", "calls/protobuf/"),  # protobuf
     "grpc": ("calls/grpc/",),
     "grpc_health": ("calls/grpc/",),

@@ -1,0 +1,13 @@
+"""
+Who a process is, and whom it lets in.
+
+Floor: wires.
+Uses: the ground.
+Offers: names as certificates have them, and who may call whom. Certificates themselves are in the
+room inside.
+"""
+
+from outgrow.identity.callers import Callers, callers_of
+from outgrow.identity.names import Name, read_name
+
+__all__ = ["Callers", "Name", "callers_of", "read_name"]
