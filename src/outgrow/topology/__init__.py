@@ -14,6 +14,7 @@ from outgrow.topology.plan import (
     Placement,
     Plan,
     Topology,
+    process_of,
     replica_name,
 )
 from outgrow.topology.reading import read_topology
@@ -34,6 +35,7 @@ __all__ = [
     "fault_of",
     "fill_settings",
     "names_its_own",
+    "process_of",
     "read_topology",
     "replica_name",
     "shown",

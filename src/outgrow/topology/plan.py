@@ -30,6 +30,11 @@ def replica_name(process: str, number: int) -> str:
     return process if number == 1 else f"{process}.{number}"
 
 
+def process_of(replica: str) -> str:
+    """The process of which *replica* is one."""
+    return replica.partition(".")[0]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
     """

@@ -11,6 +11,7 @@ import msgspec
 from outgrow.errors import ControlError
 from outgrow.process.control.asking import ask
 from outgrow.process.seating import SUPERVISOR
+from outgrow.topology import process_of
 
 ANSWER_SECONDS = 5.0
 """How long each process may take to answer."""
@@ -21,12 +22,24 @@ class Answers(msgspec.Struct, frozen=True, kw_only=True):
     What the processes answered.
 
     Attributes:
-        answers: By the name of the process.
+        answers: By the name of the process, each replica by its own.
         silent: Why a process did not answer, by its name.
     """
 
     answers: dict[str, Any]
     silent: dict[str, str]
+
+    @property
+    def once(self) -> dict[str, Any]:
+        """
+        One answer of each process, by its name.
+
+        Its replicas have the same stores, so what all of them read there is counted once.
+        """
+        told: dict[str, Any] = {}
+        for name, answer in self.answers.items():
+            told.setdefault(process_of(name), answer)
+        return told
 
 
 def control_socket(state: Path, process: str) -> Path:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from outgrow.errors import ControlError
+from outgrow.process.control.adding import added_consumers, added_timers
 from outgrow.process.control.asking import ask
 from outgrow.process.control.everyone import Answers, ask_everyone, control_socket
 
@@ -21,11 +22,13 @@ class Dead(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         process: The process that hosts its service.
+        replica: The one of its replicas that is asked.
         waiting: Messages that wait for it, and are dropped with it.
     """
 
     consumer: str
     process: str
+    replica: str
     waiting: int
 
 
@@ -47,7 +50,7 @@ class Operator:
         """One row of the journal, what each consumer has made of it, and who did not answer."""
         row = self._ask(self.host_of(service), "row", service=service, row=wanted)
         found = ask_everyone(self._state, "fates", row=row)
-        fates = _with_process(found)
+        fates = [{**row, "process": name} for name, rows in found.once.items() for row in rows]
         return row, sorted(fates, key=lambda fate: fate["consumer"]), found.silent
 
     def timers(self, service: str | None, limit: int) -> tuple[list[Any], list[Any], Any]:
@@ -60,11 +63,11 @@ class Operator:
             found = Answers(answers={process: told}, silent={})
         rows = [
             {"service": name, **timer}
-            for answer in found.answers.values()
+            for answer in found.once.values()
             for name, timers in answer["timers"].items()
             for timer in timers
         ]
-        counts = [one for answer in found.answers.values() for one in answer["statistics"]]
+        counts = added_timers([one for a in found.answers.values() for one in a["statistics"]])
         wanted = [one for one in counts if service in (None, one["service"])]
         return sorted(rows, key=lambda row: row["due_at"])[:limit], wanted, found.silent
 
@@ -102,11 +105,11 @@ class Operator:
                 return rows[:limit]
 
     def host_of(self, service: str) -> str:
-        """The process that hosts *service*."""
+        """The process that hosts *service*; of several replicas the one that leads, if one does."""
         found = ask_everyone(self._state, "placement")
-        for process, placement in found.answers.items():
-            if service in placement["services"]:
-                return process
+        hosts = {n: told for n, told in found.answers.items() if service in told["services"]}
+        for name in sorted(hosts, key=lambda name: service not in hosts[name]["leads"]):
+            return name
         names = sorted({name for placed in found.answers.values() for name in placed["services"]})
         message = f"{service!r} is hosted by no process that answers."
         raise ControlError(f"{message} Hosted are: {_listed(names)}.{_silence(found)}")
@@ -116,25 +119,31 @@ class Operator:
         found = ask_everyone(self._state, "waiting")
         keys = [
             {**key, "process": process}
-            for process, answer in found.answers.items()
+            for process, answer in found.once.items()
             for key in answer["keys"]
         ]
-        return keys, sum(answer["keys_count"] for answer in found.answers.values()), found.silent
+        return keys, sum(answer["keys_count"] for answer in found.once.values()), found.silent
 
     def consumers(self) -> tuple[list[dict[str, Any]], dict[str, str]]:
         """All consumers, running or dead, and who did not answer."""
         found = ask_everyone(self._state, "consumers")
-        return _with_process(found), found.silent
+        return added_consumers(found.answers), found.silent
 
     def replay(self, consumer: str, key: str | None, who: str, reason: str) -> dict[str, Any]:
         """Try again what waits for *consumer* under *key*, or under all keys if it is None."""
-        what = {"all": True} if key is None else {"key": key}
-        return self._ask_runner(consumer, "replay", who=who, reason=reason, **what)
+        if key is not None:
+            return self._ask_runner(consumer, "replay", key=key, who=who, reason=reason)
+        row = self._find(consumer, "running")[0]
+        messages = 0
+        for replica in row["replicas"]:  # Each knows what waits in its share.
+            told = self._ask(replica, "replay", consumer=consumer, all=True, who=who, reason=reason)
+            messages += told["messages"]
+        return {"consumer": consumer, "process": row["process"], "messages": messages}
 
     def line(self, consumer: str, key: str) -> list[dict[str, Any]]:
         """What waits for *consumer* under *key*, in order."""
-        process = self._find(consumer, "running")[0]["process"]
-        return self._ask(process, "line", consumer=consumer, key=key)  # type: ignore[no-any-return]
+        replica = self._find(consumer, "running")[0]["replicas"][0]
+        return self._ask(replica, "line", consumer=consumer, key=key)  # type: ignore[no-any-return]
 
     def drop(self, consumer: str, key: str, who: str, reason: str, **which: Any) -> dict[str, Any]:
         """Let *consumer* never handle *which* messages wait for it under *key*."""
@@ -205,19 +214,22 @@ class Operator:
 
     def _ask_runner(self, consumer: str, verb: str, **arguments: Any) -> dict[str, Any]:
         """Ask one process that runs *consumer*; others of the same store hear of it."""
-        process = self._find(consumer, "running")[0]["process"]
-        answer = self._ask(process, verb, consumer=consumer, **arguments)
-        return {"consumer": consumer, "process": process, **answer}
+        row = self._find(consumer, "running")[0]
+        answer = self._ask(row["replicas"][0], verb, consumer=consumer, **arguments)
+        return {"consumer": consumer, "process": row["process"], **answer}
 
     def dead(self, consumer: str) -> Dead:
         """The dead *consumer*; one that runs is refused."""
         found = self._find(consumer, "dead")
         waiting = sum(one["waiting"] for one in found)
-        return Dead(consumer=consumer, process=found[0]["process"], waiting=waiting)
+        row = found[0]
+        return Dead(
+            consumer=consumer, process=row["process"], replica=row["replicas"][0], waiting=waiting
+        )
 
     def remove(self, dead: Dead) -> dict[str, Any]:
         """Remove the rows of *dead*, with what waits for it."""
-        answer = self._ask(dead.process, "remove_consumer", consumer=dead.consumer)
+        answer = self._ask(dead.replica, "remove_consumer", consumer=dead.consumer)
         return {"consumer": dead.consumer, "process": dead.process, **answer}
 
     def _ask(self, process: str, verb: str, **arguments: Any) -> Any:
@@ -226,7 +238,7 @@ class Operator:
     def _find(self, consumer: str, state: str) -> list[dict[str, Any]]:
         """The rows of *consumer* in that state."""
         found = ask_everyone(self._state, "consumers")
-        rows = _with_process(found)
+        rows = added_consumers(found.answers)
         named = [row for row in rows if row["consumer"] == consumer]
         wanted = [row for row in named if row["state"] == state]
         if wanted:
@@ -246,10 +258,6 @@ class Operator:
             names = sorted({row["consumer"] for row in rows})
             message = f"{consumer!r} is no consumer. There are: {_listed(names)}."
         raise ControlError(message + _silence(found))
-
-
-def _with_process(found: Answers) -> list[dict[str, Any]]:
-    return [{**row, "process": name} for name, rows in found.answers.items() for row in rows]
 
 
 def _listed(names: list[str]) -> str:

@@ -57,6 +57,9 @@ class _Questions:
             "pid": os.getpid(),
             "services": {s.name: s.package for s in self._application.services},
             "journals": sorted(self._application.delivery.journals),
+            "leads": sorted(
+                n for n, one in self._application.delivery.replicas().items() if one["leads"]
+            ),
             "state": str(self._application.state),
             "http": self._application.http,
             "since": self._application.since.isoformat(),
