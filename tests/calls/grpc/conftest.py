@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
+from grpc_tools import protoc
 
 from outgrow.calls.grpc import GrpcServer, GrpcTransport
 from outgrow.calls.protobuf import Converters, Messages
 from outgrow.clock import SystemClock
 from outgrow.context import Caller, Context, new_id, new_span_id, new_trace_id
 from outgrow.contracts import Method, read_contract
+from tests.calls.grpc.google import INCLUDES, SHOP, place
 from tests.calls.grpc.workshop import Workshop
 
 MODEL = read_contract(Workshop)
@@ -86,3 +89,23 @@ async def wire(stack: AsyncExitStack) -> Wire:
 @pytest.fixture
 def unstarted(stack: AsyncExitStack) -> Wire:
     return Wire(stack)
+
+
+@pytest.fixture(scope="module")
+def generated(tmp_path_factory):
+    """The folder that holds what grpcio-tools generated."""
+    folder = tmp_path_factory.mktemp("client")
+    protos = sorted((SHOP / "contracts").glob("*.proto"))
+    place(folder, {f"shop_client/{path.name}": path.read_text() for path in protos})
+    files = [str(path) for path in folder.rglob("*.proto")]
+    out = [f"--{kind}_out={folder}" for kind in ("python", "grpc_python")]
+    assert protoc.main(["protoc", f"-I{folder}", f"-I{INCLUDES}", *out, *files]) == 0
+    # As a program of others would: Google's two files come from the generated folder too.
+    import google
+
+    before = list(google.__path__)
+    google.__path__.append(str(folder / "google"))
+    sys.path.insert(0, str(folder))
+    yield folder
+    sys.path.remove(str(folder))
+    google.__path__[:] = before

@@ -32,6 +32,7 @@ from outgrow.contracts import (
 )
 from outgrow.contracts.descriptions import Numbers
 
+SHOP = Path(__file__).parents[3] / "examples/shop"
 INCLUDES = str(Path(protoc.__file__).parent / "_proto")
 
 

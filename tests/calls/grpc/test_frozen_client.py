@@ -2,44 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import grpc
 import grpc.aio
 import msgspec
 import pytest
-from grpc_tools import protoc
 
 from outgrow.calls.grpc import GrpcServer, GrpcTransport, Revisions
 from outgrow.calls.protobuf import Converters, Messages
 from outgrow.context import ALL_PERMISSIONS, Caller
 from outgrow.process import Options, start_application
 from outgrow.topology import read_topology
-from tests.calls.grpc.google import INCLUDES, place
-
-SHOP = Path(__file__).parents[3] / "examples/shop"
-
-
-@pytest.fixture(scope="module")
-def generated(tmp_path_factory):
-    """The folder that holds what grpcio-tools generated."""
-    folder = tmp_path_factory.mktemp("client")
-    protos = sorted((SHOP / "contracts").glob("*.proto"))
-    place(folder, {f"shop_client/{path.name}": path.read_text() for path in protos})
-    files = [str(path) for path in folder.rglob("*.proto")]
-    out = [f"--{kind}_out={folder}" for kind in ("python", "grpc_python")]
-    assert protoc.main(["protoc", f"-I{folder}", f"-I{INCLUDES}", *out, *files]) == 0
-    # As a program of others would: Google's two files come from the generated folder too.
-    import google
-
-    before = list(google.__path__)
-    google.__path__.append(str(folder / "google"))
-    sys.path.insert(0, str(folder))
-    yield folder
-    sys.path.remove(str(folder))
-    google.__path__[:] = before
+from tests.calls.grpc.google import SHOP
 
 
 @pytest.fixture
