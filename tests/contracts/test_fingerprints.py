@@ -10,7 +10,12 @@ from pathlib import Path
 import pytest
 
 from outgrow.contracts import read_contract
-from outgrow.contracts.descriptions import MessageNumbers, Numbers, describe_service
+from outgrow.contracts.descriptions import (
+    MessageNumbers,
+    Numbers,
+    ScalarType,
+    describe_service,
+)
 
 SOURCE = '''
 from __future__ import annotations
@@ -177,3 +182,48 @@ def test_with_known_numbers_the_order_of_fields_does_not_matter() -> None:
     assert changed != SOURCE
 
     assert fingerprint(changed, numbers) == KNOWN
+
+
+STREAMS = """
+from collections.abc import AsyncIterator
+from outgrow.contracts import *
+
+class Shop(Contract):
+    @query()
+    {}
+"""
+
+
+def test_what_is_a_stream_changes_the_meaning_of_a_call() -> None:
+    found = {
+        fingerprint(STREAMS.format(method))
+        for method in (
+            "async def sum(self, of: int) -> int: ...",
+            "async def sum(self, of: list[int]) -> int: ...",
+            "async def sum(self, of: int | None = None) -> int: ...",
+            "async def sum(self, of: AsyncIterator[int]) -> int: ...",
+            "async def sum(self, of: AsyncIterator[list[int]]) -> int: ...",
+            "def sum(self, of: int) -> AsyncIterator[int]: ...",
+            "def sum(self, of: AsyncIterator[int]) -> AsyncIterator[int]: ...",
+        )
+    }
+
+    assert len(found) == 7
+
+
+def test_a_stream_is_described_by_its_items() -> None:
+    method = describe(
+        STREAMS.format(
+            "def sum(self, at: str, of: AsyncIterator[int]) -> AsyncIterator[float]: ..."
+        )
+    ).methods["sum"]
+
+    assert [(p.name, p.number, p.is_stream) for p in method.parameters] == [
+        ("at", 1, False),
+        ("of", 2, True),
+    ]
+    assert (method.stream, method.is_reply_stream) == (method.parameters[1], True)
+    assert (method.parameters[1].type, method.reply) == (
+        ScalarType(kind="int"),
+        ScalarType(kind="float"),
+    )

@@ -5,11 +5,22 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Annotated
 
 import pytest
+from annotated_types import MaxLen
 
-from outgrow.contracts import Record, read_contract, read_proto, write_proto
+from outgrow.contracts import (
+    Contract,
+    Record,
+    command,
+    query,
+    read_contract,
+    read_proto,
+    write_proto,
+)
 from outgrow.contracts.descriptions import MessageNumbers, Numbers
 from outgrow.errors import InvalidContract
 from tests.calls.grpc.google import compile_proto, place
@@ -75,6 +86,43 @@ def test_it_says_what_is_there():
         "  PagePageNode pages = 36;",
     ):
         assert f"\n{line}\n" in TEXT, line
+
+
+class Belt(Contract):
+    @query("GET /parts")
+    def watch(self, kind: str) -> AsyncIterator[Part]: ...
+
+    @command("POST /parts/{till}", repeat="unsafe")
+    async def put(
+        self, till: str, parts: AsyncIterator[Annotated[list[int], MaxLen(3)]]
+    ) -> int: ...
+
+    @query()
+    def turn(self, of: AsyncIterator[Part]) -> AsyncIterator[list[str]]: ...
+
+
+class Part(Record):
+    name: str
+
+
+def test_a_stream_is_one_to_protobuf_too():
+    text = write_proto("shop", [read_contract(Belt)], Numbers())
+
+    pool = compile_proto(text)
+    service = pool.FindServiceByName(f"shop.{read_contract(Belt).service}.v1.Belt")
+    assert [
+        (name, one.client_streaming, one.server_streaming)
+        for name, one in service.methods_by_name.items()
+    ] == [("Watch", False, True), ("Put", True, False), ("Turn", True, True)]
+    for line in (
+        "  rpc Watch(WatchRequest) returns (stream WatchReply) {",
+        '      body: "parts"',
+        "  message PartsOptional {\n    // At most 3 long.\n    repeated int64 items = 1;\n  }",
+        "  // One item of the stream, or none. The other fields are those of the first message.",
+        "  Part of = 1;",
+    ):
+        assert f"\n{line}\n" in text, text
+    assert write_proto("shop", [read_contract(Belt)], read_proto(text)) == text
 
 
 def test_a_second_run_changes_nothing():

@@ -9,7 +9,7 @@ from outgrow.contracts.comparing.edits import Reason
 from outgrow.contracts.comparing.events import event_changes
 from outgrow.contracts.comparing.fitting import Fit
 from outgrow.contracts.comparing.methods import contract_changes
-from outgrow.contracts.comparing.promises import LEVELS, REPEATS
+from outgrow.contracts.comparing.promises import LEVELS, REPEATS, streams_of
 from outgrow.contracts.descriptions import ContractDescription, ServiceDescription
 
 
@@ -95,6 +95,9 @@ def _differences(
             f"the caller repeats it as {LEVELS[mine.repeat]}, and the provider promises "
             f"{LEVELS[theirs.repeat]} about repeats"
         )
+    if streams_of(mine) != streams_of(theirs):
+        yield f"the caller {streams_of(mine)}, and the provider {streams_of(theirs)}"
+        return
     there = Fit(consumer, provider, "wire", is_deep=True)
     yield from _told(there.fields(mine.parameters, theirs.parameters), "callers", "providers")
     back = Fit(provider, consumer, "wire", is_deep=True)

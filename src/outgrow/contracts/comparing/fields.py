@@ -148,6 +148,7 @@ def _addition(fields: Fields, field: FieldDescription) -> Edit:
 def _rename(fields: Fields, before: FieldDescription, after: FieldDescription) -> Edit:
     keeps_number = before.number == after.number != 0
     keeps_json = before.json_name == after.json_name or (before.name, after.name) in fields.in_path
+    keeps_json |= before.is_stream and after.is_stream  # lines of a body, which have no name
     ways = []
     for written, read in ((before, after), (after, before)):
         absent = _absent(read)

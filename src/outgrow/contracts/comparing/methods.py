@@ -9,11 +9,16 @@ import msgspec
 from outgrow.contracts.comparing.change import Change, told
 from outgrow.contracts.comparing.edits import Use, judge
 from outgrow.contracts.comparing.fields import Fields, field_edits, type_edit
-from outgrow.contracts.comparing.promises import promise_changes, renamed_in_path
+from outgrow.contracts.comparing.promises import (
+    promise_changes,
+    renamed_in_path,
+    streams_of,
+)
 from outgrow.contracts.comparing.records import type_edits
 from outgrow.contracts.comparing.uses import Uses, use_of
 from outgrow.contracts.descriptions import (
     ContractDescription,
+    FieldDescription,
     MethodDescription,
     ProblemDescription,
 )
@@ -107,18 +112,19 @@ def _method_changes(
     before, after = old.methods[name], new.methods[name]
     yield from promise_changes(name, before, after)
     in_path = renamed_in_path(before, after)
+    is_same_way = streams_of(before) == streams_of(after)
     fields = Fields(
         kind="parameter",
         owner=name,
         place=after.place,
-        old=before.parameters,
-        new=after.parameters,
+        old=_given(before, with_stream=is_same_way),
+        new=_given(after, with_stream=is_same_way),
         books=(old, new),
         in_path=frozenset(in_path),
     )
     for edit in field_edits(fields):
         yield judge(edit, [use_of("request", name, before, after)])
-    if before.reply != after.reply:
+    if before.reply != after.reply and before.is_reply_stream == after.is_reply_stream:
         books, types = (old, new), (before.reply, after.reply)
         edit = type_edit("reply", after.place, f"the reply of {name}", books, types)
         yield judge(edit, [use_of("reply", name, before, after)])
@@ -126,6 +132,11 @@ def _method_changes(
         yield _undeclared(name, problem, before, after)
     for problem in sorted({*after.problems} - {*before.problems}):
         yield _declared(name, problem, after)
+
+
+def _given(method: MethodDescription, *, with_stream: bool) -> list[FieldDescription]:
+    """The parameters of *method*; whether it has a stream at all is another change."""
+    return [one for one in method.parameters if with_stream or not one.is_stream]
 
 
 def _declared(name: str, problem: str, method: MethodDescription) -> Change:

@@ -53,12 +53,36 @@ def promise_changes(name: str, old: MethodDescription, new: MethodDescription) -
     """What changed in the promises of the method *name*."""
     if old.repeat != new.repeat:
         yield _repeat(name, old, new)
+    if streams_of(old) != streams_of(new):
+        yield _streaming(name, old, new)
     if old.allow != new.allow:
         yield _permission(name, old, new)
     if old.deadline_seconds != new.deadline_seconds:
         yield _deadline(name, old, new)
     if old.http != new.http:
         yield _http(name, old, new)
+
+
+def streams_of(method: MethodDescription) -> str:
+    """Which ways of *method* are streams, in words."""
+    ways = ["takes a stream"] if method.stream else []
+    ways += ["replies with a stream"] if method.is_reply_stream else []
+    return " and ".join(ways) or "streams nothing"
+
+
+def _streaming(name: str, old: MethodDescription, new: MethodDescription) -> Change:
+    text = f"{{}} callers of {name}: {{}} providers expect one that {{}}"
+    waiting = f"commands to {name} that wait cannot be delivered"
+    return told(
+        "streaming-changed",
+        new.place,
+        f"{name} was one that {streams_of(old)}, and is one that {streams_of(new)}.",
+        consumers=text.format("old", "new", streams_of(new)),
+        providers=text.format("new", "old", streams_of(old)),
+        stored=waiting if old.repeat == "idempotent" else None,
+        remedy="Give what streams to a method of another name; let consumers move; then remove the "
+        "old one.",
+    )
 
 
 def _repeat(name: str, old: MethodDescription, new: MethodDescription) -> Change:

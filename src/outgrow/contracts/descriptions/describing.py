@@ -115,11 +115,11 @@ def _contract(model: ContractModel, numbers: Numbers, *, with_places: bool) -> C
 
 
 def _method(method: Method, types: _Types) -> MethodDescription:
-    fields = [parameter.field for parameter in method.parameters]
     return MethodDescription(
         kind=method.kind,
         repeat=method.repeat,
-        parameters=types.fields(request_message(method.name), fields),
+        parameters=_parameters(method, types),
+        is_reply_stream=method.is_reply_stream,
         reply=types.type(reply_message(method.name), "value", method.reply),
         http=f"{method.http.verb} {method.http.path}" if method.http else "",
         allow=method.allow,
@@ -128,6 +128,17 @@ def _method(method: Method, types: _Types) -> MethodDescription:
         doc=method.doc,
         place=method.place if types.with_places else "",
     )
+
+
+def _parameters(method: Method, types: _Types) -> list[FieldDescription]:
+    """The parameters of *method*; that of a stream is told by what its items are."""
+    fields = [Field(one.name, one.shape, one.default) for one in method.parameters]
+    told = types.fields(request_message(method.name), fields)
+    streams = [each.is_stream for each in method.parameters]
+    return [
+        msgspec.structs.replace(field, is_stream=True) if is_stream else field
+        for field, is_stream in zip(told, streams, strict=True)
+    ]
 
 
 def _problem(problem: type[Problem], types: _Types) -> ProblemDescription:

@@ -120,6 +120,7 @@ class FieldDescription(_Data, frozen=True):
         default: Its default as JSON, if it has one that is always the same.
         is_made: Whether something makes a default anew each time.
         encoded: Its name in JSON, if that differs.
+        is_stream: Whether a parameter is a stream; then *type* is that of its items.
     """
 
     name: str
@@ -128,6 +129,7 @@ class FieldDescription(_Data, frozen=True):
     default: Any | UnsetType = UNSET
     is_made: bool = False
     encoded: str = ""
+    is_stream: bool = False
 
     @property
     def is_required(self) -> bool:
@@ -181,6 +183,7 @@ class MethodDescription(_Data, frozen=True):
     Attributes:
         http: Verb and path, such as ``GET /orders/{order_id}``; empty if there is none.
         problems: Their names on the wire.
+        is_reply_stream: Whether it replies with a stream; then *reply* is the type of its items.
     """
 
     kind: Literal["query", "command"]
@@ -191,8 +194,14 @@ class MethodDescription(_Data, frozen=True):
     allow: str | None = None
     problems: list[str] = []
     deadline_seconds: float | None = None
+    is_reply_stream: bool = False
     doc: str = ""
     place: str = ""
+
+    @property
+    def stream(self) -> FieldDescription | None:
+        """The parameter that is a stream, if one is."""
+        return next((each for each in self.parameters if each.is_stream), None)
 
 
 class ContractDescription(_Data, frozen=True):

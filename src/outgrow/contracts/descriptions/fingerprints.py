@@ -24,10 +24,10 @@ def fingerprint_of(contract: ContractDescription) -> bytes:
     What two processes compare before one calls the other.
 
     It covers what a call means: names, parameters with their numbers, defaults and limits, replies,
-    problems and what is promised about repeats, through all records. It leaves out what may differ
-    without harm: texts, places in files, the order of things, paths over HTTP, permissions,
-    deadlines, and events, which are read by name. It is the same in every process, on every version
-    of Python.
+    which of them are streams, problems and what is promised about repeats, through all records. It
+    leaves out what may differ without harm: texts, places in files, the order of things, paths over
+    HTTP, permissions, deadlines, and events, which are read by name. It is the same in every
+    process, on every version of Python.
     """
     return hashlib.sha256(canonical(contract)).digest()[:FINGERPRINT_BYTES]
 
@@ -49,7 +49,9 @@ def canonical(contract: ContractDescription) -> bytes:
 
 
 def _method(method: MethodDescription) -> dict[str, Any]:
-    return {
+    # What replies once says no more than it did before there were streams.
+    streams = {"is_reply_stream": True} if method.is_reply_stream else {}
+    return streams | {
         "kind": method.kind,
         "repeat": method.repeat,
         "parameters": _fields(method.parameters),

@@ -7,7 +7,10 @@ method ``<Method>Request`` and ``<Method>Reply``. Field numbers are those of the
 follow the order of definition.
 
 - A single value carries presence (``optional``), so that a missing one is told from an empty one.
-- A reply is field ``value`` of its message, so that a method may return more one day.
+- A reply is field ``value`` of its message, so that a method may return more one day. Of a stream
+  each message is one item.
+- A parameter that is a stream is a field that may be absent: each message of the request that has
+  it carries one item, and the first one carries the other parameters.
 - An enumeration is a protobuf one whose zero means that nothing was said.
 - What protobuf cannot hold directly lies in a message inside of the one that holds the field
   ``f``: a list or map that may be None in ``FOptional``; a list, map or optional in a list in
@@ -80,6 +83,9 @@ SCALARS = {
 MESSAGES = {"google.protobuf.Timestamp", "google.protobuf.Duration"}
 """Those of the words that are messages."""
 
+_ITEM = "One item of the stream, or none. The other fields are those of the first message."
+"""What a comment says of the field that carries a stream."""
+
 _PYTHONS_OWN = {
     *("ByteSize", "Clear", "ClearExtension", "ClearField", "CopyFrom", "DESCRIPTOR"),
     *("DiscardUnknownFields", "Extensions", "FindInitializationErrors", "FromString"),
@@ -145,6 +151,9 @@ class _Layout:
         for message, fields in ((request, arguments), (reply, [Field("value", method.reply)])):
             if self._claim(message.name, (method, message.role)):
                 self._fill(message, fields, method.place)
+        for field in request.fields:
+            if method.stream is not None and field.name == method.stream.name:
+                field.doc = f"{_ITEM}\n{field.doc}".rstrip()
         return ProtoMethod(name=name, method=method, request=request, reply=reply)
 
     def _claim(self, name: str, owner: object) -> bool:

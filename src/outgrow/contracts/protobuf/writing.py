@@ -97,6 +97,8 @@ class _Writer:
     def _method(self, made: ProtoMethod, around: frozenset[str]) -> list[str]:
         method = made.method
         request, reply = (self._named(m.name, around) for m in (made.request, made.reply))
+        request = f"stream {request}" if method.stream else request
+        reply = f"stream {reply}" if method.is_reply_stream else reply
         head = f"rpc {made.name}({request}) returns ({reply})"
         options = list(self._options(method, made.reply))
         doc = _comment("\n\n".join(filter(None, [method.doc, _facts(method)])))
@@ -112,7 +114,7 @@ class _Writer:
         yield f"option ({self._google}.api.http) = {{"
         yield f'  {method.http.verb.lower()}: "{method.http.path}"'
         if method.http.verb in ("POST", "PUT", "PATCH"):
-            yield '  body: "*"'
+            yield f'  body: "{method.stream.name if method.stream else "*"}"'
         if reply.fields:
             yield '  response_body: "value"'
         yield "};"

@@ -13,6 +13,7 @@ from outgrow.contracts import (
     EventModel,
     Field,
     Method,
+    Parameter,
     Shape,
     fields_of,
 )
@@ -200,8 +201,8 @@ def _method(contract: ContractModel, method: Method, graph: CallGraph) -> ShownM
         name=method.name,
         kind=method.kind,
         repeat=method.repeat,
-        parameters=_fields(parameter.field for parameter in method.parameters),
-        reply=type_text(method.reply),
+        parameters=[_parameter(parameter) for parameter in method.parameters],
+        reply=type_text(method.reply, is_stream=method.is_reply_stream),
         http=f"{method.http.verb} {method.http.path}" if method.http else None,
         allow=method.allow,
         deadline_seconds=method.deadline_seconds,
@@ -240,13 +241,22 @@ def _event(event: EventModel, services: list[ServiceModel], graph: CallGraph) ->
     )
 
 
+def _parameter(parameter: Parameter) -> ShownField:
+    if not parameter.is_stream:
+        return _field(parameter.field)
+    limits = [f"each {limit}" for limit in limits_of(parameter.shape)]
+    shown = type_text(parameter.shape, is_stream=True)
+    return ShownField(name=parameter.name, type=shown, limits=limits, default=None)
+
+
 def _fields(fields: Iterable[Field]) -> list[ShownField]:
-    return [
-        ShownField(
-            name=field.name,
-            type=type_text(field.shape),
-            limits=limits_of(field.shape),
-            default=text_of_default(field),
-        )
-        for field in fields
-    ]
+    return [_field(field) for field in fields]
+
+
+def _field(field: Field) -> ShownField:
+    return ShownField(
+        name=field.name,
+        type=type_text(field.shape),
+        limits=limits_of(field.shape),
+        default=text_of_default(field),
+    )

@@ -27,8 +27,10 @@ from outgrow.contracts import (
 _NAMES = {"decimal": "Decimal", "uuid": "UUID", "secret": "Secret[str]"}
 
 
-def type_text(shape: Shape) -> str:  # noqa: C901, PLR0911 - a table
-    """*shape* as it is written in Python, without limits."""
+def type_text(shape: Shape, *, is_stream: bool = False) -> str:  # noqa: C901, PLR0911 - a table
+    """*shape*, or a stream of it, as it is written in Python, without limits."""
+    if is_stream:
+        return f"AsyncIterator[{type_text(shape)}]"
     match shape:
         case Scalar(kind=kind):
             return _NAMES.get(kind, kind)
