@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -129,6 +130,24 @@ def test_what_was_backed_up_is_restored_and_what_others_heard_is_told(two: Two) 
     assert heard == ["a", "b", "c", "d", "e"]
 
 
+@pytest.fixture(scope="module")
+def backed_up(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a program that was stopped, with a backup of its orders in ``kept``."""
+    made = Two(tmp_path_factory.mktemp("backed_up"))
+    made.services = ["orders", "mail"]
+    try:
+        made.start()
+        made.place("a")
+        made.stop()
+    finally:
+        for process in made.processes:
+            process.kill()
+            process.communicate()
+    status, _, error = made.store("backup", "orders", "--to", "kept")
+    assert (status, error) == (0, "")
+    return made.folder
+
+
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
@@ -144,11 +163,10 @@ def test_what_was_backed_up_is_restored_and_what_others_heard_is_told(two: Two) 
         ),
     ],
 )
-def test_what_cannot_be_restored_is_refused(two: Two, change: str, expected: str) -> None:
-    two.start()
-    two.place("a")
-    two.stop()
-    two.store("backup", "orders", "--to", "kept")
+def test_what_cannot_be_restored_is_refused(
+    two: Two, backed_up: Path, change: str, expected: str
+) -> None:
+    shutil.copytree(backed_up, two.folder, dirs_exist_ok=True)
     file, note = two.folder / "kept", two.folder / "kept.json"
     text = note.read_text()
     match change:

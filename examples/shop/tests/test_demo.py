@@ -45,8 +45,15 @@ def left_running(folder: str) -> list[str]:
 
 
 @pytest.mark.timeout(SECONDS_MAX + 20)
-@pytest.mark.parametrize("store", ["sqlite", "postgres"])
-@pytest.mark.parametrize("topology", PROCESSES)
+@pytest.mark.parametrize(
+    ("topology", "store"),
+    [
+        ("", "sqlite"),
+        ("split", "postgres"),
+        pytest.param("", "postgres", marks=pytest.mark.long),
+        pytest.param("split", "sqlite", marks=pytest.mark.long),
+    ],
+)
 def test_sums_agree_and_nothing_is_left_running(topology: str, store: str) -> None:
     stores = {f"OUTGROW_STORE_{service}": store for service in SERVICES}
     with tempfile.TemporaryDirectory(prefix="demo-") as folder:
