@@ -36,7 +36,7 @@ class Callers(msgspec.Struct, frozen=True, kw_only=True):
         name = read_name(peer)
         if name is None:
             return (
-                f"its certificate names {peer or 'nobody'}, which is no process of outgrow. "
+                f"its certificate names {peer[:255] or 'nobody'}, which is no process of outgrow. "
                 f"Only processes of {own.application}.{own.environment} may call."
             )
         if (name.application, name.environment) != (own.application, own.environment):
@@ -53,8 +53,8 @@ class Callers(msgspec.Struct, frozen=True, kw_only=True):
             )
         if via not in self.hosts.get(process, ()):
             return (
-                f"process {process!r} says that service {via!r} calls, which it does not host. "
-                "Is its topology an older one? Stop the topology and start it again."
+                f"process {process!r} says that service {via[:63]!r} calls, which it does not "
+                "host. Is its topology an older one? Stop the topology and start it again."
             )
         if via not in self.declared.get(called, ()):
             return (

@@ -9,12 +9,12 @@ from typing import Any
 import grpc
 import grpc.aio
 
+from outgrow.calls.grpc.channels import Peer, open_channel
 from outgrow.calls.grpc.compression import ASKED, COMPRESSED_BYTES_MIN, Compression
 from outgrow.calls.grpc.exchange import Agreement
 from outgrow.calls.grpc.headers import pack
 from outgrow.calls.grpc.options import MESSAGE_BYTES_MAX, client_options
 from outgrow.calls.grpc.revisions import Revisions
-from outgrow.calls.grpc.server import target_of
 from outgrow.calls.grpc.statuses import is_stopping, understand
 from outgrow.calls.protobuf import Converters
 from outgrow.calls.transport import Invoke
@@ -43,6 +43,7 @@ class GrpcTransport:
         revisions: Revisions | None = None,
         message_bytes_max: int = MESSAGE_BYTES_MAX,
         compression: Compression | None = None,
+        peer: Peer | None = None,
     ) -> None:
         """
         Prepare to call the process at *address*.
@@ -55,6 +56,7 @@ class GrpcTransport:
             message_bytes_max: The largest request and reply; larger requests are refused unsent.
             compression: How requests and replies travel that have 4 KiB or more: as they are, if
                 not given.
+            peer: Who must answer, and who this process is; all is in plain text if not given.
         """
         self._converters = converters
         self._clock = clock
@@ -62,8 +64,8 @@ class GrpcTransport:
         self._compression = compression
         self._is_closed = False
         self._held_until = 0.0
-        target, options = target_of(address), client_options(message_bytes_max)
-        self._channel = grpc.aio.insecure_channel(target, options=options)
+        options = client_options(message_bytes_max)
+        self._channel = open_channel(address, options, peer)
         self._revisions = revisions or Revisions()
         self._agreements: dict[str, Agreement] = {}
 

@@ -34,6 +34,7 @@ from outgrow.contracts import (
 from outgrow.errors import (
     ArgumentsRefused,
     CallerNotAllowed,
+    CallerNotDeclared,
     CallError,
     CallRefused,
     Overloaded,
@@ -147,7 +148,7 @@ def _of_error(error: CallError) -> list[Message]:
             found.append(_retry(error.retry_after_seconds))
         case ServiceUnreachable(may_have_run=False):
             found.append(_retry(RESTART_SECONDS))
-        case CallerNotAllowed():
+        case CallerNotAllowed() | CallerNotDeclared():
             pass
         case CallRefused():
             failure = kinds.PreconditionFailure()

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any
-from urllib.parse import quote
 
 import grpc
 import grpc.aio
@@ -14,8 +13,10 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_grpc
 
 from outgrow.calls.failures import log_failure
+from outgrow.calls.grpc.channels import open_port
 from outgrow.calls.grpc.compression import COMPRESSED_BYTES_MIN, compress_reply
 from outgrow.calls.grpc.exchange import compare_handler
+from outgrow.calls.grpc.guarding import Guard
 from outgrow.calls.grpc.headers import is_stranger, unpack
 from outgrow.calls.grpc.options import MESSAGE_BYTES_MAX, server_options
 from outgrow.calls.grpc.revisions import Admission, Revisions
@@ -48,6 +49,7 @@ class GrpcServer:
         revisions: Revisions | None = None,
         stranger: Caller | None = None,
         message_bytes_max: int = MESSAGE_BYTES_MAX,
+        guard: Guard | None = None,
     ) -> None:
         """
         Prepare a server that lets nobody in yet; see `admit` and `start`.
@@ -58,7 +60,9 @@ class GrpcServer:
             stranger: Who a caller that is not outgrow is taken for; anonymous without permissions
                 if not given.
             message_bytes_max: The largest request and reply.
+            guard: Who this process is, and whom it lets in; without it anyone is, in plain text.
         """
+        self._guard = guard
         self._converters = converters
         self._bind = bind
         self._clock = clock
@@ -89,8 +93,8 @@ class GrpcServer:
         Listen, and answer.
 
         Args:
-            address: ``unix:<path>`` or ``<host>:<port>``; port 0 is chosen. Whoever reaches it is
-                believed, so keep it to this machine or behind what checks who calls.
+            address: ``unix:<path>`` or ``<host>:<port>``; port 0 is chosen. Without a guard
+                whoever reaches it is believed.
 
         Returns:
             The address, with the port that was chosen.
@@ -104,7 +108,8 @@ class GrpcServer:
         self._add_reflection()
         self._server.add_generic_rpc_handlers((compare_handler(self._admissions),))
         try:
-            port = self._server.add_insecure_port(target_of(address))
+            identity = self._guard.identity if self._guard else None
+            port = open_port(self._server, address, identity)
         except RuntimeError as error:
             raise InvalidTopology([_cannot_listen(address, str(error))]) from error
         for service in self._admissions:
@@ -144,7 +149,7 @@ class GrpcServer:
         invoke, conversion = self._bind(method), self._converters.of(method)
         decode, encode = conversion.decode_request, conversion.encode_reply
         monotonic, stranger = self._clock.monotonic, self._stranger
-        bytes_max = self._message_bytes_max
+        bytes_max, guard = self._message_bytes_max, self._guard
 
         async def handle(body: bytes, call: Any) -> bytes:
             context: Context | None = None
@@ -157,6 +162,8 @@ class GrpcServer:
                 context = unpack(
                     method, admission, metadata, call.time_remaining, monotonic(), stranger
                 )
+                if guard is not None:
+                    guard.check(method, call, context.via)
                 reply = encode(await invoke(context, *decode(body)))
             except asyncio.CancelledError as error:
                 task = asyncio.current_task()
@@ -189,12 +196,6 @@ class GrpcServer:
         call.set_trailing_metadata((*trailers, *more))
         # gRPC sends no message with a code other than OK, so what is returned does not matter.
         return b""
-
-
-def target_of(address: str) -> str:
-    """What gRPC calls *address*: the path of a Unix socket is part of a URI to it."""
-    scheme, _, path = address.partition(":")
-    return f"unix:{quote(path)}" if scheme == "unix" else address
 
 
 def _too_large(method: Method, size: int, bytes_max: int) -> CallFailed:

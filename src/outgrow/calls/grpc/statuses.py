@@ -29,6 +29,7 @@ from outgrow.contracts import Method, Problem, decode_problem, encode_problem, p
 from outgrow.errors import (
     ArgumentsRefused,
     CallerNotAllowed,
+    CallerNotDeclared,
     CallError,
     CallFailed,
     CallRefused,
@@ -51,6 +52,7 @@ _log = logging.getLogger("outgrow.calls")
 _CODES: tuple[tuple[type[CallError], grpc.StatusCode], ...] = (
     (ArgumentsRefused, grpc.StatusCode.INVALID_ARGUMENT),
     (CallerNotAllowed, grpc.StatusCode.PERMISSION_DENIED),
+    (CallerNotDeclared, grpc.StatusCode.PERMISSION_DENIED),
     (Overloaded, grpc.StatusCode.RESOURCE_EXHAUSTED),
     (CallRefused, grpc.StatusCode.FAILED_PRECONDITION),
     (ServiceUnreachable, grpc.StatusCode.UNAVAILABLE),
