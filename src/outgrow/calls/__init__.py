@@ -17,18 +17,20 @@ from outgrow.calls.arguments import (
 )
 from outgrow.calls.carrying import as_declared
 from outgrow.calls.client import Client, client_class, connect, using
-from outgrow.calls.deadlines import DEADLINE_SECONDS_DEFAULT, Watch
+from outgrow.calls.deadlines import DEADLINE_SECONDS_DEFAULT, STREAM_SECONDS_DEFAULT, Watch
 from outgrow.calls.failures import decode_failure, encode_failure, failure_of, tell_failure
 from outgrow.calls.in_process import InProcess
 from outgrow.calls.reaching import Patience, Retrying, Routed
 from outgrow.calls.reception import Reception
 from outgrow.calls.repeats import MISSING, Memory
+from outgrow.calls.streaming import Stream
 from outgrow.calls.transport import Invoke, Transport
 
 __all__ = [
     "DEADLINE_SECONDS_DEFAULT",
     "KEY_CHARACTERS_MAX",
     "MISSING",
+    "STREAM_SECONDS_DEFAULT",
     "Client",
     "InProcess",
     "Invoke",
@@ -37,6 +39,7 @@ __all__ = [
     "Reception",
     "Retrying",
     "Routed",
+    "Stream",
     "Transport",
     "Watch",
     "as_declared",

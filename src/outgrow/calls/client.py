@@ -19,8 +19,9 @@ from typing import Any, TypeVar
 import msgspec
 
 from outgrow.calls.arguments import check_key, encode_arguments
-from outgrow.calls.deadlines import DEADLINE_SECONDS_DEFAULT
+from outgrow.calls.deadlines import DEADLINE_SECONDS_DEFAULT, STREAM_SECONDS_DEFAULT
 from outgrow.calls.doors import compiled
+from outgrow.calls.streaming import Given, Stream
 from outgrow.calls.transport import Invoke
 from outgrow.clock import Clock
 from outgrow.context import (
@@ -93,6 +94,12 @@ class Client:
             return answer
         return _answered(answer, parent, method, arguments, context.key)
 
+    def _stream(self, method: Method, arguments: tuple[Any, ...]) -> Stream[Any]:
+        """The stream that *method* replies with; nothing is asked for yet."""
+        context = self._context(method, arguments, current(None))
+        answer: Any = getattr(self, f"_invoke_{method.name}")(context, *arguments)
+        return Stream(method.full_name, answer)
+
     def _context(
         self, method: Method, arguments: tuple[Any, ...], parent: Context | None
     ) -> Context:
@@ -103,7 +110,7 @@ class Client:
         wishes = self._wishes or NO_WISHES
         seconds = [s for s in (method.deadline_seconds, wishes.deadline_seconds) if s is not None]
         if parent.deadline == math.inf and not seconds:
-            seconds = [DEADLINE_SECONDS_DEFAULT]
+            seconds = [STREAM_SECONDS_DEFAULT if method.is_streaming else DEADLINE_SECONDS_DEFAULT]
         deadline, watch = parent.deadline, parent.watch
         if seconds:
             deadline, watch = min(deadline, self._clock.monotonic() + min(seconds)), None
@@ -212,6 +219,7 @@ def client_class(model: ContractModel) -> type[Client]:
         "current": current,
         "new_span_id": new_span_id,
         "check": _check,
+        "Given": Given,
     }
     lines = [f"class {model.name}Client(Client, Contract):", "    pass"]
     wishing = [f"class {model.name}Wishes({model.name}Client):", "    pass"]
@@ -221,7 +229,7 @@ def client_class(model: ContractModel) -> type[Client]:
             names[f"default_{n}_{parameter.name}"] = parameter.default
             names[f"check_{n}_{parameter.name}"] = compile_check(parameter.shape)
         head, unusual, usual = _method_source(n, method, names)
-        is_usual = method.deadline_seconds is None and not method.is_keyed
+        is_usual = method.deadline_seconds is None and not (method.is_keyed or method.is_streaming)
         lines += head + (usual if is_usual else [f"        {unusual}"])
         wishing += [*head, f"        {unusual}"]
     source = "\n".join([*lines, "", *wishing]) + "\n"
@@ -243,12 +251,14 @@ def _method_source(
     )
     arguments = "".join(f"{p.name}, " for p in method.parameters)
     head = [f"    def {method.name}(self{signature}):"]
-    head += [
-        f"        check(method_{n}, {p.name!r}, check_{n}_{p.name}, {p.name})"
-        for p in method.parameters
-        if names[f"check_{n}_{p.name}"] is not None
-    ]
-    unusual = f"return self._call(method_{n}, ({arguments}))"
+    for p in method.parameters:
+        told = f"method_{n}, {p.name!r}"
+        if p.is_stream:
+            head.append(f"        {p.name} = Given({told}, {p.name}, check_{n}_{p.name})")
+        elif names[f"check_{n}_{p.name}"] is not None:
+            head.append(f"        check({told}, check_{n}_{p.name}, {p.name})")
+    call = "_stream" if method.is_reply_stream else "_call"
+    unusual = f"return self.{call}(method_{n}, ({arguments}))"
     usual = [
         "        parent = current(None)",
         "        if parent is None or parent.transaction is not None:",

@@ -10,6 +10,7 @@ from typing import Any
 from outgrow.clock import Clock
 
 DEADLINE_SECONDS_DEFAULT = 10.0
+STREAM_SECONDS_DEFAULT = 3_600.0
 GRACE_SECONDS = 0.05
 LOOK_SECONDS = 0.02
 SWALLOWED_MAX = 20

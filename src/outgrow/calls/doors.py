@@ -73,16 +73,16 @@ def make_door(
     """
     arguments = "".join(f"argument_{n}, " for n in range(len(method.parameters)))
     names: dict[str, Any] = {
-        "declared": _declared,
+        "declared": declared_of,
         "enter": enter,
         "histogram": meter.histogram,
         "leave": leave,
         "loop": loop,
         "meter": meter,
         "method": method,
-        "outcome_of": _outcome_of,
+        "outcome_of": outcome_of,
         "perf_counter_ns": perf_counter_ns,
-        "permit": _permit,
+        "permit": permit,
         "problems": tuple(method.problems.values()),
         "run": run,
         "running_task": running_task,
@@ -103,13 +103,13 @@ def compiled(source: str, filename: str) -> CodeType:
     return compile(source, filename, "exec")
 
 
-def _permit(method: Method, context: Context) -> None:
+def permit(method: Method, context: Context) -> None:
     """Refuse a caller from outside that lacks the permission; services are let in."""
     if not context.via and not context.caller.may(method.allow or ""):
         raise CallerNotAllowed(method.full_name, method.allow or "", str(context.caller))
 
 
-def _declared(method: Method, problem: Problem) -> Exception:
+def declared_of(method: Method, problem: Problem) -> Exception:
     """What the caller meets instead of a *problem* of a class below a declared one."""
     try:
         return as_declared(problem, method.problems.values())
@@ -117,7 +117,7 @@ def _declared(method: Method, problem: Problem) -> Exception:
         return failure_of(method.full_name, error)
 
 
-def _outcome_of(method: Method, context: Context, error: BaseException) -> BaseException:
+def outcome_of(method: Method, context: Context, error: BaseException) -> BaseException:
     """What the caller meets when the method ends with *error*, which it does not declare."""
     if context.watch.has_fired and isinstance(error, Exception | asyncio.CancelledError):
         # Whatever it ended with, it did so because its time was over.

@@ -13,6 +13,7 @@ from typing import Any
 from outgrow.calls.deadlines import Watches, running_task
 from outgrow.calls.doors import make_door
 from outgrow.calls.repeats import Memory, Repeats
+from outgrow.calls.streaming import StreamDoors, make_reading_door
 from outgrow.calls.transport import Invoke
 from outgrow.clock import Clock
 from outgrow.context import Context
@@ -37,6 +38,7 @@ class Reception:
         self._loop = asyncio.get_running_loop()
         self._doors: dict[str, Invoke] = {}
         self._watches = Watches(clock)
+        self._streams = StreamDoors(clock, self._loop)
         self._idle = asyncio.Event()
 
     def admit(self, model: ContractModel, implementation: Any, memory: Memory | None) -> None:
@@ -50,9 +52,15 @@ class Reception:
         for method in model.methods.values():
             run = getattr(implementation, method.name)
             meter = self._meters.meter(method.full_name)
+            if method.is_reply_stream:
+                self._doors[method.full_name] = self._streams.make(method, run, meter)
+                continue
             if method.is_keyed and not getattr(run, "__outgrow_keyed__", False):
                 run = Repeats(method, run, memory).run
-            self._doors[method.full_name] = make_door(method, run, meter, self._loop, self._watched)
+            door = make_door(method, run, meter, self._loop, self._watched)
+            if method.stream is not None:
+                door = make_reading_door(method, door, meter)
+            self._doors[method.full_name] = door
 
     def bind(self, method: Method) -> Invoke:
         """What executes *method* in this process."""
@@ -87,8 +95,13 @@ class Reception:
         """How many calls that entered from outside, or have a task of their own, go on now."""
         return len(self._watches)
 
+    @property
+    def streams_open(self) -> int:
+        """How many methods reply with a stream just now, for whomever."""
+        return self._streams.open
+
     async def wait_idle(self) -> None:
-        """Wait until no call goes on."""
+        """Wait until no call goes on. Streams do not count: they may have no end of their own."""
         while self._watches:
             self._idle.clear()
             await self._idle.wait()

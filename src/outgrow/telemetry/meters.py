@@ -17,13 +17,14 @@ class Meter:
     2**(n-1) up to 2**n. That costs one addition a call and is exact enough for quantiles.
     """
 
-    __slots__ = ("errors", "histogram", "problems", "started")
+    __slots__ = ("errors", "histogram", "items", "problems", "started")
 
     def __init__(self) -> None:
         self.histogram = [0] * BUCKETS
         self.problems = 0
         self.errors = 0
         self.started = 0
+        self.items = 0
 
     def statistics(self) -> MeterStatistics:
         """What was measured until now."""
@@ -35,6 +36,7 @@ class Meter:
             in_flight=self.started - ended,
             p50_seconds_max=self._quantile(0.50),
             p99_seconds_max=self._quantile(0.99),
+            items=self.items,
         )
 
     def _quantile(self, share: float) -> float:
@@ -59,6 +61,7 @@ class MeterStatistics:
         in_flight: How many go on now.
         p50_seconds_max: Half of them took no longer than this; exact to a factor of two.
         p99_seconds_max: 99 of 100 took no longer than this; exact to a factor of two.
+        items: What went through its streams, whichever way; a stream is one execution.
     """
 
     calls: int
@@ -67,6 +70,7 @@ class MeterStatistics:
     in_flight: int
     p50_seconds_max: float
     p99_seconds_max: float
+    items: int = 0
 
 
 class Meters:

@@ -1,0 +1,1 @@
+"""Stands between a caller and the feed."""
