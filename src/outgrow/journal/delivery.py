@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from outgrow.clock import Clock
@@ -187,6 +187,7 @@ class Delivery:
             Seconds until the earliest retry is due, of a message or of who could not use its own
             store; None if there is none: move the clock. Timers that are not due are no retries.
         """
+        await _look_anew(self._posts.values(), self._consumers)
         while True:
             self._moved.clear()
             await self._add_senders()
@@ -326,6 +327,18 @@ class Delivery:
         for consumer in self._consumers:
             if consumer.service == service:
                 consumer.reload()
+
+
+async def _look_anew(posts: Iterable[Post], consumers: Iterable[Consumer]) -> None:
+    """Look at what other processes have committed, of which a notice may be on its way still."""
+    shared = [post for post in posts if post.replica.has_others]
+    for post in shared:
+        post.outbox.destinations |= set(await post.journal.destinations())
+        post.timers.wake()
+    names = {post.store.service for post in shared}
+    for consumer in consumers:
+        if consumer.service in names:
+            consumer.reload()
 
 
 async def _beginning() -> int:

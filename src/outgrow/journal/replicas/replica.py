@@ -81,6 +81,11 @@ class Replica:
         return self._has_joined and self._clock.monotonic() < self._held_until
 
     @property
+    def has_others(self) -> bool:
+        """Whether other processes have the same store open, as far as this one knows."""
+        return self._store.is_shared and self._members > 1
+
+    @property
     def partitions(self) -> frozenset[int]:
         if not self._store.is_shared:
             return EVERYTHING
