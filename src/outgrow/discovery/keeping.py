@@ -1,0 +1,81 @@
+"""Keeps what a process offers in the directory, as long as it offers it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Iterable
+from contextlib import asynccontextmanager
+from typing import Final
+
+from outgrow.clock import Clock, SystemClock
+from outgrow.discovery.directory import Directory, Endpoint
+
+RENEW_SECONDS: Final = 2.0
+"""How often a process says that it is there; two of these may get lost within a lease."""
+
+
+class Keeper:
+    """
+    Keeps the endpoints of one process in a directory, except those that are not ready.
+
+    Args:
+        endpoints: All that the process offers when it is ready.
+    """
+
+    def __init__(self, directory: Directory, endpoints: Iterable[Endpoint], clock: Clock) -> None:
+        self._directory = directory
+        self._endpoints = tuple(endpoints)
+        self._clock = clock
+        self._unready: frozenset[str] = frozenset()
+        self._has_left = False
+
+    async def enter(self) -> None:
+        """Let what is ready be found."""
+        ready = [one for one in self._endpoints if one.service not in self._unready]
+        await self._directory.register(ready)
+
+    async def set_unready(self, services: Collection[str]) -> None:
+        """Let these services not be found here until they are not among the unready any more."""
+        unready = frozenset(services)
+        if unready != self._unready and not self._has_left:
+            self._unready = unready
+            await self.enter()
+
+    async def leave(self) -> None:
+        """Let nothing be found here any more; no new calls come when the callers know it."""
+        if not self._has_left:
+            self._has_left = True
+            await self._directory.leave()
+
+    async def run(self) -> None:
+        """Renew the lease until cancelled."""
+        while True:
+            await self._clock.sleep(RENEW_SECONDS)
+            if not self._has_left:
+                await self._directory.renew()
+
+
+@asynccontextmanager
+async def keeping(
+    directory: Directory, endpoints: Iterable[Endpoint], clock: Clock | None = None
+) -> AsyncIterator[Keeper]:
+    """
+    Let *endpoints* be found until the end of the block, or until they leave before that.
+
+    Args:
+        clock: Of the machine if not given, as leases run out by the machine's time.
+    """
+    keeper = Keeper(directory, endpoints, clock or SystemClock())
+    failure: Exception | None = None
+    async with asyncio.TaskGroup() as tasks:
+        renewing = tasks.create_task(keeper.run())
+        try:
+            await keeper.enter()
+            yield keeper
+        except Exception as error:  # noqa: BLE001 - raised below: a group would wrap it
+            failure = error
+        finally:
+            await keeper.leave()
+            renewing.cancel()
+    if failure is not None:
+        raise failure
