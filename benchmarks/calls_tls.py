@@ -41,7 +41,7 @@ async def certain(converters: Converters) -> AsyncIterator[dict[str, Call]]:
             Identity(issuer.provide(Name(application="shop", environment="local", process=name)))
             for name in ("front", "back")
         )
-        declared = {model.service: ("orders",)}
+        declared: dict[str, tuple[str, ...]] = {model.service: ("orders",)}
         callers = Callers(declared=declared, hosts={"front": ("orders",)})
         guard = Guard(back, lambda: callers)
         server = GrpcServer(converters, reception.bind, clock, guard=guard)
