@@ -8,6 +8,7 @@ import math
 import random
 from typing import Any, Final
 
+from outgrow.calls.reaching.streaming import stream_again
 from outgrow.calls.transport import Invoke, Transport
 from outgrow.clock import Clock
 from outgrow.context import Context
@@ -85,9 +86,10 @@ class Retrying:
     Tries calls again that met `ServiceUnreachable`, if that can do no harm.
 
     That is: what has not run, whatever it is, and what may have run if its contract makes a repeat
-    safe: a query, or a command under its key. The pauses grow, each drawn between nothing and its
-    bound (full jitter), so that callers do not come back all at once. They are real time: other
-    processes start and stop in it, whatever time a test has it be.
+    safe: a query, or a command under its key. A stream is begun again only while no item of it was
+    given to the caller, and none was asked of the caller. The pauses grow, each drawn between
+    nothing and its bound (full jitter), so that callers do not come back all at once. They are real
+    time: other processes start and stop in it, whatever time a test has it be.
 
     Whatever a call ends with, its ``may_have_run`` speaks of all attempts.
 
@@ -104,7 +106,11 @@ class Retrying:
     def bind(self, method: Method) -> Invoke:
         """What executes *method*, and again if need be."""
         invoke = self._transport.bind(method)
+        if method.is_streaming:
+            return stream_again(method, invoke, lambda each: self._until_reached(method, each))
+        return self._until_reached(method, invoke)
 
+    def _until_reached(self, method: Method, invoke: Invoke) -> Invoke:
         async def invoke_until_reached(context: Context, *arguments: Any) -> Any:
             try:
                 return await invoke(context, *arguments)
