@@ -1,0 +1,69 @@
+"""One method at one endpoint, and the calls of it that wait there."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from outgrow.calls.reaching.peers import Durations, Peer
+from outgrow.calls.transport import Invoke
+from outgrow.contracts import Method
+
+
+class Moved(Exception):
+    """A call was taken away from an endpoint that is not heard of; it may have run there."""
+
+    def __init__(self, waited_seconds: float) -> None:
+        self.waited_seconds = waited_seconds
+        super().__init__()
+
+
+class Path:
+    """
+    One method at one endpoint.
+
+    Attributes:
+        invoke: What executes the method there.
+        waiting: When the calls that wait for a reply began, by their tasks. A task waits for one
+            call at a time, so nothing needs to be made for each call.
+    """
+
+    __slots__ = ("_fixed", "_is_repeatable", "_moved", "durations", "invoke", "peer", "waiting")
+
+    def __init__(self, method: Method, peer: Peer, durations: Durations, invoke: Invoke) -> None:
+        self.peer = peer
+        self.durations = durations
+        self.invoke = invoke
+        self.waiting: dict[asyncio.Task[Any] | None, float] = {}
+        self._is_repeatable = method.repeat != "unsafe" and not method.is_streaming
+        self._fixed: set[asyncio.Task[Any] | None] = set()
+        self._moved: dict[asyncio.Task[Any] | None, tuple[int, float]] = {}
+
+    def fix(self, task: asyncio.Task[Any] | None) -> None:
+        """Let the call of *task* stay here, whatever happens: it has been everywhere else."""
+        self._fixed.add(task)
+
+    def unfix(self, task: asyncio.Task[Any] | None) -> None:
+        """The call of *task* has ended."""
+        self._fixed.discard(task)
+
+    def may_move(self, task: asyncio.Task[Any] | None) -> bool:
+        """Whether the call of *task* may be made elsewhere instead."""
+        return self._is_repeatable and task not in self._fixed and task not in self._moved
+
+    def move(self, task: asyncio.Task[Any], now: float) -> None:
+        """End the call of *task* here, so that it is made elsewhere."""
+        self._moved[task] = (task.cancelling(), now - self.waiting[task])
+        task.cancel()
+
+    def was_moved(self, task: asyncio.Task[Any] | None) -> Moved | None:
+        """
+        What the call of *task* meets, if it was moved and nobody else has cancelled the task.
+
+        Takes the cancellation back.
+        """
+        moved = self._moved.pop(task, None) if self._moved else None
+        if moved is None or task is None:
+            return None
+        cancelling, waited_seconds = moved
+        return Moved(waited_seconds) if task.uncancel() <= cancelling else None
