@@ -8,7 +8,7 @@ is wrong and says where. So what does not fit is refused before anything is sent
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from google.protobuf.message import DecodeError, Message
@@ -30,19 +30,24 @@ class Conversion:
     One method's way to the wire and back.
 
     What does not fit raises `ArgumentsRefused` for a request, and `CallFailed` for a reply: its
-    method has run.
+    method has run. Of a stream each item is a message: each reply, and, if a parameter is one, each
+    request after the first, which has None in its place or an item as well.
 
     Attributes:
         encode_request: ``(*arguments) -> bytes``, in the order of the signature.
         decode_request: ``(body) -> list of arguments``; checks the limits of the parameters.
         encode_reply: ``(reply) -> bytes``.
         decode_reply: ``(body) -> reply``.
+        encode_item: ``(item) -> bytes``, of the parameter that is a stream; None if none is.
+        decode_item: ``(body) -> item``, or None if the message carries no item.
     """
 
     encode_request: Callable[..., bytes]
     decode_request: Callable[[bytes], list[Any]]
     encode_reply: Callable[[Any], bytes]
     decode_reply: Callable[[bytes], Any]
+    encode_item: Callable[[Any], bytes] | None = None
+    decode_item: Callable[[bytes], Any] | None = None
 
 
 class Converters:
@@ -82,7 +87,10 @@ class Converters:
             (self.messages.reply(method), made.reply, value),
             refuse_reply,
         )
+        encode_item, decode_item = self._convert_item(method, made.request, refuse_arguments)
         return Conversion(
+            encode_item=encode_item,
+            decode_item=decode_item,
             encode_request=_encoder(
                 encode(f"{name} request out", made.request), made.request, refuse_arguments
             ),
@@ -96,6 +104,28 @@ class Converters:
             else _nothing(refuse_reply),
             decode_reply=lambda body: decode_reply(body)[0],
         )
+
+    def _convert_item(
+        self, method: Method, request: ProtoMessage, refuse: _Refuse
+    ) -> tuple[Callable[[Any], bytes] | None, Callable[[bytes], Any] | None]:
+        """The converters of messages that carry an item alone."""
+        stream = method.stream
+        if stream is None:
+            return None, None
+        # A field that may be absent, and is given here: None is no item.
+        given = [
+            replace(field, shape=stream.shape)
+            for field in request.fields
+            if field.name == stream.name
+        ]
+        alone, name = replace(request, fields=given), method.full_name
+        decode = _decoder(
+            self._decoding.reader(f"{name} item in", request, [stream.field]),
+            (self.messages.request(method), request, [stream.field]),
+            refuse,
+        )
+        encode = _encoder(self._encoding.encoder(f"{name} item out", alone), alone, refuse)
+        return encode, lambda body: decode(body)[0]
 
 
 def _encoder(

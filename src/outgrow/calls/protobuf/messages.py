@@ -168,6 +168,8 @@ def _file(file: ProtoFile) -> FileDescriptorProto:
                 name=made.name,
                 input_type=f".{file.package}.{made.request.name}",
                 output_type=f".{file.package}.{made.reply.name}",
+                client_streaming=made.method.stream is not None,
+                server_streaming=made.method.is_reply_stream,
             )
             rpc.options.idempotency_level = _LEVELS[made.method.repeat]
     return descriptor
