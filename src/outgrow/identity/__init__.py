@@ -8,6 +8,6 @@ room inside.
 """
 
 from outgrow.identity.callers import Callers, callers_of
-from outgrow.identity.names import Name, read_name
+from outgrow.identity.names import OUTSIDE, Name, read_name
 
-__all__ = ["Callers", "Name", "callers_of", "read_name"]
+__all__ = ["OUTSIDE", "Callers", "Name", "callers_of", "read_name"]

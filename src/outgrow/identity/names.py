@@ -15,6 +15,9 @@ import msgspec
 DNS_SUFFIX: Final = "outgrow"
 """The top of our DNS names. Nobody looks them up: they stand in certificates only."""
 
+OUTSIDE: Final = "outside"
+"""Who is no process of a topology and may call all of its services, as its gateway may."""
+
 _PART: Final = "[a-z][a-z0-9_]{0,62}"  # as names are in the topology file
 _URI: Final = re.compile(rf"spiffe://({_PART})\.({_PART})/({_PART})")
 

@@ -159,6 +159,7 @@ class Application:
             "inboxes": await self._delivery.inboxes(),
             "replicas": self._delivery.replicas(),
             "broker": await self._delivery.broker_statistics(),
+            "identity": self.options.identity(),
         }
 
     @property

@@ -89,6 +89,14 @@ def load_contracts(
     return [read_contract(contract) for contract in asked if contract not in kept]
 
 
+def declared_services(services: list[ServiceModel]) -> dict[str, list[str]]:
+    """By each of *services*, the services whose contracts its fields ask for."""
+    found: dict[str, set[str]] = {model.name: set() for model in services}
+    for model in services:
+        found[model.name] |= {service_name(c.__module__) for c in model.clients.values()}
+    return {name: sorted(called) for name, called in found.items()}
+
+
 def _contracts(plan: Plan, package: str) -> list[type]:
     findings: list[Finding] = []
     has_module = _import(plan, package, findings, is_contract_only=True)

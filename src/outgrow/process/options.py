@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from outgrow.calls import InProcess, Patience, Reception, Transport
 from outgrow.clock import Clock, SystemClock
@@ -89,6 +90,7 @@ class Options:
         stores: Where the stores of services live instead of where the plan says, by service:
             ``sqlite`` or the URL of a database.
         is_test: Whether the control channel may move the clock and arm crash points.
+        identity: What statistics say of who this process is to the others.
     """
 
     is_open: bool = False
@@ -106,3 +108,4 @@ class Options:
     since: datetime | None = None
     stores: Mapping[str, str] | None = None
     is_test: bool = False
+    identity: Callable[[], dict[str, Any]] = dict

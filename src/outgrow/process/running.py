@@ -14,12 +14,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from outgrow.errors import ControlError, Finding, InvalidTopology
-from outgrow.process.apart import Apart
+from outgrow.process.apart import PLAINTEXT_TOLD, Apart
 from outgrow.process.application import STATE_FOLDER, Application
 from outgrow.process.control import ControlChannel, control_verbs
 from outgrow.process.holding import released, take_lock
 from outgrow.process.inherited import ANSWER, LOADED, OPEN, READY, SERVING, Inherited
+from outgrow.process.loading import declared_services
 from outgrow.process.options import DRAIN_SECONDS_MAX, Options
 from outgrow.process.seating import read_seating, seating_path
 from outgrow.topology import Address, Plan
@@ -81,14 +84,17 @@ def run_seat(
         OutgrowError: What `run_process` raises.
     """
     state = options.state or plan.folder / STATE_FOLDER
-    seating = read_seating(seating_path(state, topology))
+    path = seating_path(state, topology)
+    seating = read_seating(path)
     if process not in seating.seats:
         known = ", ".join(sorted(seating.seats))
         message = f"topology {topology!r} has no process {process!r}. Known: {known}."
         raise ControlError(message)
     host, _, port = (seating.seats[process].http or "").rpartition(":")
     http = Address(host=host.strip("[]"), port=int(port)) if port else None
-    options = Apart(seating, process).options(options)
+    options = Apart(seating, process, file=path).options(options)
+    if inherited is None and not seating.identity:
+        logger.warning(PLAINTEXT_TOLD)
     run_process(replace(plan, http=http), options, inherited)
 
 
@@ -138,7 +144,8 @@ async def _run(plan: Plan, options: Options, inherited: Inherited | None) -> Non
     if inherited is not None:
         # While the process before this one still works, so that its successor is quick.
         _load_ahead()
-        inherited.say(LOADED)
+        declared = declared_services(application.services)
+        inherited.say(LOADED, msgspec.json.encode(declared).decode())
         await _wait_either(inherited.wait_told(OPEN), told.to_end)
     if not told.to_end.is_set():
         async with contextlib.AsyncExitStack() as stack:

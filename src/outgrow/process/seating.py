@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from outgrow.errors import ControlError
+from outgrow.identity import OUTSIDE, Callers, Name
 from outgrow.topology import STATIC, WEIGHT_DEFAULT, replica_name
 
 RUN_FOLDER = "run"
@@ -54,6 +55,9 @@ class Seating(msgspec.Struct, frozen=True, kw_only=True):
         seats: The replicas of all processes by their names.
         stores: Where each service's store lives: ``sqlite``, or the URL of its database.
         discovery: How processes find each other: ``nats``, or ``static``, by this seating alone.
+        identity: The folder with the keys and certificates of all processes, each in a folder of
+            its name; empty if they speak in plain text.
+        callers: By each service that is called, the services that declare it.
     """
 
     application: str
@@ -64,6 +68,18 @@ class Seating(msgspec.Struct, frozen=True, kw_only=True):
     seats: dict[str, Seat]
     stores: dict[str, str] = {}
     discovery: str = STATIC
+    identity: str = ""
+    callers: dict[str, tuple[str, ...]] = {}
+
+    def name_of(self, process: str) -> Name:
+        """The name that *process* has in its certificate."""
+        return Name(application=self.application, environment=self.environment, process=process)
+
+    def policy(self) -> Callers:
+        """Who may call whom: what is declared, and all to the gateway."""
+        hosts = {seat.process: seat.services for seat in self.seats.values()}
+        entrances = (OUTSIDE,) if self.gateway is None else (OUTSIDE, self.gateway)
+        return Callers(declared=self.callers, hosts=hosts, entrances=entrances)
 
     def seat_of(self, service: str) -> Seat | None:
         """The first of `seats_of`; None if there is none."""

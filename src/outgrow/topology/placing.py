@@ -22,7 +22,7 @@ from outgrow.topology.stores import StoreReader
 
 DIRECTORIES = (NATS, STATIC)
 EVERY_OTHER = "*"
-RESERVED = ("nats", "postgres", "supervisor")
+RESERVED = ("nats", "outside", "postgres", "supervisor")
 """Names of what runs beside the processes."""
 
 _TEXT, _LIST, _NUMBER, _SECTION = "a text in quotes", "a list", "a whole number", "a section"

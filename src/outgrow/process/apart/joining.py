@@ -6,17 +6,19 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from outgrow.calls import InProcess, Retrying, Routed, Transport
 from outgrow.errors import ExtraMissing, Finding, InvalidTopology
 from outgrow.journal import BrokerMaker
 from outgrow.journal import in_process as in_process_broker
+from outgrow.process.apart.identifying import KnownCallers, identity_of, told
 from outgrow.process.options import Hosted, Options
 from outgrow.process.seating import Seating
 
 if TYPE_CHECKING:
-    from outgrow.calls.grpc import Revisions
+    from outgrow.calls.grpc import Guard, Revisions
     from outgrow.calls.protobuf import Converters
 
 logger = logging.getLogger("outgrow.process")
@@ -32,14 +34,26 @@ class Apart:
         seating: Where all processes of the topology are.
         process: Which of them this is; None for one that hosts nothing and only calls.
         grace_seconds: How long calls of others may take to finish at the end.
+        file: Where the seating stands, if it may be written anew; None if it does not change.
+
+    Raises:
+        IdentityRefused: The key or the certificate of this process cannot be used.
     """
 
     def __init__(
-        self, seating: Seating, process: str | None, *, grace_seconds: float = 10.0
+        self,
+        seating: Seating,
+        process: str | None,
+        *,
+        grace_seconds: float = 10.0,
+        file: Path | None = None,
     ) -> None:
         self._seating = seating
         self._seat = None if process is None else seating.seats[process]
         self._grace_seconds = grace_seconds
+        self._identity = identity_of(seating, self._seat.process if self._seat else None)
+        self._callers = KnownCallers(seating, file)
+        self._guard: Guard | None = None
         self._converters: Converters | None = None
         self._revisions: Revisions | None = None
 
@@ -57,6 +71,7 @@ class Apart:
             server=self.server,
             broker=self._broker(),
             stores=self._seating.stores,
+            identity=lambda: told(self._guard),
         )
 
     def _broker(self) -> BrokerMaker:
@@ -75,7 +90,7 @@ class Apart:
         """Calls inside this process by reference, to others by gRPC."""
         # Imported here: who runs everything together needs no gRPC, and it is slow to import.
         try:
-            from outgrow.calls.grpc import GrpcTransport, Revisions  # noqa: PLC0415
+            from outgrow.calls.grpc import GrpcTransport, Peer, Revisions  # noqa: PLC0415
             from outgrow.calls.protobuf import Converters, Messages  # noqa: PLC0415
         except ModuleNotFoundError as error:
             raise ExtraMissing("grpc", "calls between processes") from error
@@ -85,12 +100,16 @@ class Apart:
         self._converters = converters = Converters(messages)
         self._revisions = revisions = Revisions(frozen.numbers, frozen.contracts)
         transports: dict[str, Transport] = {}
+        identity = self._identity
 
         def remote(service: str) -> Transport:
             seat = self._seating.seat_of(service)
             assert seat is not None, "looked for above"
             if seat.calls not in transports:
-                transport = GrpcTransport(seat.calls, converters, hosted.clock, revisions=revisions)
+                peer = Peer(identity=identity, process=seat.process) if identity else None
+                transport = GrpcTransport(
+                    seat.calls, converters, hosted.clock, revisions=revisions, peer=peer
+                )
                 transports[seat.calls] = Retrying(transport, hosted.clock, hosted.patience)
             return transports[seat.calls]
 
@@ -124,13 +143,19 @@ class Apart:
         if self._seat is None:
             yield
             return
-        from outgrow.calls.grpc import GrpcServer  # noqa: PLC0415 - as above
+        from outgrow.calls.grpc import GrpcServer, Guard  # noqa: PLC0415 - as above
 
         assert self._converters is not None, "the transport is opened first"
         assert self._revisions is not None, "as the converters"
         _warn_of_stale(hosted, self._revisions)
+        if self._identity is not None:
+            self._guard = Guard(self._identity, self._callers.now, self._callers.reread)
         server = GrpcServer(
-            self._converters, hosted.reception.bind, hosted.clock, revisions=self._revisions
+            self._converters,
+            hosted.reception.bind,
+            hosted.clock,
+            revisions=self._revisions,
+            guard=self._guard,
         )
         for model in hosted.models:
             server.admit(model)

@@ -1,0 +1,118 @@
+"""Who this process is to the others, and whom it lets in."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from outgrow.clock import SystemClock
+from outgrow.errors import ControlError, ExtraMissing
+from outgrow.identity import OUTSIDE, Callers
+from outgrow.process.seating import Seating, read_seating
+
+if TYPE_CHECKING:
+    from outgrow.calls.grpc import Guard
+    from outgrow.identity.certificates import Identity
+
+ENVIRONMENT: Final = "OUTGROW_IDENTITY"
+"""The environment variable that names a folder with the key and the certificate of a process."""
+
+LOOK_SECONDS: Final = 1.0
+"""How often the seating is looked at for what services declare now, at most."""
+
+PLAINTEXT_TOLD: Final = (
+    "--plaintext: processes call each other without certificates; whoever reaches them is believed"
+)
+
+logger = logging.getLogger("outgrow.process")
+
+
+def identity_folder(seating: Seating, process: str) -> Path | None:
+    """
+    Where the key and the certificate of *process* are; None for plain text.
+
+    What ``OUTGROW_IDENTITY`` says is that folder, or one with such a folder for each process.
+    """
+    if not seating.identity:
+        return None
+    folder = Path(os.environ.get(ENVIRONMENT) or seating.identity)
+    return folder / process if (folder / process).is_dir() else folder
+
+
+def identity_of(seating: Seating, process: str | None) -> Identity | None:
+    """
+    Who *process* is; None for plain text.
+
+    Args:
+        process: None for one that hosts nothing, and only calls.
+
+    Raises:
+        IdentityRefused: Its key or its certificate cannot be used.
+    """
+    process = process or OUTSIDE
+    folder = identity_folder(seating, process)
+    if folder is None:
+        return None
+    # Imported here: who runs everything together needs no certificates.
+    try:
+        from outgrow.identity.certificates import Identity  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise ExtraMissing("grpc", "calls between processes") from error
+    return Identity(folder, seating.name_of(process))
+
+
+class KnownCallers:
+    """
+    Who may call whom, as the seating says now.
+
+    A rolling restart changes what is declared; the supervisor then writes the seating anew.
+
+    Args:
+        seating: As it was read at the start.
+        path: The file; None if it never changes.
+    """
+
+    def __init__(self, seating: Seating, path: Path | None) -> None:
+        self._path = path
+        self._clock = SystemClock()
+        self._policy = seating.policy()
+        self._stamp = self._look()
+        self._look_at = self._clock.monotonic() + LOOK_SECONDS
+        if path is not None:
+            self.reread(is_changed=True)  # It may have been written since it was read.
+
+    def now(self) -> Callers:
+        """Who may call whom; the file is looked at once a second at most."""
+        if self._clock.monotonic() >= self._look_at:
+            self._look_at = self._clock.monotonic() + LOOK_SECONDS
+            self.reread()
+        return self._policy
+
+    def reread(self, *, is_changed: bool = False) -> Callers:
+        """Who may call whom, by the file as it is now."""
+        stamp = self._look()
+        if self._path is not None and (is_changed or stamp != self._stamp):
+            try:
+                policy = read_seating(self._path).policy()
+            except ControlError:  # The topology is stopping.
+                return self._policy
+            self._stamp = stamp
+            if policy != self._policy:
+                self._policy = policy
+        return self._policy
+
+    def _look(self) -> tuple[int, int]:
+        try:
+            found = None if self._path is None else self._path.stat()
+        except OSError:
+            return 0, 0
+        return (found.st_mtime_ns, found.st_ino) if found else (0, 0)
+
+
+def told(guard: Guard | None) -> dict[str, Any]:
+    """What statistics say of who this process is, and whom it refused."""
+    if guard is None:
+        return {"is_plaintext": True}
+    return {"is_plaintext": False, **guard.statistics()}
