@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,22 @@ from outgrow.errors import ControlError
 from outgrow.journal import WaitingKey
 from outgrow.process import Apart, Options, Seat, Seating, start_application
 from outgrow.process.control import ask, ask_async
+from outgrow.testing.databases import PostgresServer
 from outgrow.testing.hosts import HostProcess, Hosts, NatsProcess
 from outgrow.testing.world import World
-from outgrow.topology import Address, Placement, Plan, Topology, read_topology
+from outgrow.topology import (
+    WEIGHT_DEFAULT,
+    Address,
+    Placement,
+    Plan,
+    Topology,
+    read_topology,
+    replica_name,
+)
 
 SETTLE_SECONDS_MAX = 30.0
 DEATH_SECONDS_MAX = 2.0
+LOOK_SECONDS = 0.02
 
 
 class _SharedClock(ManualClock):
@@ -41,14 +52,19 @@ class _SharedClock(ManualClock):
 
 class ApartWorld(World):
     """
-    The tested application in several processes, one for each entry of its topology.
+    The tested application in several processes, as its topology divides it.
 
     The topology is the first in the file; without one, each service has a process of its own. The
     processes and NATS live as long as the test run; each test has a fresh application in them, with
-    an environment, stores and subjects of its own.
+    an environment, stores and subjects of its own. On SQLite no process has more than one replica.
+
+    Args:
+        replicas: How many each process has; as many as the topology says if None.
     """
 
-    def __init__(self, file: Path, state: Path, hosts: Hosts) -> None:
+    def __init__(
+        self, file: Path, state: Path, hosts: Hosts, *, replicas: int | None = None
+    ) -> None:
         super().__init__("apart", file, state)
         self._shared_clock = _SharedClock()
         self.clock = self._shared_clock
@@ -57,11 +73,18 @@ class ApartWorld(World):
         self._all = hosts
         self._hosts: dict[str, HostProcess] = {}
         self._environment = f"t{new_id().replace('-', '')}"
+        self._replicas = replicas
+        self._can_share = False
+
+    async def keep_in(self, server: PostgresServer, *, all_services: bool) -> None:
+        await super().keep_in(server, all_services=all_services)
+        self._can_share = True
 
     async def start(self) -> None:
         """Start the application on the stores as they are, in all processes at once."""
         self._all.nats.start()
-        self._hosts = self._all.of(self._plan, list(self._topology.processes))
+        names = [name for one in self._placements.values() for name in one.names]
+        self._hosts = self._all.of(self._plan, names)
         self._shared_clock.hosts = list(self._hosts.values())
         try:
             since = SystemClock().now()  # All begin before any service opens, as in a real start.
@@ -95,6 +118,7 @@ class ApartWorld(World):
         """Wait until nothing is left to do in any process."""
         before: list[int] = []
         async with asyncio.timeout(SETTLE_SECONDS_MAX):
+            await self._wait_shared()
             while True:
                 answers = await self._ask_all("settle")
                 activity = [answer["activity"] for answer in answers]
@@ -110,38 +134,62 @@ class ApartWorld(World):
     async def _parked_keys(self) -> list[WaitingKey]:
         answers = await self._ask_all("waiting")
         keys = [key for a in answers for key in msgspec.convert(a["keys"], list[WaitingKey])]
-        return [key for key in keys if key.state == "parked"]
+        # Each replica tells all that its store holds.
+        return list(
+            {(k.consumer, k.source, k.key): k for k in keys if k.state == "parked"}.values()
+        )
 
     async def _ask_all(self, verb: str) -> list[Any]:
         async with asyncio.TaskGroup() as tasks:
             asked = [
-                tasks.create_task(ask_async(host.control, verb)) for host in self._hosts.values()
+                tasks.create_task(ask_async(host.control, verb))
+                for hosts in self._replicated().values()
+                for host in [one for one in hosts if one.is_alive] or hosts
             ]
         return [task.result() for task in asked]
 
-    async def crash(self, service: str, point: str, nth: int = 1) -> None:
-        """Let the process that hosts *service* die when it passes *point* for the *nth* time."""
-        await ask_async(self._host_of(service).control, "crash", point=point, nth=nth)
+    def _replicated(self) -> dict[str, list[HostProcess]]:
+        """The replicas of each process."""
+        return {
+            process: [self._hosts[name] for name in placement.names]
+            for process, placement in self._placements.items()
+        }
 
-    def kill(self, service: str) -> None:
-        """End the process that hosts *service* at once, as ``kill -9`` does."""
-        self._host_of(service).kill()
+    async def _wait_shared(self) -> None:
+        """Wait until those that live have taken over the shares of those that have died."""
+        clock = SystemClock()
+        for hosts in self._replicated().values():
+            living = [host for host in hosts if host.is_alive]
+            while living and living != hosts:
+                told = await ask_async(living[0].control, "statistics")
+                members = [one["members"] for one in told["replicas"].values()]
+                if all(count <= len(living) for count in members):
+                    break
+                await clock.sleep(LOOK_SECONDS)
 
-    def freeze(self, service: str) -> None:
-        """Stop the process that hosts *service* where it is, as SIGSTOP does."""
-        self._host_of(service).kill(signal.SIGSTOP)
+    async def crash(self, service: str, point: str, nth: int = 1, *, replica: int = 1) -> None:
+        """Let a process that hosts *service* die when it passes *point* for the *nth* time."""
+        await ask_async(self._host_of(service, replica).control, "crash", point=point, nth=nth)
 
-    def thaw(self, service: str) -> None:
-        """Let the process that hosts *service* go on."""
-        self._host_of(service).kill(signal.SIGCONT)
+    def kill(self, service: str, *, replica: int = 1) -> None:
+        """End a process that hosts *service* at once, as ``kill -9`` does."""
+        self._host_of(service, replica).kill()
 
-    async def died(self, service: str) -> None:
-        """Return when the process that hosts *service* is gone."""
-        await self._host_of(service).died()
+    def freeze(self, service: str, *, replica: int = 1) -> None:
+        """Stop a process that hosts *service* where it is, as SIGSTOP does."""
+        self._host_of(service, replica).kill(signal.SIGSTOP)
 
-    async def revive(self, service: str) -> None:
-        """Start the process that hosts *service* again, once it has died, on the same stores."""
-        host = self._host_of(service)
+    def thaw(self, service: str, *, replica: int = 1) -> None:
+        """Let a process that hosts *service* go on."""
+        self._host_of(service, replica).kill(signal.SIGCONT)
+
+    async def died(self, service: str, *, replica: int = 1) -> None:
+        """Return when a process that hosts *service* is gone."""
+        await self._host_of(service, replica).died()
+
+    async def revive(self, service: str, *, replica: int = 1) -> None:
+        """Start a process that hosts *service* again, once it has died, on the same stores."""
+        host = self._host_of(service, replica)
         await host.died()
         host.start()
         await asyncio.to_thread(host.wait_ready)
@@ -152,8 +200,26 @@ class ApartWorld(World):
         """The NATS server; who kills it starts it again."""
         return self._all.nats
 
-    def _host_of(self, service: str) -> HostProcess:
-        return self._hosts[self._topology.process_of(service)]
+    async def statistics(self, service: str, *, replica: int = 1) -> dict[str, Any]:
+        """What a process that hosts *service* has counted, and its limits."""
+        control = self._host_of(service, replica).control
+        return await ask_async(control, "statistics")  # type: ignore[no-any-return]
+
+    @property
+    def _placements(self) -> dict[str, Placement]:
+        """The processes, with as many replicas as they have here."""
+        return {
+            name: replace(placement, weights=self._weights(placement))
+            for name, placement in self._topology.processes.items()
+        }
+
+    def _weights(self, placement: Placement) -> tuple[int, ...]:
+        if self._can_share and self._replicas is None:
+            return placement.weights
+        return (WEIGHT_DEFAULT,) * (self._replicas or 1 if self._can_share else 1)
+
+    def _host_of(self, service: str, replica: int) -> HostProcess:
+        return self._hosts[replica_name(self._topology.process_of(service), replica)]
 
     async def _begin(self, host: HostProcess, since: datetime) -> None:
         await ask_async(
@@ -170,11 +236,16 @@ class ApartWorld(World):
     def _seating(self) -> Seating:
         seats = {
             name: Seat(
-                process=name,
+                process=process,
+                replica=number,
                 services=placement.services,
                 calls=f"unix:{self._hosts[name].folder}/calls.sock",
+                weight=weight,
             )
-            for name, placement in self._topology.processes.items()
+            for process, placement in self._placements.items()
+            for number, (name, weight) in enumerate(
+                zip(placement.names, placement.weights, strict=True), start=1
+            )
         }
         return Seating(
             application=self._plan.application,

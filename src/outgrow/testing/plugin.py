@@ -45,7 +45,7 @@ CONFIGURED = "configured"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--world``, ``--store``, ``--outgrow-statements`` and the setting ``outgrow_file``."""
+    """Add ``--world``, ``--store`` and others, and the setting ``outgrow_file``."""
     group = parser.getgroup("outgrow")
     group.addoption(
         "--world",
@@ -57,6 +57,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=CONFIGURED,
         help="which stores the worlds have: sqlite, postgres (a server is started), or all; "
         "if it is not said, fresh ones of the kind that the topology file names",
+    )
+    group.addoption(
+        "--replicas",
+        type=int,
+        help="how many replicas each process has in the world apart, on stores in PostgreSQL; as "
+        "many as the topology file says if it is not said",
     )
     group.addoption(
         "--outgrow-statements",
@@ -72,6 +78,9 @@ def pytest_configure(config: pytest.Config) -> None:
     # A world says nothing of loops that last longer than a test, so this choice is of no concern.
     warnings.filterwarnings("ignore", message=_UNSET)
     config.addinivalue_line("markers", "worlds(*names): run a test in these worlds alone")
+    config.addinivalue_line(
+        "markers", "replicas(count): run a test with as many replicas of each process, if apart"
+    )
     config.addinivalue_line("markers", "stores(*names): run a test on these stores, and no others")
     _chosen(config)
     _chosen_stores(config)
@@ -218,7 +227,7 @@ async def world(
     request.node.stash[_LOGGED] = outgrow_hosts, outgrow_hosts.logged()
     async with AsyncExitStack() as stack:
         try:
-            made = _world(world_name, outgrow_file, state, outgrow_hosts)
+            made = _world(request, world_name, outgrow_file, state, outgrow_hosts)
             if world_store != "sqlite":
                 await made.keep_in(outgrow_postgres, all_services=world_store == "postgres")
             started = await stack.enter_async_context(opened(made))
@@ -228,9 +237,13 @@ async def world(
         yield started
 
 
-def _world(name: str, file: Path, state: Path, hosts: Hosts) -> World:
+def _world(
+    request: pytest.FixtureRequest, name: str, file: Path, state: Path, hosts: Hosts
+) -> World:
     if name != "apart":
         return World(name, file, state)
     from outgrow.testing.apart import ApartWorld  # noqa: PLC0415 - as above
 
-    return ApartWorld(file, state, hosts)
+    mark = request.node.get_closest_marker("replicas")
+    replicas = mark.args[0] if mark is not None else request.config.getoption("--replicas")
+    return ApartWorld(file, state, hosts, replicas=replicas)
