@@ -8,6 +8,16 @@ room inside.
 """
 
 from outgrow.identity.callers import Callers, callers_of
+from outgrow.identity.folder import AUTHORITIES_FILE, CHAIN_FILE, KEY_FILE
 from outgrow.identity.names import OUTSIDE, Name, read_name
 
-__all__ = ["OUTSIDE", "Callers", "Name", "callers_of", "read_name"]
+__all__ = [
+    "AUTHORITIES_FILE",
+    "CHAIN_FILE",
+    "KEY_FILE",
+    "OUTSIDE",
+    "Callers",
+    "Name",
+    "callers_of",
+    "read_name",
+]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import msgspec
 
@@ -64,15 +64,14 @@ class Callers(msgspec.Struct, frozen=True, kw_only=True):
         return None
 
 
-def callers_of(declared: Mapping[str, Iterable[str]]) -> dict[str, tuple[str, ...]]:
+def callers_of(declared: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
     """
     By each service that is called, the services that declare it, in the order of their names.
 
     Args:
-        declared: By each service, the services that it declares.
+        declared: Pairs of a service, and one that it declares.
     """
     found: dict[str, set[str]] = {}
-    for caller, called in declared.items():
-        for one in called:
-            found.setdefault(one, set()).add(caller)
+    for caller, called in declared:
+        found.setdefault(called, set()).add(caller)
     return {called: tuple(sorted(callers)) for called, callers in sorted(found.items())}

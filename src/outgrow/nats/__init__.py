@@ -2,7 +2,7 @@
 One connection to a NATS server: made, lost, and made again.
 
 Floor: wires.
-Uses: the ground.
+Uses: the ground, and of identity the names of files.
 Offers: the line that journal and discovery speak over. With journal/nats and discovery/nats it is
 all that knows NATS.
 """
@@ -15,9 +15,9 @@ from outgrow.nats.connection import (
     Refused,
     heed_cancellation,
     in_time,
-    without_secrets,
 )
 from outgrow.nats.line import Line, Purpose
+from outgrow.nats.secrets import without_secrets
 
 __all__ = [
     "STATUS",

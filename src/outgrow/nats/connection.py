@@ -8,7 +8,6 @@ import logging
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final
-from urllib.parse import unquote, urlsplit
 
 import msgspec
 from nats.aio.client import Client
@@ -20,6 +19,8 @@ from nats.errors import (
     StaleConnectionError,
     UnexpectedEOF,
 )
+
+from outgrow.nats.secrets import tls_of, without_secrets
 
 CONNECT_SECONDS_MAX: Final = 2
 """How long one trial to connect may take."""
@@ -87,17 +88,20 @@ class Connection:
         Connect.
 
         Args:
-            url: May hold a name and a password, or a token, percent-encoded.
+            url: May hold a name and a password, or a token, percent-encoded, and name files with
+                certificates: see `without_secrets`.
 
         Raises:
-            OSError: Nobody is there.
+            OSError: Nobody is there, or a file of the URL cannot be used.
             Error: Somebody is there, who refuses.
+            ValueError: The URL cannot be one.
         """
         try:
             server, secrets = without_secrets(url)
             await self._client.connect(
                 server,
                 **secrets,
+                tls=tls_of(url),
                 name=name,
                 allow_reconnect=False,
                 max_reconnect_attempts=1,
@@ -281,17 +285,6 @@ class Connection:
 
     async def _ended(self) -> None:
         self.lose()
-
-
-def without_secrets(url: str) -> tuple[str, dict[str, Any]]:
-    """*url* without its name and password or token, and these: decoded, which the client omits."""
-    parts = urlsplit(url if "://" in url else f"nats://{url}")
-    server = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-    if parts.username is None:
-        return server, {}
-    if parts.password is None:
-        return server, {"token": unquote(parts.username)}
-    return server, {"user": unquote(parts.username), "password": unquote(parts.password)}
 
 
 def heed_cancellation() -> None:

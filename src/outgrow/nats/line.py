@@ -11,7 +11,8 @@ from typing import Any, Final
 from nats.errors import Error
 
 from outgrow.clock import SystemClock
-from outgrow.nats.connection import Connection, Lost, NoAnswer, Refused, without_secrets
+from outgrow.nats.connection import Connection, Lost, NoAnswer, Refused
+from outgrow.nats.secrets import without_secrets
 
 PAUSE_SECONDS: Final = 0.02
 """The pause after the first trial to connect that failed; it doubles."""
@@ -88,7 +89,7 @@ class Line:
             try:
                 await connection.open(self._url, self._name)
                 await self._purpose.check(connection)
-            except (OSError, Error, TimeoutError, Lost, NoAnswer, Refused) as error:
+            except (OSError, ValueError, Error, TimeoutError, Lost, NoAnswer, Refused) as error:
                 failed += 1
                 if failed > TRIALS_IN_SILENCE:
                     self._say(str(error) or type(error).__name__)

@@ -10,13 +10,8 @@ from typing import Any, Final
 
 from outgrow.clock import SystemClock
 from outgrow.errors import IdentityRefused
-from outgrow.identity.certificates.papers import (
-    AUTHORITIES_FILE,
-    CHAIN_FILE,
-    KEY_FILE,
-    Papers,
-    read_papers,
-)
+from outgrow.identity.certificates.papers import Papers, read_papers
+from outgrow.identity.folder import AUTHORITIES_FILE, CHAIN_FILE, KEY_FILE
 from outgrow.identity.names import Name
 
 LOOK_SECONDS: Final = 1.0

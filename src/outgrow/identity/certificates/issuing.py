@@ -13,12 +13,8 @@ from typing import Final
 
 from outgrow.clock import Clock
 from outgrow.identity.certificates.authority import LEAF_SECONDS, Authority
-from outgrow.identity.certificates.papers import (
-    AUTHORITIES_FILE,
-    CHAIN_FILE,
-    KEY_FILE,
-    Papers,
-)
+from outgrow.identity.certificates.papers import Papers
+from outgrow.identity.folder import AUTHORITIES_FILE, CHAIN_FILE, KEY_FILE
 from outgrow.identity.names import Name
 
 RENEW_AT: Final = 0.5

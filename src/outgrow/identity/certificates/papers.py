@@ -13,14 +13,10 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 
 from outgrow.errors import IdentityRefused
+from outgrow.identity.folder import AUTHORITIES_FILE, CHAIN_FILE, KEY_FILE
 from outgrow.identity.names import Name, read_name
 
 T = TypeVar("T")
-
-KEY_FILE: Final = "tls.key"
-CHAIN_FILE: Final = "tls.crt"
-AUTHORITIES_FILE: Final = "ca.crt"
-"""As cert-manager and Kubernetes name them."""
 
 FILE_BYTES_MAX: Final = 1024 * 1024
 """The most that one of the three files may have."""

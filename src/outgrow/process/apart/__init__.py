@@ -6,7 +6,7 @@ Uses: calls, discovery, journal, and of process the seating and the options.
 Offers: what such a process does otherwise than one that hosts everything.
 """
 
-from outgrow.process.apart.identifying import ENVIRONMENT, PLAINTEXT_TOLD
+from outgrow.process.apart.identifying import ENVIRONMENT, OWN_IDENTITY, PLAINTEXT_TOLD
 from outgrow.process.apart.joining import Apart
 
-__all__ = ["ENVIRONMENT", "PLAINTEXT_TOLD", "Apart"]
+__all__ = ["ENVIRONMENT", "OWN_IDENTITY", "PLAINTEXT_TOLD", "Apart"]

@@ -6,6 +6,9 @@ import logging
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+import msgspec
 
 from outgrow.clock import SystemClock
 from outgrow.errors import ControlError, ExtraMissing
@@ -18,6 +21,9 @@ if TYPE_CHECKING:
 
 ENVIRONMENT: Final = "OUTGROW_IDENTITY"
 """The environment variable that names a folder with the key and the certificate of a process."""
+
+OWN_IDENTITY: Final = "identity=own"
+"""What the URL of a broker says if each process shows it the certificate that it has."""
 
 LOOK_SECONDS: Final = 1.0
 """How often the seating is looked at for what services declare now, at most."""
@@ -61,6 +67,15 @@ def identity_of(seating: Seating, process: str | None) -> Identity | None:
     except ModuleNotFoundError as error:
         raise ExtraMissing("grpc", "calls between processes") from error
     return Identity(folder, seating.name_of(process))
+
+
+def with_own_broker(seating: Seating, name: str | None) -> Seating:
+    """*seating* as the process in seat *name* uses it: it shows the broker its own certificate."""
+    if OWN_IDENTITY not in seating.broker:
+        return seating
+    folder = identity_folder(seating, OUTSIDE if name is None else seating.seats[name].process)
+    own = "" if folder is None else f"identity={quote(str(folder))}"
+    return msgspec.structs.replace(seating, broker=seating.broker.replace(OWN_IDENTITY, own))
 
 
 class KnownCallers:
