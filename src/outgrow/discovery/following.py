@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -21,8 +21,9 @@ class Followed:
         is_stale: Whether the directory is away, and this is its last good answer.
     """
 
-    def __init__(self, service: str) -> None:
+    def __init__(self, service: str, begin: Callable[[Followed], None]) -> None:
         self.service = service
+        self._begin: Callable[[Followed], None] | None = begin
         self.endpoints: tuple[Endpoint, ...] = ()
         self.generation = 0
         self.is_stale = False
@@ -42,7 +43,14 @@ class Followed:
         return self._told.is_set()
 
     async def wait_known(self) -> None:
-        """Wait until the directory has said where it is; its caller has a deadline."""
+        """
+        Wait until the directory has said where it is; its caller has a deadline.
+
+        The first who waits lets it be watched: what nobody calls costs nothing.
+        """
+        begin, self._begin = self._begin, None
+        if begin is not None:
+            begin(self)
         await self._told.wait()
 
 
@@ -60,12 +68,14 @@ class Following:
         self._watching: list[asyncio.Task[None]] = []
 
     def of(self, service: str) -> Followed:
-        """*service* as it is known now, and will be; watched from the first time on."""
+        """*service* as it is known now, and will be."""
         followed = self._followed.get(service)
         if followed is None:
-            followed = self._followed[service] = Followed(service)
-            self._watching.append(self._tasks.create_task(self._watch(followed)))
+            followed = self._followed[service] = Followed(service, self._begin)
         return followed
+
+    def _begin(self, followed: Followed) -> None:
+        self._watching.append(self._tasks.create_task(self._watch(followed)))
 
     def stop(self) -> None:
         """Watch no more; what is known stays."""
@@ -85,18 +95,24 @@ class Following:
                 "changes": followed.generation,
             }
             for name, followed in self._followed.items()
+            if followed.is_known
         }
 
 
 @asynccontextmanager
 async def following(directory: Directory) -> AsyncIterator[Following]:
     """Follow services by what *directory* says, until the end of the block."""
+    failure: Exception | None = None
     async with asyncio.TaskGroup() as tasks:
         one = Following(directory, tasks)
         try:
             yield one
+        except Exception as error:  # noqa: BLE001 - raised below: a group would wrap it
+            failure = error
         finally:
             one.stop()
+    if failure is not None:
+        raise failure
 
 
 def _told(endpoint: Endpoint) -> dict[str, Any]:

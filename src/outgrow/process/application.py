@@ -152,6 +152,7 @@ class Application:
         return {
             "calls": self.meters.statistics(),
             "in_flight": self._reception.in_flight,
+            "limit": self._reception.limiting(),
             "unreachable": self._hosted.patience.statistics(),
             "stores": {name: store.statistics() for name, store in self._stores.items()},
             "consumers": await self._delivery.statistics(),
@@ -160,6 +161,7 @@ class Application:
             "replicas": self._delivery.replicas(),
             "broker": await self._delivery.broker_statistics(),
             "identity": self.options.identity(),
+            "neighbours": self.options.neighbours(),
         }
 
     @property

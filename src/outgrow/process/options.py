@@ -89,8 +89,10 @@ class Options:
             open, in the machine's time; from the making of the application on if None.
         stores: Where the stores of services live instead of where the plan says, by service:
             ``sqlite`` or the URL of a database.
+        is_plaintext: Whether processes call each other without certificates.
         is_test: Whether the control channel may move the clock and arm crash points.
         identity: What statistics say of who this process is to the others.
+        neighbours: What they say of the processes that are called from here.
     """
 
     is_open: bool = False
@@ -107,5 +109,7 @@ class Options:
     source: Callable[[Source], Source] | None = None
     since: datetime | None = None
     stores: Mapping[str, str] | None = None
+    is_plaintext: bool = False
     is_test: bool = False
     identity: Callable[[], dict[str, Any]] = dict
+    neighbours: Callable[[], dict[str, Any]] = dict

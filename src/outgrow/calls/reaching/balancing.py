@@ -235,8 +235,14 @@ class Balanced:
         return [peer for peer in known.values() if not peer.in_flight]
 
     async def close(self) -> None:
-        """Close all connections."""
-        for peer in (*self._judge.peers, *self._judge.leaving):
+        """Close all connections, and forget them: who holds a client holds none of them."""
+        judge = self._judge
+        peers = (*judge.peers, *judge.leaving)
+        judge.peers, judge.leaving, judge.paths = [], [], []
+        self._choice.among(())
+        for paths in self._paths.values():
+            paths.clear()
+        for peer in peers:
             await peer.close()
 
     def statistics(self) -> dict[str, Any]:

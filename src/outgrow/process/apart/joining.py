@@ -7,13 +7,20 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from outgrow.calls import InProcess, Retrying, Routed, Transport
+from outgrow.calls import InProcess, Routed, Transport
+from outgrow.discovery import Endpoint, keeping
 from outgrow.errors import ExtraMissing, Finding, InvalidTopology
 from outgrow.journal import BrokerMaker
 from outgrow.journal import in_process as in_process_broker
-from outgrow.process.apart.identifying import KnownCallers, identity_of, told
+from outgrow.process.apart.identifying import (
+    KnownCallers,
+    identity_of,
+    told,
+    with_own_broker,
+)
+from outgrow.process.apart.neighbours import Neighbours, neighbours, offered_by
 from outgrow.process.options import Hosted, Options
 from outgrow.process.seating import Seating
 
@@ -36,6 +43,9 @@ class Apart:
         grace_seconds: How long calls of others may take to finish at the end.
         file: Where the seating stands, if it may be written anew; None if it does not change.
 
+    Attributes:
+        reroute: Where an address is really called, for tests that put something in between.
+
     Raises:
         IdentityRefused: The key or the certificate of this process cannot be used.
     """
@@ -48,12 +58,14 @@ class Apart:
         grace_seconds: float = 10.0,
         file: Path | None = None,
     ) -> None:
-        self._seating = seating
+        self._seating = seating = with_own_broker(seating, process)
         self._seat = None if process is None else seating.seats[process]
         self._grace_seconds = grace_seconds
         self._identity = identity_of(seating, self._seat.process if self._seat else None)
         self._callers = KnownCallers(seating, file)
         self._guard: Guard | None = None
+        self._neighbours: Neighbours | None = None
+        self.reroute: dict[str, str] = {}
         self._converters: Converters | None = None
         self._revisions: Revisions | None = None
 
@@ -72,7 +84,11 @@ class Apart:
             broker=self._broker(),
             stores=self._seating.stores,
             identity=lambda: told(self._guard),
+            neighbours=self._told_neighbours,
         )
+
+    def _told_neighbours(self) -> dict[str, Any]:
+        return {} if self._neighbours is None else self._neighbours.statistics()
 
     def _broker(self) -> BrokerMaker:
         """Who hosts nothing hears of nothing."""
@@ -99,27 +115,21 @@ class Apart:
         messages = Messages(hosted.application, hosted.known, frozen.numbers)
         self._converters = converters = Converters(messages)
         self._revisions = revisions = Revisions(frozen.numbers, frozen.contracts)
-        transports: dict[str, Transport] = {}
         identity = self._identity
 
-        def remote(service: str) -> Transport:
-            seat = self._seating.seat_of(service)
-            assert seat is not None, "looked for above"
-            if seat.calls not in transports:
-                peer = Peer(identity=identity, process=seat.process) if identity else None
-                transport = GrpcTransport(
-                    seat.calls, converters, hosted.clock, revisions=revisions, peer=peer
-                )
-                transports[seat.calls] = Retrying(transport, hosted.clock, hosted.patience)
-            return transports[seat.calls]
+        def connect(endpoint: Endpoint) -> Transport:
+            address = self.reroute.get(endpoint.address, endpoint.address)
+            peer = Peer(identity=identity, process=endpoint.process) if identity else None
+            return GrpcTransport(address, converters, hosted.clock, revisions=revisions, peer=peer)
 
         own = frozenset(self._seat.services if self._seat else ())
-        routed = Routed(InProcess(hosted.reception), own, remote)
-        try:
-            yield routed
-        finally:
-            hosted.patience.stop()
-            await routed.close()
+        async with neighbours(self._seating, connect, hosted) as self._neighbours:
+            routed = Routed(InProcess(hosted.reception), own, self._neighbours.reach)
+            try:
+                yield routed
+            finally:
+                hosted.patience.stop()
+                await routed.close()
 
     def _nowhere(self, hosted: Hosted) -> list[Finding]:
         """The services that can be called from here, and are in no process of the seating."""
@@ -160,8 +170,10 @@ class Apart:
         for model in hosted.models:
             server.admit(model)
         await server.start(self._seat.calls)
+        assert self._neighbours is not None, "as the converters"
         try:
-            yield
+            async with keeping(self._neighbours.directory, offered_by(self._seat)):
+                yield
         finally:
             await server.drain(min(self._grace_seconds, hosted.seconds_left()))
 
