@@ -22,7 +22,8 @@ class Repeating:
     A transport that sends every query and idempotent command twice, one after the other.
 
     The caller gets the first reply. The second must agree with it if the method is a command; a
-    query may answer anew.
+    query may answer anew. What streams is sent once: a stream may have no end, and what was taken
+    from the caller's cannot be given again.
     """
 
     def __init__(self, transport: Transport) -> None:
@@ -31,7 +32,7 @@ class Repeating:
     def bind(self, method: Method) -> Invoke:
         """What executes *method* twice."""
         invoke = self._transport.bind(method)
-        if method.repeat == "unsafe":
+        if method.repeat == "unsafe" or method.is_streaming:
             return invoke
 
         async def invoke_twice(context: Context, *arguments: Any) -> Any:

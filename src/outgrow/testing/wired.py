@@ -13,7 +13,7 @@ from outgrow.testing.repeats import Repeating
 
 @asynccontextmanager
 async def wired(hosted: Hosted) -> AsyncIterator[Transport]:
-    """Every call leaves the process by a Unix socket, comes back, and is sent twice."""
+    """Every call leaves the process by a socket, comes back, and is sent twice; streams once."""
     try:
         # Imported here: pytest loads the plugin wherever outgrow is, with the extra or without.
         from outgrow.calls.grpc import (  # noqa: PLC0415

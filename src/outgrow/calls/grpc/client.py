@@ -16,12 +16,19 @@ from outgrow.calls.grpc.headers import pack
 from outgrow.calls.grpc.options import MESSAGE_BYTES_MAX, client_options
 from outgrow.calls.grpc.revisions import Revisions
 from outgrow.calls.grpc.statuses import is_stopping, understand
+from outgrow.calls.grpc.streams import Connection, Streams
 from outgrow.calls.protobuf import Converters
 from outgrow.calls.transport import Invoke
 from outgrow.clock import Clock
 from outgrow.context import Context
-from outgrow.contracts import Method
-from outgrow.errors import ArgumentsRefused, CallTimedOut, ContractDiffers, ServiceUnreachable
+from outgrow.contracts import Method, Problem
+from outgrow.errors import (
+    ArgumentsRefused,
+    CallError,
+    CallTimedOut,
+    ContractDiffers,
+    ServiceUnreachable,
+)
 
 HOLD_SECONDS_MAX = 1.0
 
@@ -74,6 +81,10 @@ class GrpcTransport:
         conversion = self._converters.of(method)
         encode, decode = conversion.encode_request, conversion.decode_reply
         agreement = self._agreement(method)
+        if method.is_streaming:
+            return Streams(
+                method, conversion, self._connection(method, agreement), agreement
+            ).bind()
         send = self._send(method, agreement.fingerprint)
         monotonic, bytes_max = self._clock.monotonic, self._message_bytes_max
 
@@ -113,15 +124,10 @@ class GrpcTransport:
         # gRPC is handed bytes and no serializers: it sends an empty request if one of its raises.
         messages, name = self._converters.messages, method.full_name
         call: Any = self._channel.unary_unary(messages.path(method))
-        monotonic = self._clock.monotonic
         more = ASKED if self._compression else ()
 
         async def send(context: Context, body: bytes) -> bytes:
-            remaining = context.deadline - monotonic()
-            if remaining <= 0:
-                raise CallTimedOut(name, may_have_run=False)
-            if self._is_held():
-                raise ServiceUnreachable(name, "its process is stopping", may_have_run=False)
+            remaining = self._remaining(name, context)
             try:
                 metadata = pack(context, remaining, fingerprint) + more
                 gzip = grpc.Compression.Gzip if more and len(body) >= COMPRESSED_BYTES_MIN else None
@@ -129,15 +135,45 @@ class GrpcTransport:
                     body, timeout=remaining, metadata=metadata, compression=gzip
                 )
             except grpc.aio.AioRpcError as error:
-                if is_stopping(error):
-                    self._held_until = asyncio.get_running_loop().time() + HOLD_SECONDS_MAX
-                raise understand(method, error) from None
+                raise self._met(method, error) from None
             except (asyncio.CancelledError, grpc.aio.UsageError) as error:
                 self._explain_closed(name, error)
                 raise
             return reply
 
         return send
+
+    def _connection(self, method: Method, agreement: Agreement) -> Connection:
+        """What the streams of *method* need of this transport."""
+        more = ASKED if self._compression else ()
+        return Connection(
+            channel=self._channel,
+            path=self._converters.messages.path(method),
+            bytes_max=self._message_bytes_max,
+            is_compressing=self._compression is not None,
+            monotonic=self._clock.monotonic,
+            remaining=lambda context: self._remaining(method.full_name, context),
+            metadata=lambda context, remaining: (
+                pack(context, remaining, agreement.fingerprint) + more
+            ),
+            met=lambda error: self._met(method, error),
+            explain_closed=lambda error: self._explain_closed(method.full_name, error),
+        )
+
+    def _remaining(self, name: str, context: Context) -> float:
+        """How many seconds a call has that is made now; raises if it need not be made."""
+        remaining = context.deadline - self._clock.monotonic()
+        if remaining <= 0:
+            raise CallTimedOut(name, may_have_run=False)
+        if self._is_held():
+            raise ServiceUnreachable(name, "its process is stopping", may_have_run=False)
+        return remaining
+
+    def _met(self, method: Method, error: grpc.aio.AioRpcError) -> Problem | CallError:
+        """What the caller meets if gRPC ends its call with *error*."""
+        if is_stopping(error):
+            self._held_until = asyncio.get_running_loop().time() + HOLD_SECONDS_MAX
+        return understand(method, error)
 
     def _is_held(self) -> bool:
         """

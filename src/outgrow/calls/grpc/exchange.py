@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
 import grpc.aio
@@ -19,6 +19,8 @@ import msgspec
 from outgrow.calls.grpc.revisions import Admission, Judgement, Revision, differs
 from outgrow.contracts import Method
 from outgrow.errors import CallTimedOut, ContractDiffers, ServiceUnreachable
+
+T = TypeVar("T")
 
 SERVICE = "outgrow.contracts.v1.Contracts"
 METHOD = "Compare"
@@ -98,10 +100,10 @@ class Agreement:
         refusal: ContractDiffers,
         rounds: int,
         seconds_left: Callable[[], float],
-        send: Callable[[], Awaitable[bytes]],
-    ) -> bytes:
+        send: Callable[[], Awaitable[T]],
+    ) -> T:
         """
-        The reply to a call that met *refusal*, sent again if the other side understands it.
+        What a call that met *refusal* gives when it is sent again if the other side understands it.
 
         Args:
             rounds: What `rounds` was when the call was sent.

@@ -20,13 +20,14 @@ from outgrow.calls.grpc.guarding import Guard
 from outgrow.calls.grpc.headers import is_stranger, unpack
 from outgrow.calls.grpc.options import MESSAGE_BYTES_MAX, server_options
 from outgrow.calls.grpc.revisions import Admission, Revisions
+from outgrow.calls.grpc.serving import StreamingMethod, StreamsServed, stopping
 from outgrow.calls.grpc.statuses import STOPPING, Ending, abridge, ending_of, tell_error
 from outgrow.calls.protobuf import Converters
 from outgrow.calls.transport import Invoke
 from outgrow.clock import Clock
 from outgrow.context import Caller, Context
 from outgrow.contracts import ContractModel, Method
-from outgrow.errors import CallFailed, Finding, InvalidTopology, ServiceUnreachable
+from outgrow.errors import CallFailed, Finding, InvalidTopology
 
 GRACE_SECONDS_DEFAULT = 10.0
 LINGER_SECONDS = 0.1
@@ -71,6 +72,7 @@ class GrpcServer:
         self._revisions = revisions or Revisions()
         self._admissions: dict[str, Admission] = {}
         self._is_stopping = False
+        self._streams = StreamsServed()
         self._health = health.aio.HealthServicer()
         self._server = grpc.aio.server(options=server_options(message_bytes_max))
 
@@ -80,9 +82,7 @@ class GrpcServer:
         name = messages.wire_name(model)
         admission = self._admissions[name] = Admission(model, self._revisions.of(model))
         handlers = {
-            messages.path(method).rpartition("/")[2]: grpc.unary_unary_rpc_method_handler(
-                self._handle(method, admission)
-            )
+            messages.path(method).rpartition("/")[2]: self._handler(method, admission)
             for method in model.methods.values()
         }
         generic = grpc.method_handlers_generic_handler(name, handlers)
@@ -122,13 +122,15 @@ class GrpcServer:
         Let nobody in any more, and end when all calls have, or when their grace is over.
 
         What goes on after *grace_seconds* is cancelled; its callers meet `ServiceUnreachable` with
-        ``may_have_run``. Health says ``NOT_SERVING`` from the first moment.
+        ``may_have_run``. Health says ``NOT_SERVING`` from the first moment. Streams that are sent
+        end at once, so that their callers begin again elsewhere.
 
         Calls that come are answered for a moment: that they have not run, and that no more should
         come over this connection. gRPC would cancel those that have come and not begun.
         """
         self._is_stopping = True
         await self._health.enter_graceful_shutdown()
+        self._streams.end_all()
         linger_seconds = min(LINGER_SECONDS, grace_seconds)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(asyncio.Event().wait(), linger_seconds)
@@ -143,27 +145,49 @@ class GrpcServer:
         servicer = reflection.aio.ReflectionServicer({*self._admissions, *names}, pool)
         reflection_pb2_grpc.add_ServerReflectionServicer_to_server(servicer, self._server)
 
+    def _handler(self, method: Method, admission: Admission) -> Any:
+        let_in = self._let_in(method, admission)
+        if not method.is_streaming:
+            return grpc.unary_unary_rpc_method_handler(self._handle(method, let_in))
+        served = StreamingMethod(
+            method=method,
+            conversion=self._converters.of(method),
+            invoke=self._bind(method),
+            bytes_max=self._message_bytes_max,
+            is_stopping=lambda: self._is_stopping,
+            let_in=let_in,
+            end=self._end,
+        )
+        return self._streams.handler(served)
+
+    def _let_in(self, method: Method, admission: Admission) -> Callable[[Any], Context]:
+        """What gives the context of a call that comes, or raises what refuses it."""
+        monotonic, stranger, guard = self._clock.monotonic, self._stranger, self._guard
+
+        def let_in(call: Any) -> Context:
+            metadata = call.invocation_metadata()
+            context = unpack(
+                method, admission, metadata, call.time_remaining, monotonic(), stranger
+            )
+            if guard is not None:
+                guard.check(method, call, context.via)
+            return context
+
+        return let_in
+
     def _handle(
-        self, method: Method, admission: Admission
+        self, method: Method, let_in: Callable[[Any], Context]
     ) -> Callable[[bytes, Any], Awaitable[bytes]]:
         invoke, conversion = self._bind(method), self._converters.of(method)
         decode, encode = conversion.decode_request, conversion.encode_reply
-        monotonic, stranger = self._clock.monotonic, self._stranger
-        bytes_max, guard = self._message_bytes_max, self._guard
+        bytes_max = self._message_bytes_max
 
         async def handle(body: bytes, call: Any) -> bytes:
             context: Context | None = None
             if self._is_stopping:
-                message = "its process is stopping"
-                stopping = ServiceUnreachable(method.full_name, message, may_have_run=False)
-                return self._end(call, tell_error(stopping), STOPPING)
+                return self._end(call, tell_error(stopping(method)), STOPPING)
             try:
-                metadata = call.invocation_metadata()
-                context = unpack(
-                    method, admission, metadata, call.time_remaining, monotonic(), stranger
-                )
-                if guard is not None:
-                    guard.check(method, call, context.via)
+                context = let_in(call)
                 reply = encode(await invoke(context, *decode(body)))
             except asyncio.CancelledError as error:
                 task = asyncio.current_task()

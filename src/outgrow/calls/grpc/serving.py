@@ -1,0 +1,221 @@
+"""Streams as the server of their callee sees them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+import grpc.aio
+
+from outgrow.calls.failures import log_failure
+from outgrow.calls.grpc.headers import is_stranger
+from outgrow.calls.grpc.statuses import STOPPING, Ending, ending_of, tell_error
+from outgrow.calls.grpc.streams import LAST, WANTED_HEADER
+from outgrow.calls.protobuf import Conversion
+from outgrow.calls.streaming import refused_item
+from outgrow.calls.transport import Invoke
+from outgrow.context import Context
+from outgrow.contracts import Method
+from outgrow.errors import ArgumentsRefused, CallFailed, ServiceUnreachable
+
+_GONE = (grpc.aio.UsageError, grpc.aio.InternalError)
+"""What a message meets that cannot be sent any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamingMethod:
+    """
+    One method that streams, as a server knows it.
+
+    Attributes:
+        is_stopping: Whether the server stops.
+        let_in: ``(call) -> context``; raises if the call is refused.
+        end: Ends a call otherwise than with a reply.
+    """
+
+    method: Method
+    conversion: Conversion
+    invoke: Invoke
+    bytes_max: int
+    is_stopping: Callable[[], bool]
+    let_in: Callable[[Any], Context]
+    end: Callable[..., object]
+
+
+class StreamsServed:
+    """
+    The streams that a server sends.
+
+    They end first when it stops: many have no end of their own, and their callers can begin again
+    elsewhere. What only reads a stream goes on as other calls do.
+    """
+
+    def __init__(self) -> None:
+        self._open: dict[asyncio.Task[Any], _Sent] = {}
+
+    def handler(self, served: StreamingMethod) -> Any:
+        """What gRPC calls for each call of the method."""
+        method = served.method
+
+        async def handle_request(body: bytes, call: Any) -> None:
+            await self._handle(served, call, body)
+
+        async def handle_requests(_: Any, call: Any) -> None:
+            await self._handle(served, call, None)
+
+        if method.stream is None:
+            return grpc.unary_stream_rpc_method_handler(handle_request)
+        return grpc.stream_stream_rpc_method_handler(handle_requests)
+
+    def end_all(self) -> None:
+        """End all that are sent just now; their callers meet `ServiceUnreachable`."""
+        for task, sent in self._open.items():
+            if not sent.is_ended:
+                sent.is_ended = True
+                task.cancel()
+
+    async def _handle(self, served: StreamingMethod, call: Any, body: bytes | None) -> None:
+        task = asyncio.current_task()
+        assert task is not None, "gRPC makes one for each call"
+        if served.is_stopping():
+            served.end(call, tell_error(stopping(served.method)), STOPPING)
+            return
+        sent = _Sent(served, call)
+        if served.method.is_reply_stream:
+            self._open[task] = sent
+        try:
+            await sent.serve(body)
+        except asyncio.CancelledError as error:
+            if sent.is_ended and not task.uncancel():
+                told = stopping(served.method, may_have_run=True)
+                served.end(call, tell_error(told), STOPPING)
+            elif task.cancelling():
+                raise
+            else:
+                served.end(call, ending_of(served.method, error))
+        except _GONE:
+            return  # The caller has, and gRPC has not said so yet.
+        except Exception as error:  # noqa: BLE001 - the border where calls come in
+            served.end(call, sent.ending(error))
+        finally:
+            self._open.pop(task, None)
+
+
+def stopping(method: Method, *, may_have_run: bool = False) -> ServiceUnreachable:
+    """What a caller meets whose callee's process stops."""
+    text = "its process is stopping"
+    return ServiceUnreachable(method.full_name, text, may_have_run=may_have_run)
+
+
+class _Sent:
+    """
+    One call of a streaming method.
+
+    Attributes:
+        is_ended: Whether the server ends it, since it stops.
+    """
+
+    def __init__(self, served: StreamingMethod, call: Any) -> None:
+        self.is_ended = False
+        self._served = served
+        self._call = call
+        self._context: Context | None = None
+
+    async def serve(self, body: bytes | None) -> None:
+        """Execute the method, and send what it replies."""
+        served, call = self._served, self._call
+        self._context = context = served.let_in(call)
+        received = None
+        if body is None:
+            body = await call.read()
+            if body is grpc.aio.EOF:
+                text = "no message came, and the first one carries the arguments"
+                raise ArgumentsRefused(served.method.full_name, [("body", text)])
+            received = _Received(served, call)
+        arguments = served.conversion.decode_request(body)
+        if received is not None:
+            arguments = received.put_into(arguments)
+        if not served.method.is_reply_stream:
+            await self._send(await served.invoke(context, *arguments))
+            return
+        items: Any = served.invoke(context, *arguments)
+        try:
+            async for item in items:
+                if self.is_ended:
+                    # It was cancelled, and has gone on all the same.
+                    raise asyncio.CancelledError
+                await self._send(item)
+        finally:
+            await items.aclose()
+
+    async def _send(self, item: Any) -> None:
+        message = self._served.conversion.encode_reply(item)
+        if len(message) > self._served.bytes_max:
+            text = (
+                f"its reply has {len(message)} bytes; at most {self._served.bytes_max} are carried"
+            )
+            raise CallFailed(self._served.method.full_name, "builtins.ValueError", text)
+        await self._call.write(message)
+
+    def ending(self, error: BaseException) -> Ending:
+        """What the caller is told, and the log, of an *error*."""
+        if self._context is not None and isinstance(error, CallFailed):
+            log_failure(error, self._context)
+        return ending_of(self._served.method, error)
+
+
+class _Received:
+    """What the caller gives as a stream, read message by message."""
+
+    def __init__(self, served: StreamingMethod, call: Any) -> None:
+        stream = served.method.stream
+        assert stream is not None, "made for methods that read"
+        self._name = stream.name
+        self._served = served
+        self._call = call
+        self._first: Any = None
+        self._place = 0
+        self._is_wanted = self._is_whole = False
+
+    def put_into(self, arguments: list[Any]) -> list[Any]:
+        """The *arguments* of the first message, with this in place of the item that it carries."""
+        places = [n for n, p in enumerate(self._served.method.parameters) if p.is_stream]
+        self._first, arguments[places[0]] = arguments[places[0]], self
+        return arguments
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        return self
+
+    async def __anext__(self) -> Any:
+        if not self._is_wanted:
+            self._is_wanted = True
+            await self._call.send_initial_metadata(((WANTED_HEADER, "1"),))
+        item, self._first = self._first, None
+        while item is None:
+            message = await self._call.read()
+            if message is grpc.aio.EOF:
+                self._see_whole()
+                raise StopAsyncIteration
+            self._is_whole = self._is_whole or message == LAST
+            item = self._decode(message)
+        self._place += 1
+        return item
+
+    def _decode(self, message: bytes) -> Any:
+        decode = self._served.conversion.decode_item
+        assert decode is not None, "there is one for methods that read"
+        try:
+            return decode(message)
+        except ArgumentsRefused as refused:
+            findings = refused.findings
+            raise refused_item(self._served.method, self._name, self._place, findings) from refused
+
+    def _see_whole(self) -> None:
+        """Raise if this is no end: a caller that is outgrow says which message was the last."""
+        if self._is_whole or is_stranger(self._call.invocation_metadata()):
+            return
+        text = "its caller has gone before the last item"
+        raise ServiceUnreachable(self._served.method.full_name, text, may_have_run=True)
