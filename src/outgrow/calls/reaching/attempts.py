@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from typing import Any
+from typing import Any, Final
 
 from outgrow.calls.deadlines import running_task
 from outgrow.calls.reaching.judging import FAILING, SLOW, SLOW_SECONDS_MIN, SLOWER, Judge
@@ -15,8 +15,11 @@ from outgrow.context import Context
 from outgrow.contracts import Problem
 from outgrow.errors import CallError, CallFailed, CallTimedOut, Overloaded, ServiceUnreachable
 
-OVERLOADED_SLOWNESS = 4.0
-"""A refusal for having too much to do counts as a call that was so many times slower than usual."""
+OVERLOADED_SLOWNESS: Final = 4.0
+"""A refusal for overload counts as a call that was so many times slower than usual;"""
+
+OVERLOADED_SLOWNESS_MAX: Final = 64.0
+"""each further one counts as twice as slow as the endpoint is by then, up to this."""
 
 
 class Attempts:
@@ -146,7 +149,9 @@ class Attempts:
                 return
             case Overloaded():
                 peer.heard_at = now
-                peer.slowness, peer.stamp = max(peer.slowness, OVERLOADED_SLOWNESS), now
+                slowness = min(2 * peer.slowness, OVERLOADED_SLOWNESS_MAX)
+                peer.slowness = max(peer.slowness, slowness, OVERLOADED_SLOWNESS)
+                peer.stamp = now
                 judge.unknown(peer, now)
             case ServiceUnreachable() if not error.may_have_run:
                 judge.away(peer, now)

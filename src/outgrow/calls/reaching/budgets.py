@@ -77,11 +77,11 @@ class Budget:
     def draw(self) -> bool:
         """Pay for one repeat; False if nothing is there to pay with."""
         self._renew(self._machine.monotonic())
-        if self._tokens >= 1:
-            self._tokens -= 1
-        elif self._spent_in_second >= self._per_second:
+        if self._tokens < 1 and self._spent_in_second >= self._per_second:
             self.refused += 1
             return False
+        # What a second has in any case is owed by the calls to come, not added to what they pay.
+        self._tokens = max(self._tokens - 1, -float(self._per_second))
         self._spent_in_second += 1
         self.spent += 1
         return True

@@ -134,6 +134,8 @@ class Judge:
             self._leave_out(peer, SLOWER, now)
             return
         _log.info("%s at %s is back", self._service, peer.endpoint.address)
+        if peer.why == AWAY:
+            peer.outs = 0  # It was not there, which is no reason to be wary of it.
         peer.out_until, peer.why, peer.back_at = 0.0, "", now
         peer.slowness, peer.strikes = slowness, 0
         self.returned += 1
