@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import collections
 import signal
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
 from tests.process.supervision.conftest import Start
-from tests.process.supervision.program import Program
+from tests.process.supervision.program import TOPOLOGY, Program, kill
 
 CONNECTIONS = 16
+BESIDE = ("nats", "postgres")
 
 
 class Load:
@@ -66,39 +68,67 @@ class Load:
 
 
 async def renew_under_load(running: Program, requests: int, times: int) -> Load:
+    """Replace every process, and kill NATS in the middle of it, while requests are made."""
     load = Load(running.url(), requests)
     before = {name: told["pid"] for name, told in running.processes().items()}
-    renewed = asyncio.Event()
+    is_over = asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(load.run(renewed))
+        tasks.create_task(load.run(is_over))
         for nth in range(1, times + 1):
             running.signal(signal.SIGHUP)
+            kill(running.pid("nats"))
             await asyncio.to_thread(running.wait_line, "renewed", nth=nth)
-        renewed.set()
-    after = {name: told["pid"] for name, told in running.processes().items()}
-    assert before["nats"] == after["nats"]
-    assert before["front"] != after["front"]
-    assert before["back"] != after["back"]
+            await asyncio.to_thread(
+                running.wait_process, "nats", lambda told, nth=nth: is_back(told, nth)
+            )
+        is_over.set()
+    after = running.processes()
+    assert [name for name, pid in before.items() if after[name]["pid"] == pid] == [
+        name for name in before if name == "postgres"
+    ]
+    assert {told["renewed"] for name, told in after.items() if name not in BESIDE} == {times}
     return load
 
 
-async def test_a_rolling_restart_under_load_fails_no_request(start: Start) -> None:
+def is_back(told: dict[str, Any], restarts: int) -> bool:
+    return bool(told["restarts"] == restarts and told["is_ready"])
+
+
+def tell(load: Load, what: str) -> None:
+    print(  # noqa: T201 - figures of the long tests, for docs/evidence.md
+        f"\n{what}: {load.done} requests, {len(load.failures)} failed, "
+        f"the longest took {load.seconds_max:.2f} s"
+    )
+
+
+async def test_a_rolling_restart_under_load_fails_no_request(start: Start, folder: Path) -> None:
+    """Of a process that has two replicas, and of one that is alone."""
+    (folder / "outgrow.toml").write_text(TOPOLOGY.replace('["notes"]', '["notes"]\nreplicas = 2'))
     running = start().wait_ready()
 
-    load = await renew_under_load(running, 1_500, times=1)
+    load = await renew_under_load(running, 2_000, times=1)
 
     assert load.failures == []
-    assert load.done >= 1_500
+    assert load.done >= 2_000
     assert running.stop() == 0
 
 
 @pytest.mark.long
-@pytest.mark.timeout(300)
-async def test_rolling_restarts_under_load_fail_none_of_20_000_requests(start: Start) -> None:
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("replicas", [1, 2, 3])
+async def test_rolling_restarts_under_load_fail_none_of_50_000_requests(
+    start: Start, folder: Path, replicas: int
+) -> None:
+    text = TOPOLOGY.replace('["notes"]', f'["notes"]\nreplicas = {replicas}')
+    if replicas > 1:
+        text = text.replace('["*"]', f'["*"]\nreplicas = {replicas}')
+        text = text.replace("[topology.split]", '[topology.split]\nstore = "postgres"')
+    (folder / "outgrow.toml").write_text(text)
     running = start().wait_ready()
 
-    load = await renew_under_load(running, 20_000, times=5)
+    load = await renew_under_load(running, 50_000, times=5)
 
+    tell(load, f"{replicas} replicas of each process, each replaced five times, NATS killed")
     assert load.failures == []
-    assert load.done >= 20_000
+    assert load.done >= 50_000
     assert running.stop() == 0
