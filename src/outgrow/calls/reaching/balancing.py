@@ -159,7 +159,7 @@ class Balanced:
             tried.append(peer)
             self._elsewhere_count += 1
             path, task = self._path(method, peer), running_task(asyncio.get_running_loop())
-            if self._choice.other(tried) is None or len(tried) >= ATTEMPTS_MAX:
+            if self._choice.other(tried) is None:
                 path.fix(task)
             try:
                 return await self._attempts.make(path, context.again(), arguments)
@@ -175,11 +175,13 @@ class Balanced:
         self, method: Method, tried: list[Peer], context: Context, failure: Exception
     ) -> Peer | None:
         """Where a call that met *failure* is tried next, if anywhere."""
-        if len(tried) >= ATTEMPTS_MAX or self._clock.monotonic() >= context.deadline:
+        if self._clock.monotonic() >= context.deadline:
             return None
         other = self._choice.other(tried)
         if other is None or isinstance(failure, Moved):
             return other
+        if len(tried) >= ATTEMPTS_MAX:
+            return None
         may_have_run = isinstance(failure, ServiceUnreachable) and failure.may_have_run
         if may_have_run and method.repeat == "unsafe":
             return None
