@@ -29,6 +29,7 @@ from outgrow.gateway.limits import Limits
 from outgrow.gateway.pages import pages
 from outgrow.gateway.refusals import ClientGone, Refusal
 from outgrow.gateway.routes import Route, Router
+from outgrow.gateway.streaming import item_findings
 from outgrow.gateway.watchman import Watchman
 
 Readiness = Callable[[], Awaitable[dict[str, str]]]
@@ -95,6 +96,7 @@ class Edge:
         for route in pages(application, models, readiness, self._limits):
             self._router.add(route)
         findings = [finding for m in methods for finding in _problem_findings(m)]
+        findings += [finding for m in methods for finding in item_findings(m)]
         for method in methods:
             assert method.http is not None
             endpoint = MethodEndpoint(
@@ -120,11 +122,14 @@ class Edge:
         started = self._clock.monotonic() if is_logged else 0.0
         request = Request(scope, receive, self._limits, self._watchman)
         try:
-            reply = await self._answer(request)
-            if request.has_small_unread_body:
-                await request.discard_body(SMALL_BODY_BYTES, DISCARDED_SECONDS_MAX)
-            await _send(request, reply, send)
-            status = reply.status
+            reply = await self._answer(request, send)
+            if reply is None:
+                status = 200
+            else:
+                if request.has_small_unread_body:
+                    await request.discard_body(SMALL_BODY_BYTES, DISCARDED_SECONDS_MAX)
+                await _send(request, reply, send)
+                status = reply.status
         except ClientGone:
             status = CLIENT_GONE
         if is_logged:
@@ -134,7 +139,8 @@ class Edge:
             await request.discard_body(DISCARDED_BYTES_MAX, DISCARDED_SECONDS_MAX)
             await send({"type": "http.response.body", "body": b""})
 
-    async def _answer(self, request: Request) -> Reply:
+    async def _answer(self, request: Request, send: Send) -> Reply | None:
+        """What is to be sent; None if all of it has been sent, item by item."""
         try:
             request.check_head()
             if request.verb == "OPTIONS":
@@ -142,20 +148,20 @@ class Edge:
                 return Reply(204, headers=((b"allow", allowed),))
             route = self._router.find(request)
             request.route = route.path
-            return await route.endpoint.answer(request)
-        except Refusal as refusal:
-            return refusal_reply(request, refusal)
-        except Problem as problem:
-            return problem_reply(request, problem)
-        except CallError as error:
-            if isinstance(error, CallFailed):
-                _log_failure(request, error)
-            return failure_reply(request, error)
+            answer = await route.endpoint.answer(request)
+            if isinstance(answer, Reply):
+                return answer
+            await answer.send(
+                request,
+                send,
+                begin=lambda head: _begin(request, head, send),
+                tell=lambda failure: _told(request, failure),
+            )
         except ClientGone:
             raise
-        except Exception:  # noqa: BLE001 - a named border: a fault ends one request, not the edge
-            _log.exception("%s %s failed", request.verb, request.raw_path, extra=_ids(request))
-            return fault_reply(request)
+        except Exception as failure:  # noqa: BLE001 - a named border: it ends one request
+            return _told(request, failure)
+        return None
 
     def _write_log(self, request: Request, status: int, seconds: float) -> None:
         milliseconds = round(seconds * 1000, 3)
@@ -175,6 +181,23 @@ class Edge:
         _log.handle(record)
 
 
+def _told(request: Request, failure: Exception) -> Reply:
+    """What the client is told of *failure*; what is not the client's doing is logged."""
+    match failure:
+        case Refusal():
+            return refusal_reply(request, failure)
+        case Problem():
+            return problem_reply(request, failure)
+        case CallFailed():
+            _log_failure(request, failure)
+            return failure_reply(request, failure)
+        case CallError():
+            return failure_reply(request, failure)
+    text = "%s %s failed"
+    _log.error(text, request.verb, request.raw_path, exc_info=failure, extra=_ids(request))
+    return fault_reply(request)
+
+
 def _ids(request: Request) -> dict[str, str]:
     return {
         "correlation_id": request.correlation_id,
@@ -192,6 +215,14 @@ def _log_failure(request: Request, error: CallFailed) -> None:
 
 
 async def _send(request: Request, reply: Reply, send: Send) -> None:
+    await _begin(request, reply, send, len(reply.body))
+    body = b"" if request.verb == "HEAD" else reply.body
+    more = request.has_unread_body
+    await send({"type": "http.response.body", "body": body, "more_body": more})
+
+
+async def _begin(request: Request, reply: Reply, send: Send, length: int | None = None) -> None:
+    """Send the head of *reply*, whose body has that length, if it is known."""
     headers = [
         (b"x-correlation-id", request.correlation_id.encode("ascii")),
         (b"traceparent", b"00-%032x-%016x-01" % (request.trace_id, request.span_id)),
@@ -199,13 +230,11 @@ async def _send(request: Request, reply: Reply, send: Send) -> None:
     ]
     if reply.status != 204:
         headers.append((b"content-type", reply.content_type))
-        headers.append((b"content-length", b"%d" % len(reply.body)))
+        if length is not None:
+            headers.append((b"content-length", b"%d" % length))
     if request.has_unread_body:
         headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-    body = b"" if request.verb == "HEAD" else reply.body
-    more = request.has_unread_body
-    await send({"type": "http.response.body", "body": body, "more_body": more})
 
 
 async def _other_protocol(scope: Scope, receive: Receive, send: Send) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from outgrow.calls import Invoke, failure_of
@@ -17,14 +17,18 @@ from outgrow.gateway.binding import Binder
 from outgrow.gateway.exchange import Headers, Reply, Request
 from outgrow.gateway.limits import Limits
 from outgrow.gateway.refusals import ClientGone, Refusal
+from outgrow.gateway.streaming import LineReader, Lines, Streaming, framing_of
 from outgrow.gateway.watchman import Watchman
+
+Gone = Callable[[], Awaitable[None]]
+"""Waits until the client has gone away."""
 
 Authenticate = Callable[[Headers], Caller]
 
 _KEY = re.compile(rb"[\x21-\x7e]{1,255}")
-_JSON = re.compile(
-    rb"application/(?:[a-z0-9.+-]+\+)?json *(?:; *charset *= *\"?utf-8\"?)? *", re.IGNORECASE
-)
+_UTF8 = rb" *(?:; *charset *= *\"?utf-8\"?)? *"
+_JSON = re.compile(rb"application/(?:[a-z0-9.+-]+\+)?json" + _UTF8, re.IGNORECASE)
+_LINES = re.compile(rb"application/(?:(?:x-)?ndjson|jsonl)" + _UTF8, re.IGNORECASE)
 
 
 class MethodEndpoint:
@@ -48,11 +52,16 @@ class MethodEndpoint:
         self._binder = Binder(method, limits.findings_max)
         has_reply = not isinstance(method.reply, Nothing)
         self._encode = encoder(method.reply_hint) if has_reply else None
-        self._deadline_seconds = method.deadline_seconds or limits.deadline_seconds_default
+        stream = method.stream
+        self._lines = None if stream is None else LineReader(method, stream, limits)
+        seconds = limits.deadline_seconds_default
+        if method.is_streaming:
+            seconds = limits.stream_seconds_default
+        self._deadline_seconds = method.deadline_seconds or seconds
 
-    async def answer(self, request: Request) -> Reply:
+    async def answer(self, request: Request) -> Reply | Streaming:
         """
-        Call the method and answer with its reply.
+        Call the method and answer with its reply; what replies with a stream is not called yet.
 
         Raises:
             Problem: It was the reply.
@@ -65,8 +74,9 @@ class MethodEndpoint:
         if method.allow is not None and not caller.may(method.allow):
             raise CallerNotAllowed(method.full_name, method.allow, str(caller))
         key = self._key(request) if method.kind == "command" else None
-        body = await self._body(request)
-        arguments = self._binder.bind(request.path_values, request.query, body)
+        lines = None if self._lines is None else self._lines_of(request, self._lines)
+        body = await self._body(request) if lines is None else b""
+        arguments = self._binder.bind(request.path_values, request.query, body, lines)
         context = Context(
             caller=caller,
             correlation_id=request.correlation_id,
@@ -76,7 +86,10 @@ class MethodEndpoint:
             method=method.full_name,
             key=key,
         )
-        value = await self._call(request, context, arguments)
+        gone = request.wait_disconnect if lines is None else lines.wait_disconnect
+        if method.is_reply_stream:
+            return self._stream(request, context, arguments, gone)
+        value = await self._call(gone, context, arguments)
         echo = request.headers.get(b"idempotency-key") if method.is_keyed else None
         headers = ((b"idempotency-key", echo),) if echo is not None else ()
         if self._encode is None:
@@ -108,23 +121,32 @@ class MethodEndpoint:
                 "BodyUnexpected",
                 f"{request.verb} is sent without a body. Its parameters stand in the URL.",
             )
-        media_type = request.headers.get(b"content-type", b"")
-        encoding = request.headers.get(b"content-encoding", b"identity")
-        if not _JSON.fullmatch(media_type) or encoding.lower() != b"identity":
-            sent = media_type if encoding.lower() == b"identity" else encoding + b" encoding"
-            raise Refusal(
-                415,
-                "MediaTypeUnsupported",
-                f"The body is sent as {sent.decode('latin-1')[:100] or 'nothing in particular'}. "
-                "Send JSON in UTF-8, uncompressed, with content-type: application/json.",
-                headers=((b"accept", b"application/json"), (b"accept-encoding", b"identity")),
-            )
+        _check_media_type(request, _JSON, "JSON", b"application/json")
         return await request.body()
 
-    async def _call(self, request: Request, context: Context, arguments: tuple[Any, ...]) -> Any:
+    def _lines_of(self, request: Request, reader: LineReader) -> Lines:
+        if request.has_unread_body:
+            _check_media_type(request, _LINES, "lines of JSON", b"application/x-ndjson")
+        return reader.lines(request)
+
+    def _stream(
+        self, request: Request, context: Context, arguments: tuple[Any, ...], gone: Gone
+    ) -> Streaming:
+        assert self._encode is not None, "the items of a stream are values"
+        return Streaming(
+            context.method,
+            self._invoke(context, *arguments),
+            self._encode,
+            framing_of(request.headers),
+            self._clock,
+            seconds=self._deadline_seconds,
+            wait_disconnect=gone,
+        )
+
+    async def _call(self, gone: Gone, context: Context, arguments: tuple[Any, ...]) -> Any:
         """Call the method, and cancel it if the client goes away meanwhile."""
         # Its deadline is the reception's to keep.
-        watch = self._watchman.watch(request.wait_disconnect, math.inf)
+        watch = self._watchman.watch(gone, math.inf)
         try:
             try:
                 return await self._invoke(context, *arguments)
@@ -135,3 +157,20 @@ class MethodEndpoint:
             if watch.takes_back():
                 raise ClientGone from None
             raise
+
+
+def _check_media_type(
+    request: Request, pattern: re.Pattern[bytes], said: str, media_type: bytes
+) -> None:
+    sent = request.headers.get(b"content-type", b"")
+    encoding = request.headers.get(b"content-encoding", b"identity")
+    if pattern.fullmatch(sent) and encoding.lower() == b"identity":
+        return
+    shown = sent if encoding.lower() == b"identity" else encoding + b" encoding"
+    raise Refusal(
+        415,
+        "MediaTypeUnsupported",
+        f"The body is sent as {shown.decode('latin-1')[:100] or 'nothing in particular'}. "
+        f"Send {said} in UTF-8, uncompressed, with content-type: {media_type.decode()}.",
+        headers=((b"accept", media_type), (b"accept-encoding", b"identity")),
+    )

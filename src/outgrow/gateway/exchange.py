@@ -41,7 +41,6 @@ class Request:
         "_is_too_slow",
         "_limits",
         "_receive",
-        "_watchman",
         "correlation_id",
         "has_unread_body",
         "headers",
@@ -53,11 +52,12 @@ class Request:
         "span_id",
         "trace_id",
         "verb",
+        "watchman",
     )
 
     def __init__(self, scope: Scope, receive: Receive, limits: Limits, watchman: Watchman) -> None:
         self._receive = receive
-        self._watchman = watchman
+        self.watchman = watchman
         self._is_too_slow = False
         self._limits = limits
         # Of a header that comes twice the last one counts.
@@ -135,7 +135,7 @@ class Request:
         length = self.headers.get(b"content-length", b"")
         if length.isdigit() and int(length) > self._limits.body_bytes_max:
             raise self._too_large(int(length))
-        watch = self._watchman.watch(None, self._limits.body_seconds_max)
+        watch = self.watchman.watch(None, self._limits.body_seconds_max)
         try:
             return await self._read()
         except asyncio.CancelledError:
@@ -154,18 +154,28 @@ class Request:
         chunks: list[bytes] = []
         size = 0
         while True:
-            message = await self._receive()
-            if message["type"] == "http.disconnect":
-                self.has_unread_body = False
-                raise ClientGone
-            chunk = message.get("body", b"")
+            chunk = await self.chunk()
             size += len(chunk)
             if size > self._limits.body_bytes_max:
                 raise self._too_large(size)
             chunks.append(chunk)
-            if not message.get("more_body", False):
-                self.has_unread_body = False
+            if not self.has_unread_body:
                 return chunk if len(chunks) == 1 else b"".join(chunks)
+
+    async def chunk(self) -> bytes:
+        """
+        What has arrived of the body; `has_unread_body` says whether more follows.
+
+        Raises:
+            ClientGone: The client went away before it had sent all of it.
+        """
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            self.has_unread_body = False
+            raise ClientGone
+        if not message.get("more_body", False):
+            self.has_unread_body = False
+        return message.get("body", b"")  # type: ignore[no-any-return]
 
     def _too_large(self, size: int) -> Refusal:
         return Refusal(

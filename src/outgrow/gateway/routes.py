@@ -9,6 +9,7 @@ from typing import Protocol
 
 from outgrow.gateway.exchange import Reply, Request
 from outgrow.gateway.refusals import Refusal
+from outgrow.gateway.streaming import Streaming
 
 NEAREST_MAX = 3
 
@@ -16,8 +17,8 @@ NEAREST_MAX = 3
 class Endpoint(Protocol):
     """What answers the requests of one route."""
 
-    async def answer(self, request: Request) -> Reply:
-        """The reply to *request*."""
+    async def answer(self, request: Request) -> Reply | Streaming:
+        """The reply to *request*, or what sends it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -41,7 +41,8 @@ class Binder:
     Reads the arguments of one method from the path, the query string and the body.
 
     Parameters named in the path are read from it. The others are read from the query string where
-    the verb has no body, and else from the body, always a JSON object by the parameters' names.
+    the verb has no body, and else from the body, always a JSON object by the parameters' names. If
+    one of them is a stream, the body is its items, and the others stand in the query string.
     """
 
     def __init__(self, method: Method, findings_max: int) -> None:
@@ -51,8 +52,10 @@ class Binder:
         self._path_names = method.http.path_parameters
         by_name = {parameter.name: parameter for parameter in method.parameters}
         self._path = [by_name[name] for name in self._path_names]
-        rest = [p for p in method.parameters if p.name not in self._path_names]
-        self.takes_body = method.http.verb not in BODILESS
+        in_path = self._path_names
+        rest = [p for p in method.parameters if p.name not in in_path and not p.is_stream]
+        self._has_stream = method.stream is not None
+        self.takes_body = method.http.verb not in BODILESS and not self._has_stream
         self._query = [] if self.takes_body else rest
         self._body = rest if self.takes_body else []
         self._in_url = self._path + self._query
@@ -60,12 +63,16 @@ class Binder:
         self._is_known = KnownFields().object(p.field for p in self._body)
         body_type = _struct(method, "Body", self._body)
         self._decode_body = foreign_decoder(body_type, self._refuse_unknown)
-        names = [p.name for p in self._in_url + self._body]
+        streams = [p for p in method.parameters if p.is_stream]
+        names = [p.name for p in self._in_url + self._body + streams]
         self._arrange = _arrangement([names.index(p.name) for p in method.parameters])
         # Ids in a path are the commonest arguments of all, and are text already.
-        self._is_plain = not rest and all(p.shape == Scalar("str") for p in self._path)
+        is_plain = all(p.shape == Scalar("str") for p in self._path)
+        self._is_plain = is_plain and not rest and not self._has_stream
 
-    def bind(self, path_values: tuple[str, ...], query: bytes, body: bytes) -> tuple[Any, ...]:
+    def bind(
+        self, path_values: tuple[str, ...], query: bytes, body: bytes, stream: Any = None
+    ) -> tuple[Any, ...]:
         """
         The arguments in the order of the method's parameters.
 
@@ -73,6 +80,7 @@ class Binder:
             path_values: The values of the path's parameters, decoded.
             query: The query string as it was sent.
             body: The whole body; empty if there is none.
+            stream: The items of the parameter that is a stream, if one is.
 
         Raises:
             ArgumentsRefused: All that is wrong with them.
@@ -87,6 +95,8 @@ class Binder:
             # msgspec's errors, broken limits and wrong encodings are all ValueErrors.
             findings = self._findings(path_values, query, body) or _fallback(error)
             raise ArgumentsRefused(self._method.full_name, findings) from error
+        if self._has_stream:
+            values += (stream,)
         return self._arrange(values) if self._arrange else values
 
     def _read_url(self, path_values: tuple[str, ...], query: bytes) -> tuple[Any, ...]:
