@@ -14,14 +14,16 @@ from outgrow.gateway.asyncapi.document import ENVELOPE, PARTITIONS
 from outgrow.journal.nats.wire import Wire
 from outgrow.journal.schema import PARTITIONS as PARTITIONS_OF_JOURNAL
 from tests.gateway.bakery.contract import Bakery
+from tests.gateway.belt.contract import Belt
 from tests.gateway.museum.contract import Museum
 
+MODELS = [read_contract(Museum), read_contract(Bakery), read_contract(Belt)]
 ASYNCAPI = json.loads((Path(__file__).parent / "asyncapi" / "3.0.0.json").read_text())
 
 
 @pytest.fixture(scope="module")
 def openapi() -> Any:
-    return openapi_document("town", [read_contract(Museum), read_contract(Bakery)])
+    return openapi_document("town", MODELS)
 
 
 @pytest.fixture(scope="module")
@@ -70,11 +72,29 @@ def _references(value: Any) -> Any:
 
 
 def test_documents_are_the_same_each_time(openapi: Any, asyncapi: Any) -> None:
-    models = [read_contract(Museum), read_contract(Bakery)]
+    models = MODELS[:2]
     listeners = {"museum.Opened": ["audit.note", "mail.tell"]}
 
-    assert json.dumps(openapi_document("town", models)) == json.dumps(openapi)
+    assert json.dumps(openapi_document("town", MODELS)) == json.dumps(openapi)
     assert json.dumps(asyncapi_document("town", models, listeners)) == json.dumps(asyncapi)
+
+
+def test_streams_are_told_with_their_items(openapi: Any) -> None:
+    watch = openapi["paths"]["/parts/{count}"]["get"]["responses"]["200"]["content"]
+    assert list(watch) == ["application/x-ndjson", "text/event-stream"]
+    for content in watch.values():
+        assert content["x-itemSchema"] == {"$ref": "#/components/schemas/belt.Part"}
+        assert content["schema"]["type"] == "string"
+
+    put = openapi["paths"]["/parts/{place}"]["post"]
+    assert [(p["name"], p["in"]) for p in put["parameters"] if "name" in p] == [
+        ("place", "path"),
+        ("note", "query"),
+    ]
+    (body,) = put["requestBody"]["content"].items()
+    assert body[0] == "application/x-ndjson"
+    assert body[1]["x-itemSchema"] == {"$ref": "#/components/schemas/belt.Part"}
+    assert {"400", "413", "415"} <= put["responses"].keys()
 
 
 @pytest.mark.parametrize(

@@ -107,12 +107,12 @@ def _operation(method: Method, schemas: Schemas, limits: Limits) -> Json:
     assert method.http is not None
     summary, _, description = method.doc.partition("\n")
     in_path = method.http.path_parameters
-    is_bodiless = method.http.verb in BODILESS
+    is_in_url = method.http.verb in BODILESS or method.stream is not None
     rest = [p for p in method.parameters if p.name not in in_path]
     parameters = [
         _parameter(p, "path" if p.name in in_path else "query", schemas)
         for p in method.parameters
-        if p.name in in_path or is_bodiless
+        if (p.name in in_path or is_in_url) and not p.is_stream
     ]
     parameters.append({"$ref": "#/components/parameters/CorrelationId"})
     if method.is_keyed:
@@ -128,7 +128,9 @@ def _operation(method: Method, schemas: Schemas, limits: Limits) -> Json:
         operation["description"] = description.strip()
     if method.allow is not None:
         operation["x-permission"] = method.allow
-    if not is_bodiless and rest:
+    if method.stream is not None:
+        operation["requestBody"] = _lines_body(method.stream, schemas, limits)
+    elif not is_in_url and rest:
         operation["requestBody"] = _request_body(rest, schemas, limits)
     return operation
 
@@ -156,9 +158,44 @@ def _request_body(parameters: list[Parameter], schemas: Schemas, limits: Limits)
     }
 
 
+def _lines_body(parameter: Parameter, schemas: Schemas, limits: Limits) -> Json:
+    text = (
+        f"A stream: each line is one item in JSON, of at most {limits.line_bytes_max} bytes. "
+        "Unknown fields are refused, at every depth."
+    )
+    content = _items(text, schemas.of(parameter.shape))
+    return {"required": False, "content": {"application/x-ndjson": content}}
+
+
+def _items(text: str, item: Json) -> Json:
+    """Content that is not one JSON value; OpenAPI 3.2 calls the schema of its items itemSchema."""
+    return {"schema": {"type": "string", "description": text}, "x-itemSchema": item}
+
+
+_LINES = (
+    "Each line is one item in JSON. A line that is an object with the one member `error` is the "
+    "last one, and holds the problem for which the stream has failed."
+)
+_EVENTS = (
+    "Server-sent events. The data of each without a name is one item in JSON; `end` is the last "
+    "one, or `error`, whose data is the problem for which the stream has failed."
+)
+
+
+def _stream_responses(method: Method, schemas: Schemas) -> Json:
+    item = schemas.of(method.reply)
+    content = {
+        "application/x-ndjson": _items(_LINES, item),
+        "text/event-stream": _items(_EVENTS, item),
+    }
+    return {"200": {"description": "The items, as they come.", "content": content}}
+
+
 def _responses(method: Method, schemas: Schemas) -> Json:
     responses: Json = {"204": {"description": "Done."}}
-    if not isinstance(method.reply, Nothing):
+    if method.is_reply_stream:
+        responses = _stream_responses(method, schemas)
+    elif not isinstance(method.reply, Nothing):
         content = {"application/json": {"schema": schemas.of(method.reply)}}
         responses = {"200": {"description": "The reply.", "content": content}}
     declared: dict[int, list[type[Problem]]] = {}
