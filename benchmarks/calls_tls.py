@@ -6,59 +6,24 @@ its certificate and its service is looked up in what is declared, at each call.
 """
 
 import asyncio
-import tempfile
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
-from benchmarks.calling import CONCURRENCY, Call, Meter, Payments, PaymentsService, cases, execution
-from benchmarks.calls_grpc import ours
+from benchmarks.calling import CONCURRENCY, Meter, Payments, execution
+from benchmarks.calls_ours import ours
 from benchmarks.measure import alternate_async
-from outgrow.calls import Reception, client_class, connect
-from outgrow.calls.grpc import GrpcServer, GrpcTransport, Guard, Peer
 from outgrow.calls.protobuf import Converters, Messages
-from outgrow.clock import SystemClock
 from outgrow.context import enter, leave
 from outgrow.contracts import read_contract
-from outgrow.identity import Callers, Name
-from outgrow.identity.certificates import Authority, Identity, Issuer
-from outgrow.telemetry import Meters
 
 ROUNDS = 9
 GOAL = 1.25
 
 
-@asynccontextmanager
-async def certain(converters: Converters) -> AsyncIterator[dict[str, Call]]:
-    """As `ours`, between two processes that show each other who they are."""
-    clock, model = SystemClock(), read_contract(Payments)
-    reception = Reception(clock, Meters())
-    reception.admit(model, PaymentsService(), None)
-    with tempfile.TemporaryDirectory(prefix="og-") as folder:
-        issuer = Issuer(Authority(clock), Path(folder), clock)
-        front, back = (
-            Identity(issuer.provide(Name(application="shop", environment="local", process=name)))
-            for name in ("front", "back")
-        )
-        declared: dict[str, tuple[str, ...]] = {model.service: ("orders",)}
-        callers = Callers(declared=declared, hosts={"front": ("orders",)})
-        guard = Guard(back, lambda: callers)
-        server = GrpcServer(converters, reception.bind, clock, guard=guard)
-        server.admit(model)
-        address, peer = await server.start("127.0.0.1:0"), Peer(identity=front, process="back")
-        transport = GrpcTransport(address, converters, clock, peer=peer)
-        client: Any = client_class(model)(transport.bind, model, clock, via="orders")
-        connect(client)
-        yield cases(client)
-        await transport.close()
-        await server.drain(0)
-
-
 async def _figures() -> list[dict[str, Any]]:
     converters = Converters(Messages("benchmark", [read_contract(Payments)]))
     found = []
-    async with ours(converters) as plain, certain(converters) as our:
+    async with ours(converters, is_plaintext=True) as plain, ours(converters) as our:
         token = enter(execution())
         for case, call in our.items():
             for concurrency in CONCURRENCY:

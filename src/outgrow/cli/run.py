@@ -36,6 +36,13 @@ def run(
             help="Let everyone in, without a name and with all permissions. Loopback only.",
         ),
     ] = False,
+    plaintext: Annotated[
+        bool,
+        typer.Option(
+            "--plaintext",
+            help="Let the processes of a topology call each other without certificates.",
+        ),
+    ] = False,
     http: Annotated[
         str | None,
         typer.Option(help="Answer HTTP here instead of where the file says. Port 0 is chosen."),
@@ -56,7 +63,9 @@ def run(
 ) -> None:
     """Run all services, until Ctrl-C: in this process, or as the topology divides them."""
     clock = ManualClock() if test_mode else SystemClock()
-    options = Options(is_open=open_, state=state, clock=clock, is_test=test_mode)
+    options = Options(
+        is_open=open_, state=state, clock=clock, is_plaintext=plaintext, is_test=test_mode
+    )
     if topology is None:
         configure_logs(level=log_level.upper())
         run_together(read_topology(file, http=http), options)

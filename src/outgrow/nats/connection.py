@@ -114,6 +114,7 @@ class Connection:
                 disconnected_cb=self._ended,
                 closed_cb=self._ended,
             )
+            _say_that_it_is_tls(self._client)
             self._inbox = self._client.new_inbox()
             await self._client.subscribe(f"{self._inbox}.*", cb=self._taken)
             heed_cancellation()
@@ -285,6 +286,18 @@ class Connection:
 
     async def _ended(self) -> None:
         self.lose()
+
+
+def _say_that_it_is_tls(client: Client) -> None:
+    """
+    Tell the stream of *client* that it speaks TLS, if it does.
+
+    The client makes the stream itself and leaves that out, so asyncio warns at each end.
+    """
+    with suppress(AttributeError):
+        stream: Any = client._transport._io_writer.transport  # type: ignore[union-attr]  # noqa: SLF001
+        if stream.get_extra_info("sslcontext") is not None:
+            stream.get_protocol()._over_ssl = True  # noqa: SLF001
 
 
 def heed_cancellation() -> None:

@@ -8,7 +8,6 @@ Offers: the transport to another process, and the server that lets calls in.
 
 from outgrow.calls.grpc.channels import Peer
 from outgrow.calls.grpc.client import GrpcTransport
-from outgrow.calls.grpc.guarding import Guard
 from outgrow.calls.grpc.options import MESSAGE_BYTES_MAX
 from outgrow.calls.grpc.revisions import FrozenContracts, Revisions
 from outgrow.calls.grpc.server import GRACE_SECONDS_DEFAULT, GrpcServer
@@ -19,7 +18,6 @@ __all__ = [
     "FrozenContracts",
     "GrpcServer",
     "GrpcTransport",
-    "Guard",
     "Peer",
     "Revisions",
 ]

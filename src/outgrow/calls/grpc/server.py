@@ -16,7 +16,6 @@ from outgrow.calls.failures import log_failure
 from outgrow.calls.grpc.channels import open_port
 from outgrow.calls.grpc.compression import COMPRESSED_BYTES_MIN, compress_reply
 from outgrow.calls.grpc.exchange import compare_handler
-from outgrow.calls.grpc.guarding import Guard
 from outgrow.calls.grpc.headers import is_stranger, unpack
 from outgrow.calls.grpc.options import MESSAGE_BYTES_MAX, server_options
 from outgrow.calls.grpc.revisions import Admission, Revisions
@@ -28,6 +27,7 @@ from outgrow.clock import Clock
 from outgrow.context import Caller, Context
 from outgrow.contracts import ContractModel, Method
 from outgrow.errors import CallFailed, Finding, InvalidTopology
+from outgrow.identity.certificates import Guard
 
 GRACE_SECONDS_DEFAULT = 10.0
 LINGER_SECONDS = 0.1
@@ -170,7 +170,8 @@ class GrpcServer:
                 method, admission, metadata, call.time_remaining, monotonic(), stranger
             )
             if guard is not None:
-                guard.check(method, call, context.via)
+                names = tuple(call.peer_identities() or ())
+                guard.check(method.service, method.full_name, names, context.via)
             return context
 
         return let_in

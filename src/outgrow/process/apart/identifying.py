@@ -16,8 +16,7 @@ from outgrow.identity import OUTSIDE, Callers
 from outgrow.process.seating import Seating, read_seating
 
 if TYPE_CHECKING:
-    from outgrow.calls.grpc import Guard
-    from outgrow.identity.certificates import Identity
+    from outgrow.identity.certificates import Guard, Identity
 
 ENVIRONMENT: Final = "OUTGROW_IDENTITY"
 """The environment variable that names a folder with the key and the certificate of a process."""
@@ -124,6 +123,13 @@ class KnownCallers:
         except OSError:
             return 0, 0
         return (found.st_mtime_ns, found.st_ino) if found else (0, 0)
+
+
+def guard_of(identity: Identity, callers: KnownCallers) -> Guard:
+    """What lets in whom *callers* name, by their certificates."""
+    from outgrow.identity.certificates import Guard  # noqa: PLC0415 - as above
+
+    return Guard(identity, callers.now, callers.reread)
 
 
 def told(guard: Guard | None) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from outgrow.journal import BrokerMaker
 from outgrow.journal import in_process as in_process_broker
 from outgrow.process.apart.identifying import (
     KnownCallers,
+    guard_of,
     identity_of,
     told,
     with_own_broker,
@@ -25,8 +26,9 @@ from outgrow.process.options import Hosted, Options
 from outgrow.process.seating import Seating
 
 if TYPE_CHECKING:
-    from outgrow.calls.grpc import Guard, Revisions
+    from outgrow.calls.grpc import Revisions
     from outgrow.calls.protobuf import Converters
+    from outgrow.identity.certificates import Guard
 
 logger = logging.getLogger("outgrow.process")
 
@@ -153,13 +155,13 @@ class Apart:
         if self._seat is None:
             yield
             return
-        from outgrow.calls.grpc import GrpcServer, Guard  # noqa: PLC0415 - as above
+        from outgrow.calls.grpc import GrpcServer  # noqa: PLC0415 - as above
 
         assert self._converters is not None, "the transport is opened first"
         assert self._revisions is not None, "as the converters"
         _warn_of_stale(hosted, self._revisions)
         if self._identity is not None:
-            self._guard = Guard(self._identity, self._callers.now, self._callers.reread)
+            self._guard = guard_of(self._identity, self._callers)
         server = GrpcServer(
             self._converters,
             hosted.reception.bind,

@@ -75,12 +75,15 @@ class Instance:
         began_at: When it was started.
         pid: Its number.
         failure: Why it could not go on, if it said so.
+        declared: By each service that it hosts, the services that this declares; known once its
+            code is loaded.
         status: Its exit status, or the signal that killed it as a negative number.
     """
 
     def __init__(self, recipe: Recipe, merged: Merged, clock: Clock) -> None:
         self.began_at: datetime = clock.now()
         self.failure: Failure | None = None
+        self.declared: dict[str, list[str]] = {}
         self.pid = 0
         self._recipe = recipe
         self._merged = merged
@@ -143,6 +146,12 @@ class Instance:
         """Send it a signal that ends it, if it is still there, or as soon as it is."""
         self._asked = number
         if self._process is not None and not self._has_ended.is_set():
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send_signal(number)
+
+    def tell(self, number: signal.Signals) -> None:
+        """Send a signal that does not end it, if it answers; what is not there yet needs none."""
+        if self._process is not None and READY in self._reached and not self._has_ended.is_set():
             with contextlib.suppress(ProcessLookupError):
                 self._process.send_signal(number)
 
@@ -227,8 +236,10 @@ class Instance:
                 word, _, more = line.decode().partition(" ")
                 if word == FAILED:
                     self.failure = msgspec.json.decode(more, type=Failure)
-                else:
-                    self._reach(word)
+                    continue
+                if word == LOADED and more:
+                    self.declared = msgspec.json.decode(more, type=dict[str, list[str]])
+                self._reach(word)
 
     def _reach(self, step: str) -> None:
         self._reached.add(step)

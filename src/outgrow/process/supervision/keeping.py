@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import signal
+from collections.abc import Callable
 from datetime import datetime
 
 from outgrow.clock import Clock
@@ -33,9 +34,21 @@ class Keeper:
     """
 
     def __init__(
-        self, recipe: Recipe, merged: Merged, clock: Clock, tasks: asyncio.TaskGroup
+        self,
+        recipe: Recipe,
+        merged: Merged,
+        clock: Clock,
+        tasks: asyncio.TaskGroup,
+        before_open: Callable[[], object] = bool,
     ) -> None:
+        """
+        Prepare to keep it.
+
+        Args:
+            before_open: Called whenever a new run is loaded, before it opens its stores.
+        """
         self.name = recipe.name
+        self._before_open = before_open
         self.instance: Instance | None = None
         self.restarts = 0
         self.renewed = 0
@@ -63,6 +76,17 @@ class Keeper:
         """The number of its present run; 0 while there is none."""
         is_running = self.instance is not None and not self.instance.has_ended
         return self.instance.pid if self.instance is not None and is_running else 0
+
+    @property
+    def declared(self) -> list[tuple[str, str]]:
+        """Who declares whom, by its present run and by the one that takes its place."""
+        runs = [run for run in (self.instance, self._successor) if run is not None]
+        return [
+            (caller, called)
+            for run in runs
+            for caller, services in run.declared.items()
+            for called in services
+        ]
 
     def launch(self) -> Instance:
         """Start it for the first time; what ends it then is for the caller to see."""
@@ -160,6 +184,7 @@ class Keeper:
     async def _lead(self, instance: Instance) -> None:
         """Lead a new run to where it takes requests; it waits for no other process."""
         if await instance.wait_step(LOADED):
+            self._before_open()
             instance.say(OPEN)
         if await instance.wait_step(SERVING):
             instance.say(ANSWER)

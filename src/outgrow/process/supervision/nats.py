@@ -10,6 +10,7 @@ import secrets
 import shutil
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -17,6 +18,8 @@ from urllib.parse import urlsplit
 
 from outgrow.clock import Clock
 from outgrow.errors import ExtraMissing
+from outgrow.identity import AUTHORITIES_FILE, CHAIN_FILE, KEY_FILE
+from outgrow.process.apart import OWN_IDENTITY
 from outgrow.process.supervision.instance import Recipe
 
 NAME = "nats"
@@ -39,20 +42,33 @@ port: {port}
 server_name: {name}
 max_payload: {payload}
 authorization {{ token: {token} }}
-jetstream {{
+{tls}jetstream {{
   store_dir: {storage}
   max_memory_store: {memory}
   max_file_store: {file}
 }}
 """
 
+_TLS = """\
+tls {{
+  cert_file: {chain}
+  key_file: {key}
+  ca_file: {authorities}
+  verify: true
+}}
+"""
 
-def nats_recipe(state: Path, name: str, lock: int, clock: Clock) -> tuple[Recipe, str]:
+
+def nats_recipe(
+    state: Path, name: str, lock: int, clock: Clock, papers: Path | None = None
+) -> tuple[Recipe, str]:
     """
     How a NATS server is started that keeps its data below *state*, and its URL.
 
     Args:
         name: What the server calls itself.
+        papers: The folder with its key and its certificate, and the authorities that it believes;
+            None for plain text. It reads them again at SIGHUP.
 
     Raises:
         ExtraMissing: There is no NATS server on this machine.
@@ -73,6 +89,7 @@ def nats_recipe(state: Path, name: str, lock: int, clock: Clock) -> tuple[Recipe
             storage=json.dumps(str(folder), ensure_ascii=False),
             memory=MEMORY_BYTES_MAX,
             file=STORAGE_BYTES_MAX,
+            tls="" if papers is None else _tls(papers),
         ),
         encoding="utf-8",
     )
@@ -81,9 +98,18 @@ def nats_recipe(state: Path, name: str, lock: int, clock: Clock) -> tuple[Recipe
         command=(binary, "--config", str(file)),
         lock=lock,
         stop_signal=signal.SIGINT,  # It ends with status 1 after SIGTERM.
-        wait_ready=_wait_ready("127.0.0.1", port, clock),
+        wait_ready=_wait_ready("127.0.0.1", port, clock, papers),
     )
-    return recipe, f"nats://{token}@127.0.0.1:{port}"
+    if papers is None:
+        return recipe, f"nats://{token}@127.0.0.1:{port}"
+    return recipe, f"tls://{token}@127.0.0.1:{port}?{OWN_IDENTITY}"
+
+
+def _tls(papers: Path) -> str:
+    files = {"chain": CHAIN_FILE, "key": KEY_FILE, "authorities": AUTHORITIES_FILE}
+    return _TLS.format(
+        **{k: json.dumps(str(papers / v), ensure_ascii=False) for k, v in files.items()}
+    )
 
 
 async def is_reachable(url: str) -> bool:
@@ -98,7 +124,7 @@ async def is_reachable(url: str) -> bool:
 def shown(url: str) -> str:
     """*url* without what lets its reader in."""
     parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
 
 
 def _find_binary() -> str:
@@ -120,21 +146,28 @@ def _choose_port() -> int:
     raise OSError(message)
 
 
-def _wait_ready(host: str, port: int, clock: Clock) -> Callable[[], Coroutine[None, None, None]]:
+def _wait_ready(
+    host: str, port: int, clock: Clock, papers: Path | None
+) -> Callable[[], Coroutine[None, None, None]]:
     async def wait() -> None:
-        while not await _says_info(host, port):
+        while not await _says_info(host, port, papers):
             await clock.sleep(PROBE_PAUSE_SECONDS)
 
     return wait
 
 
-async def _says_info(host: str, port: int) -> bool:
+async def _says_info(host: str, port: int, papers: Path | None = None) -> bool:
+    """Whether a NATS server answers, and takes the certificate in *papers*."""
     try:
         reader, writer = await asyncio.open_connection(host, port)
     except OSError:
         return False
     try:
         line = await reader.readline()
+        if papers is not None:  # It would log that somebody left without speaking TLS.
+            context = ssl.create_default_context(cafile=papers / AUTHORITIES_FILE)
+            context.load_cert_chain(papers / CHAIN_FILE, papers / KEY_FILE)
+            await writer.start_tls(context, server_hostname=host)
     except (OSError, ValueError):
         return False
     finally:

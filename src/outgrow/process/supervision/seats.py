@@ -29,10 +29,8 @@ class Seats:
     seats: dict[str, Seat]
     sockets: dict[str, socket.socket]
 
-    def seating(
-        self, plan: Plan, topology: Topology, broker: str, stores: dict[str, str] | None = None
-    ) -> Seating:
-        """The seating of *topology*, with the URL of its *broker* and those of *stores*."""
+    def seating(self, plan: Plan, topology: Topology, broker: str) -> Seating:
+        """The seating of *topology*, with the URL of its *broker*."""
         return Seating(
             application=plan.application,
             topology=topology.name,
@@ -40,7 +38,6 @@ class Seats:
             broker=broker,
             gateway=topology.gateway,
             seats=self.seats,
-            stores=stores or {},
             discovery=topology.discovery,
         )
 

@@ -9,7 +9,10 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Iterable, Sequence
+from itertools import chain
 from pathlib import Path
+
+import msgspec
 
 from outgrow.clock import SystemClock
 from outgrow.errors import (
@@ -21,6 +24,8 @@ from outgrow.errors import (
     StoreError,
 )
 from outgrow.gateway import Listener
+from outgrow.identity import callers_of
+from outgrow.process.apart import PLAINTEXT_TOLD
 from outgrow.process.application import STATE_FOLDER
 from outgrow.process.control import ControlChannel
 from outgrow.process.databases import NAME as POSTGRES
@@ -29,7 +34,8 @@ from outgrow.process.holding import released, take_lock
 from outgrow.process.inherited import ANSWER, LOADED, OPEN, READY, SERVING
 from outgrow.process.options import Options
 from outgrow.process.running import OPEN_TOLD
-from outgrow.process.seating import SUPERVISOR, Seating, seating_path
+from outgrow.process.seating import SUPERVISOR, seating_path
+from outgrow.process.supervision.certifying import Certifying
 from outgrow.process.supervision.instance import Instance, Recipe
 from outgrow.process.supervision.keeping import Keeper, ending
 from outgrow.process.supervision.merging import Merged
@@ -77,18 +83,18 @@ def run_topology(
     state = (options.state or plan.folder / STATE_FOLDER).resolve()
     check_seats(plan, topology, state, is_open=options.is_open)
     with asyncio.Runner() as runner:
-        return runner.run(_run(plan, topology, state, arguments, is_open=options.is_open))
+        return runner.run(_run(plan, topology, state, arguments, options))
 
 
 async def _run(
-    plan: Plan, topology: Topology, state: Path, arguments: Sequence[str], *, is_open: bool
+    plan: Plan, topology: Topology, state: Path, arguments: Sequence[str], options: Options
 ) -> bool:
     told = _Told()
     told.listen()
     lock = await take_lock(state, topology.name)
     with released(lock), take_seats(plan, topology, state) as seats:
         async with taken(state, plan.application, topology.stores) as embedded:
-            supervisor = Supervisor(plan, topology, state, told, is_open=is_open)
+            supervisor = Supervisor(plan, topology, state, told, options)
             return await supervisor.run(seats, lock, arguments, embedded)
 
 
@@ -131,18 +137,21 @@ class Supervisor:
         topology: What it runs.
         keepers: The broker and the processes by name, in the order in which they are started.
         seats: Where they answer.
+        certifying: Who they are to each other; None if they speak in plain text.
     """
 
     def __init__(
-        self, plan: Plan, topology: Topology, state: Path, told: _Told, *, is_open: bool
+        self, plan: Plan, topology: Topology, state: Path, told: _Told, options: Options
     ) -> None:
         self.topology = topology
         self.keepers: dict[str, Keeper] = {}
         self.seats: Seats | None = None
+        self.certifying: Certifying | None = None
+        self._url = ""
         self._plan = plan
         self._state = state
         self._told = told
-        self._is_open = is_open
+        self._options = options
         self._embedded: Embedded | None = None
         self._clock = SystemClock()
         self._renewing = asyncio.Lock()
@@ -157,29 +166,56 @@ class Supervisor:
         merged = Merged(sys.stderr.buffer, self._clock, is_terminal=is_terminal)
         error: OutgrowError | None = None
         in_order = True
-        recipes, url = self._recipes(seats, lock, arguments)
-        seating = seating_path(self._state, self.topology.name)
+        self._certify()
+        recipes, self._url = self._recipes(seats, lock, arguments)
         async with asyncio.TaskGroup() as tasks:
-            self.keepers = {r.name: Keeper(r, merged, self._clock, tasks) for r in recipes}
+            self.keepers = {
+                r.name: Keeper(r, merged, self._clock, tasks, self._seat_all) for r in recipes
+            }
             self._told.keepers = self.keepers.values()
-            self._seating(seats, url).write(seating)
+            self._seat_all()
             async with self._control():
                 try:
-                    error = await self._work(tasks, url)
+                    error = await self._work(tasks, self._url)
                 finally:
                     in_order = await self._stop()
-                    seating.unlink(missing_ok=True)
+                    seating_path(self._state, self.topology.name).unlink(missing_ok=True)
                     remove_sockets(self.topology, self._state)
+                    if self.certifying is not None:
+                        self.certifying.remove()
         if error is not None:
             raise error
         logger.info("stopped")
         return in_order
 
-    def _seating(self, seats: Seats, url: str) -> Seating:
-        stores = addresses(
-            self._state, self._plan.application, self.topology.stores, self._embedded
+    def _seat_all(self) -> None:
+        """Write where all are, and who declares whom by what is loaded now."""
+        assert self.seats is not None, "it runs"
+        seating = msgspec.structs.replace(
+            self.seats.seating(self._plan, self.topology, self._url),
+            stores=addresses(
+                self._state, self._plan.application, self.topology.stores, self._embedded
+            ),
+            identity="" if self.certifying is None else str(self.certifying.folder),
+            callers=callers_of(chain.from_iterable(k.declared for k in self.keepers.values())),
         )
-        return seats.seating(self._plan, self.topology, url, stores)
+        seating.write(seating_path(self._state, self.topology.name))
+
+    def _certify(self) -> None:
+        """Give all a certificate, unless they are to speak in plain text."""
+        if self._options.is_plaintext:
+            return
+        beside = [NAME] if self.topology.broker == NAME else []
+        self.certifying = Certifying(
+            self._plan.application, self.topology, self._state, self._clock, beside=beside
+        )
+        self.certifying.when_renewed(NAME, self._tell_broker)
+
+    def _tell_broker(self) -> None:
+        """Let the broker read its new certificate, for the connections that come."""
+        keeper = self.keepers.get(NAME)
+        if keeper is not None and keeper.instance is not None:
+            keeper.instance.tell(signal.SIGHUP)
 
     async def renew(self, name: str | None = None) -> Reasons:
         """
@@ -210,7 +246,8 @@ class Supervisor:
             recipes.append(postgres_recipe(self._embedded, lock))
         if url == NAME:
             name = f"{self._plan.application}-{self.topology.name}"
-            recipe, url = nats_recipe(self._state, name, lock, self._clock)
+            papers = self.certifying.folder / NAME if self.certifying else None
+            recipe, url = nats_recipe(self._state, name, lock, self._clock, papers)
             recipes.append(recipe)
         command = (sys.executable, "-P", "-m", "outgrow", "run")
         recipes += [
@@ -236,9 +273,12 @@ class Supervisor:
             telling.cancel()
             return error
         keeping = [tasks.create_task(keeper.keep()) for keeper in self.keepers.values()]
-        renewing = tasks.create_task(self._renew_when_told())
+        renewing = [tasks.create_task(self._renew_when_told())]
+        if self.certifying is not None:
+            renewing.append(tasks.create_task(self.certifying.run()))
         await telling
-        renewing.cancel()
+        for task in renewing:
+            task.cancel()
         logger.info("stopping", extra={"processes": len(keeping)})
         return None
 
@@ -260,6 +300,8 @@ class Supervisor:
         for step, word in ((LOADED, OPEN), (SERVING, ANSWER), (READY, b"")):
             if failed := await _wait_all(processes, step):
                 return _failure(failed)
+            if step == LOADED:
+                self._seat_all()
             for instance in processes.values():
                 if word:
                     instance.say(word)
@@ -274,8 +316,10 @@ class Supervisor:
             http, count = self.seats.seats[name].http, placement.replicas
             process = f"process {name}" if count == 1 else f"process {name}, {count} replicas,"
             logger.info("%s answers at http://%s for %s", process, http, told)
-        if self._is_open:
+        if self._options.is_open:
             logger.warning(OPEN_TOLD)
+        if self.certifying is None:
+            logger.warning(PLAINTEXT_TOLD)
         logger.info("all ready", extra={"topology": self.topology.name, "pid": os.getpid()})
 
     async def _renew_when_told(self) -> None:

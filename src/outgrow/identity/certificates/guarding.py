@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from outgrow.clock import SystemClock
-from outgrow.contracts import Method
 from outgrow.errors import CallerNotDeclared
-from outgrow.identity import Callers
-from outgrow.identity.certificates import Identity
+from outgrow.identity.callers import Callers
+from outgrow.identity.certificates.identity import Identity
 
 REFUSAL_LOG_SECONDS: Final = 60.0
 """How often one reason to refuse one process is logged, at most; in between it is counted."""
@@ -64,11 +63,14 @@ class Guard:
         self._refused: dict[tuple[str, str], _Refused] = {}
         self._clock = SystemClock()
 
-    def check(self, method: Method, call: Any, via: str) -> None:
+    def check(self, service: str, method: str, names: tuple[bytes, ...], via: str) -> None:
         """
-        Return if *call* may run *method*.
+        Return if a caller may run *method*.
 
         Args:
+            service: The service that is called.
+            method: ``service.method``.
+            names: The alternative names in the caller's certificate, which was verified.
             via: The service that calls, as the caller says.
 
         Raises:
@@ -77,17 +79,16 @@ class Guard:
         policy = self._callers()
         if policy is not self._policy:
             self._take(policy)
-        names = tuple(call.peer_identities() or ())
-        key = (names, method.service, via)
+        key = (names, service, via)
         if key in self._let_in:
             return
         peer = uri_of(names)
         own = self.identity.name
-        reason = policy.refusal(method.service, own, peer, via)
+        reason = policy.refusal(service, own, peer, via)
         if reason is not None:
             policy = self._reread()
             self._take(policy)
-            reason = policy.refusal(method.service, own, peer, via)
+            reason = policy.refusal(service, own, peer, via)
         if reason is not None:
             raise self._refuse(method, peer, via, reason)
         if len(self._let_in) >= LET_IN_MAX:
@@ -102,13 +103,13 @@ class Guard:
         self._policy = policy
         self._let_in.clear()
 
-    def _refuse(self, method: Method, peer: str, via: str, reason: str) -> CallerNotDeclared:
+    def _refuse(self, method: str, peer: str, via: str, reason: str) -> CallerNotDeclared:
         self.refused += 1
         via = via[:VIA_CHARACTERS_SHOWN]
         self._log(method, peer or "nobody", reason)
-        return CallerNotDeclared(method.full_name, peer, via, reason)
+        return CallerNotDeclared(method, peer, via, reason)
 
-    def _log(self, method: Method, peer: str, reason: str) -> None:
+    def _log(self, method: str, peer: str, reason: str) -> None:
         now = self._clock.monotonic()
         known = self._refused.get((peer, reason))
         if known is None:
@@ -121,7 +122,7 @@ class Guard:
         if now < known.log_at:
             return
         more = f" ({known.count} times since this was said)" if known.count > 1 else ""
-        logger.warning("%s was refused to %s: %s%s", method.full_name, peer, reason, more)
+        logger.warning("%s was refused to %s: %s%s", method, peer, reason, more)
         known.count, known.log_at = 0, now + REFUSAL_LOG_SECONDS
 
     def _forget(self, now: float) -> None:
