@@ -7,13 +7,14 @@ Offers: the seam to a directory, the static one, who keeps a process in it, and 
 says.
 """
 
-from outgrow.discovery.directory import Directory, Endpoint, Resolution
+from outgrow.discovery.directory import WEIGHT_DEFAULT, Directory, Endpoint, Resolution
 from outgrow.discovery.following import Followed, Following, following
 from outgrow.discovery.keeping import RENEW_SECONDS, Keeper, keeping
 from outgrow.discovery.static import StaticDirectory
 
 __all__ = [
     "RENEW_SECONDS",
+    "WEIGHT_DEFAULT",
     "Directory",
     "Endpoint",
     "Followed",

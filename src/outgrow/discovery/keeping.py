@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import asynccontextmanager
 from typing import Final
 
-from outgrow.clock import Clock, SystemClock
+from outgrow.clock import SystemClock
 from outgrow.discovery.directory import Directory, Endpoint
 
 RENEW_SECONDS: Final = 2.0
@@ -20,12 +20,13 @@ class Keeper:
 
     Args:
         endpoints: All that the process offers when it is ready.
+        seconds: The pause between renewals, by the machine's time: leases run out by that.
     """
 
-    def __init__(self, directory: Directory, endpoints: Iterable[Endpoint], clock: Clock) -> None:
+    def __init__(self, directory: Directory, endpoints: Iterable[Endpoint], seconds: float) -> None:
         self._directory = directory
         self._endpoints = tuple(endpoints)
-        self._clock = clock
+        self._seconds = seconds
         self._unready: frozenset[str] = frozenset()
         self._has_left = False
 
@@ -49,23 +50,24 @@ class Keeper:
 
     async def run(self) -> None:
         """Renew the lease until cancelled."""
+        clock = SystemClock()
         while True:
-            await self._clock.sleep(RENEW_SECONDS)
+            await clock.sleep(self._seconds)
             if not self._has_left:
                 await self._directory.renew()
 
 
 @asynccontextmanager
 async def keeping(
-    directory: Directory, endpoints: Iterable[Endpoint], clock: Clock | None = None
+    directory: Directory, endpoints: Iterable[Endpoint], *, seconds: float = RENEW_SECONDS
 ) -> AsyncIterator[Keeper]:
     """
     Let *endpoints* be found until the end of the block, or until they leave before that.
 
     Args:
-        clock: Of the machine if not given, as leases run out by the machine's time.
+        seconds: The pause between renewals of their lease.
     """
-    keeper = Keeper(directory, endpoints, clock or SystemClock())
+    keeper = Keeper(directory, endpoints, seconds)
     failure: Exception | None = None
     async with asyncio.TaskGroup() as tasks:
         renewing = tasks.create_task(keeper.run())

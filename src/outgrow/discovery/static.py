@@ -20,6 +20,8 @@ class StaticDirectory:
         self._known: dict[str, list[Endpoint]] = {}
         for endpoint in endpoints:
             self._known.setdefault(endpoint.service, []).append(endpoint)
+        for found in self._known.values():
+            found.sort(key=lambda one: (one.instance, one.address))
 
     async def register(self, endpoints: Sequence[Endpoint]) -> None:
         """Nothing: whoever wrote the directory knows them."""

@@ -52,6 +52,11 @@ class NatsServer:
         self.has_jetstream = True
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started, and has not ended."""
+        return self._process is not None and self._process.poll() is None
+
     async def start(self) -> None:
         """Start it; it takes requests on return."""
         self.begin()

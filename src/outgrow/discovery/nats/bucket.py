@@ -91,6 +91,45 @@ class Names:
     leases: frozenset[str]
 
 
+class Sent:
+    """Something that was sent to the bucket, which takes what is sent in that order."""
+
+    def __init__(self, subject: str, answered: asyncio.Future[Msg]) -> None:
+        self._subject = subject
+        self._answered = answered
+
+    async def wait(self) -> int:
+        """
+        The number that it got.
+
+        Raises:
+            Superseded: What stood there had another number than was expected.
+            Lost: The connection ended; whether it was taken is not known.
+            NoAnswer: The server said nothing in time, or there is no bucket.
+            Refused: It said no.
+        """
+        try:
+            message = await in_time(self._answered, ANSWER_SECONDS_MAX)
+        finally:
+            self.close()
+        if message.headers and STATUS in message.headers:
+            raise NoAnswer(f"{self._subject}: there is no such bucket")
+        answer = msgspec.json.decode(message.data)
+        error = answer.get("error")
+        if error is None:
+            sequence: int = answer["seq"]
+            return sequence
+        if error.get("err_code") == _WRONG_SEQUENCE:
+            raise Superseded
+        raise Refused(self._subject, error.get("err_code", 0), error.get("description", ""))
+
+    def close(self) -> None:
+        """Wait for no answer."""
+        if self._answered.done() and not self._answered.cancelled():
+            self._answered.exception()  # It is of no interest any more.
+        self._answered.cancel()
+
+
 class Bucket:
     """
     The bucket of one application on a server, as processes of one environment use it.
@@ -147,42 +186,37 @@ class Bucket:
 
     async def put_lease(
         self, connection: Connection, lease: str, *, expected: int | None = None
-    ) -> int:
+    ) -> Sent:
         """
         Let *lease* begin anew.
 
         Args:
-            expected: The number that it got last; None if it may be another.
-
-        Returns:
-            Its number.
-
-        Raises:
-            Superseded: It has run out, or the bucket is another one.
+            expected: The number that it got last; None if it may be another. If it has another, it
+                has run out meanwhile, or the bucket is another one.
         """
         headers = {_TTL: f"{self.lease_seconds}s"}
         if expected is not None:
             headers[_EXPECTED] = str(expected)
-        return await self._put(connection, f"{self._prefix}.lease.{lease}", b"", headers)
+        return await self._send(connection, f"{self._prefix}.lease.{lease}", b"", headers)
 
-    async def put(self, connection: Connection, key: str, endpoint: Endpoint) -> int:
+    async def put(self, connection: Connection, key: str, endpoint: Endpoint) -> Sent:
         """Let *endpoint* stand at *key*."""
         subject = self.name_of(endpoint.service, key)
-        return await self._put(connection, subject, msgspec.json.encode(endpoint), {})
+        return await self._send(connection, subject, msgspec.json.encode(endpoint), {})
 
     async def delete(
         self, connection: Connection, name: str, *, expected: int | None = None
-    ) -> None:
+    ) -> Sent:
         """
         Let the endpoint called *name* have left.
 
-        Raises:
-            Superseded: It is not what it was when it had the number *expected*.
+        Args:
+            expected: The number that it has; None if it may have any.
         """
         headers = {_OPERATION: "DEL", _TTL: f"{TOMBSTONE_SECONDS}s"}
         if expected is not None:
             headers[_EXPECTED] = str(expected)
-        await self._put(connection, name, b"", headers)
+        return await self._send(connection, name, b"", headers)
 
     async def read(self, connection: Connection, service: str) -> Snapshot:
         """
@@ -276,25 +310,16 @@ class Bucket:
             return None
         return answer["message"]
 
-    async def _put(
+    async def _send(
         self, connection: Connection, subject: str, value: bytes, headers: dict[str, str]
-    ) -> int:
+    ) -> Sent:
         reply, answered = connection.promise()
         try:
             await connection.publish(subject, value, reply=reply, headers=headers or None)
-            message = await in_time(answered, ANSWER_SECONDS_MAX)
-        finally:
+        except BaseException:
             answered.cancel()
-        if message.headers and STATUS in message.headers:
-            raise NoAnswer(f"{self.name}: there is no such bucket")
-        answer = msgspec.json.decode(message.data)
-        error = answer.get("error")
-        if error is None:
-            sequence: int = answer["seq"]
-            return sequence
-        if error.get("err_code") == _WRONG_SEQUENCE:
-            raise Superseded
-        raise Refused(subject, error.get("err_code", 0), error.get("description", ""))
+            raise
+        return Sent(subject, answered)
 
     def _config(self) -> dict[str, Any]:
         return {

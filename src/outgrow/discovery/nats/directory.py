@@ -23,7 +23,7 @@ from outgrow.discovery.nats.looking import Looking
 from outgrow.discovery.nats.registration import Registration
 from outgrow.discovery.nats.watched import Waking
 from outgrow.discovery.nats.watching import Watching
-from outgrow.nats import Line, Lost, NoAnswer, Purpose, Refused
+from outgrow.nats import Connection, Line, Lost, NoAnswer, Purpose, Refused
 
 LIMITS = {
     "lease_seconds": LEASE_SECONDS,
@@ -87,7 +87,7 @@ class NatsDirectory:
         if not (watched.watchers and watched.is_current):
             try:
                 async with asyncio.timeout(ANSWER_SECONDS_MAX):
-                    await self._watching.read(await self._line.connected(), watched)
+                    await self._watching.read(await self._connection(), watched)
             except (TimeoutError, Lost, NoAnswer, Refused):
                 watched.stale()
         return watched.resolution()
@@ -99,7 +99,7 @@ class NatsDirectory:
         try:
             with suppress(TimeoutError):  # What was known last, then.
                 async with asyncio.timeout(ANSWER_SECONDS_MAX):
-                    while not watched.is_current:
+                    while not watched.is_current and not self._is_away:
                         await waking.wait()
             told: Resolution | None = None
             while True:
@@ -127,14 +127,29 @@ class NatsDirectory:
         while True:
             await self._connected.wait()
             self._connected.clear()
-            if self._line.connection is not None and self._own.wanted:
+            if self._line.connection is not None and (self._own.wanted or not self._own.is_done):
                 await self._bring()
+
+    @property
+    def _is_away(self) -> bool:
+        return self._line.connection is None and self._line.connections > 0
+
+    async def _connection(self) -> Connection:
+        """
+        The first connection, which is waited for, or a later one if there is one.
+
+        Raises:
+            Lost: There is none. What is wanted is done when it is made again.
+        """
+        if self._is_away:
+            raise Lost
+        return await self._line.connected()
 
     async def _bring(self) -> None:
         """Let the bucket say of this process what it should; if it is away, when it is back."""
         try:
             async with asyncio.timeout(ANSWER_SECONDS_MAX):
-                connection = await self._line.connected()
+                connection = await self._connection()
                 try:
                     await self._own.bring(connection)
                 except NoAnswer:

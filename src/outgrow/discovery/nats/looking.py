@@ -13,14 +13,14 @@ from nats.aio.msg import Msg
 from outgrow.discovery.nats.bucket import Bucket, Superseded, lease_of, pause
 from outgrow.nats import Connection, Line, Lost, NoAnswer, Refused
 
-LOOK_SECONDS: Final = 1.0
-"""How often somebody looks for endpoints without a lease."""
+LOOKS_PER_LEASE: Final = 6
+"""How often somebody looks for endpoints without a lease, while one lasts."""
 
-DOUBT_SECONDS: Final = 2.0
-"""How long an endpoint must be without a lease until it is taken out; its process may come back."""
+DOUBT_LOOKS: Final = 2
+"""For how many looks an endpoint must be without a lease; its process may come back."""
 
-TURN_SECONDS_MAX: Final = 2.0
-"""How much longer than the others one who has not looked last waits for another to look."""
+TURN_LOOKS_MAX: Final = 3
+"""How many looks may be missing, by chance, until one who has not looked last looks."""
 
 _log = logging.getLogger("outgrow.discovery.nats")
 
@@ -29,7 +29,7 @@ class Looking:
     """
     One of all processes of an application looks for the dead; if it is gone, another one does.
 
-    Who has looked tells the others, and looks again after a second. Who hears it waits for longer,
+    Who looks tells the others, and looks again soon. Who hears it waits for longer,
     each for another time by chance; who has waited in vain looks. So there is nobody to be
     elected, and hardly more looks than one a second, however many processes there are: the timers
     that damp requests in Scalable Reliable Multicast (Floyd, Jacobson, Liu, McCanne, Zhang 1997).
@@ -42,6 +42,7 @@ class Looking:
         self._bucket = bucket
         self._line = line
         self._clock = line.clock
+        self._look_seconds = bucket.lease_seconds / LOOKS_PER_LEASE
         self._name = secrets.token_bytes(8)
         self._doubts: dict[str, float] = {}
         self._gone: set[str] = set()
@@ -62,10 +63,10 @@ class Looking:
                     await end()
             except (Lost, NoAnswer, Refused) as error:
                 _log.debug("%s: looking for the dead again: %s", self._bucket.name, error)
-                await self._clock.sleep(LOOK_SECONDS)
+                await self._clock.sleep(self._look_seconds)
             except Exception:  # noqa: BLE001 - a border: who cannot look still calls and is called
                 _log.exception("%s: looking for the dead was interrupted", self._bucket.name)
-                await self._clock.sleep(LOOK_SECONDS)
+                await self._clock.sleep(self._look_seconds)
 
     async def _hear(self, message: Msg) -> None:
         if message.data != self._name:
@@ -84,10 +85,10 @@ class Looking:
             # Told first: whoever waits for nearly as long as we did does not look too.
             await connection.publish(self._bucket.told_of_looks, self._name)
             await self._look(connection, may_remove=self._clock.monotonic() >= grace_until)
-            seconds = LOOK_SECONDS
+            seconds = self._look_seconds
 
     def _seconds_to_wait(self) -> float:
-        return LOOK_SECONDS + TURN_SECONDS_MAX * random.uniform(0.25, 1)  # noqa: S311 - no secret
+        return self._look_seconds * random.uniform(1.5, TURN_LOOKS_MAX)  # noqa: S311 - no secret
 
     async def _look(self, connection: Connection, *, may_remove: bool) -> None:
         self.looks += 1
@@ -96,7 +97,7 @@ class Looking:
         self._gone &= dead
         self._doubts = {name: self._doubts.get(name, now) for name in dead - self._gone}
         for name, since in list(self._doubts.items()):
-            if may_remove and now - since >= DOUBT_SECONDS:
+            if may_remove and now - since >= DOUBT_LOOKS * self._look_seconds:
                 await self._remove(connection, name)
 
     async def _remove(self, connection: Connection, name: str) -> None:
@@ -109,7 +110,7 @@ class Looking:
         if await self._bucket.has_lease(connection, name):
             return
         try:
-            await self._bucket.delete(connection, name, expected=sequence)
+            await (await self._bucket.delete(connection, name, expected=sequence)).wait()
         except Superseded:
             return
         self.removed += 1

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from contextlib import ExitStack
 from typing import Any
 
 from outgrow.discovery.directory import Endpoint
-from outgrow.discovery.nats.bucket import Bucket, Superseded
-from outgrow.nats import Connection
+from outgrow.discovery.nats.bucket import Bucket, Sent, Superseded
+from outgrow.nats import Connection, Refused
 
 
 class Registration:
@@ -60,7 +61,8 @@ class Registration:
     async def _renew(self, connection: Connection, expected: int) -> None:
         self.renewals += 1
         self._sequence = None  # If no answer comes, nothing is known.
-        self._sequence = await self._bucket.put_lease(connection, self._lease, expected=expected)
+        sent = await self._bucket.put_lease(connection, self._lease, expected=expected)
+        self._sequence = await sent.wait()
 
     async def _say(self, connection: Connection) -> None:
         """Put what is not there, and delete what should not be."""
@@ -70,22 +72,33 @@ class Registration:
         puts = {key: one for key, one in wanted.items() if said.get(key) != one}
         gone = {key: one for key, one in self._standing.items() if key not in wanted}
         self._standing = gone | wanted  # All of it may stand, if it is not acknowledged.
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                # In one go: the server takes them in this order, the lease first.
-                lease = None
-                if sequence is None and wanted:
-                    self.registrations += 1
-                    lease = tasks.create_task(self._bucket.put_lease(connection, self._lease))
-                for key, one in puts.items():
-                    tasks.create_task(self._bucket.put(connection, key, one))
-                for key, one in gone.items():
-                    name = self._bucket.name_of(one.service, key)
-                    tasks.create_task(self._bucket.delete(connection, name))
-        except ExceptionGroup as group:
-            raise group.exceptions[0] from None
-        self._standing = wanted
-        self._sequence = sequence if lease is None else lease.result()
+        with ExitStack() as stack:
+            # In one go: the server takes them in this order, the lease first.
+            lease = None
+            if sequence is None and wanted:
+                self.registrations += 1
+                lease = await self._bucket.put_lease(connection, self._lease)
+                stack.callback(lease.close)
+            sent: dict[str, Sent] = {}
+            for key, one in puts.items():
+                sent[key] = await self._bucket.put(connection, key, one)
+                stack.callback(sent[key].close)
+            for key, one in gone.items():
+                name = self._bucket.name_of(one.service, key)
+                sent[key] = await self._bucket.delete(connection, name)
+                stack.callback(sent[key].close)
+            sequence = sequence if lease is None else await lease.wait()
+            refused: dict[str, Refused] = {}
+            for key, one_sent in sent.items():
+                try:
+                    await one_sent.wait()
+                except Refused as error:
+                    refused[key] = error
+        self._standing = {key: one for key, one in wanted.items() if key not in refused}
+        self._standing |= {key: one for key, one in gone.items() if key in refused}
+        self._sequence = sequence
+        for refusal in refused.values():
+            raise refusal
 
     def _key_of(self, endpoint: Endpoint) -> str:
         place = (endpoint.service, endpoint.address)

@@ -61,7 +61,8 @@ class Watching:
     def join(self, watched: Watched) -> None:
         """One more wants to be told of changes."""
         if not watched.watchers:
-            watched.stale()
+            watched.stale()  # Nobody may have listened since it was read.
+            self._unread.add(watched.service)
         watched.watchers += 1
         self._turned.set()
 
@@ -102,6 +103,7 @@ class Watching:
 
     async def _follow(self, connection: Connection) -> None:
         ends: dict[str, Callable[[], Awaitable[None]]] = {}
+        self._unread.update(name for name, one in self._watched.items() if one.watchers)
         while True:
             self._turned.clear()
             connection.check()
@@ -109,9 +111,9 @@ class Watching:
                 service = watched.service
                 if watched.watchers and service not in ends:
                     ends[service] = await self._listen(connection, watched)
-                    self._unread.add(service)
                 elif not watched.watchers and service in ends:
                     await ends.pop(service)()
+                    self._unread.discard(service)
                     watched.part()
             await self._read_unread(connection)
             seconds = READ_AGAIN_SECONDS * random.uniform(0.75, 1.25)  # noqa: S311 - no secret
