@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import sys
 from typing import Any
 
@@ -71,6 +72,8 @@ class Watches:
         self._clock = clock
         self._watches: dict[Watch, None] = {}
         self._is_looking = False
+        self._due = -math.inf
+        self._lag = 0.0
 
     def __len__(self) -> int:
         return len(self._watches)
@@ -88,13 +91,19 @@ class Watches:
         del self._watches[watch]
         watch.take_back()
 
+    def lag(self, now: float) -> float:
+        """How late the last look was, if it was just now: as late is what begins now."""
+        return self._lag if now - self._due < 2 * (LOOK_SECONDS + self._lag) else 0.0
+
     def _look_later(self, now: float, due: float) -> None:
         self._is_looking = True
-        self._clock.call_at(min(now + LOOK_SECONDS, due), self._look)
+        self._due = min(now + LOOK_SECONDS, due)
+        self._clock.call_at(self._due, self._look)
 
     def _look(self) -> None:
         self._is_looking = False
         now = self._clock.monotonic()
+        self._lag = max(0.0, now - self._due)
         for watch in list(self._watches):
             if watch.due <= now:
                 watch.fire(now)

@@ -8,21 +8,22 @@ a call means happens here and in no transport, so that it means the same however
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any
 
 from outgrow.calls.deadlines import Watches, running_task
 from outgrow.calls.doors import make_door
+from outgrow.calls.limiting import Gate, Limiter
 from outgrow.calls.repeats import Memory, Repeats
 from outgrow.calls.streaming import StreamDoors, make_reading_door
 from outgrow.calls.transport import Invoke
 from outgrow.clock import Clock
-from outgrow.context import Context
+from outgrow.context import Context, current
 from outgrow.contracts import ContractModel, Method
-from outgrow.errors import CallTimedOut, InternalError, Overloaded
+from outgrow.errors import CallTimedOut, InternalError
 from outgrow.telemetry import Meters
 
-IN_FLIGHT_MAX = 1_000
-"""How many calls from outside a process lets in at once; more are refused at once."""
+_log = logging.getLogger("outgrow.calls")
 
 
 class Reception:
@@ -37,6 +38,8 @@ class Reception:
         self._meters = meters
         self._loop = asyncio.get_running_loop()
         self._doors: dict[str, Invoke] = {}
+        self._gates: dict[str, Gate] = {}
+        self._limiter = Limiter(_log.warning)
         self._watches = Watches(clock)
         self._streams = StreamDoors(clock, self._loop)
         self._idle = asyncio.Event()
@@ -50,6 +53,7 @@ class Reception:
             memory: Where the replies of its plain commands are kept; None if it owns no store.
         """
         for method in model.methods.values():
+            self._gates[method.full_name] = Gate(method.full_name)
             run = getattr(implementation, method.name)
             meter = self._meters.meter(method.full_name)
             if method.is_reply_stream:
@@ -74,19 +78,27 @@ class Reception:
         self, method: Method, execute: Invoke, context: Context, arguments: tuple[Any, ...]
     ) -> Any:
         """Execute with a watch of its own: where a call enters, or has a deadline of its own."""
-        if context.deadline <= self._clock.monotonic():
-            raise CallTimedOut(method.full_name, may_have_run=False)
-        if len(self._watches) >= IN_FLIGHT_MAX and not context.via:
-            raise _overloaded(method)
         task = running_task(self._loop)
         if task is None:
             message = "calls are made from tasks of the application's event loop"
             raise InternalError(message)
+        now, gate, waited = self._clock.monotonic(), None, 0.0
+        if current(None) is None:  # It comes from outside, or from another process.
+            gate = self._gates[method.full_name]
+            waited = self._watches.lag(now) if context.waited is None else context.waited
+            self._limiter.enter(gate, waited, context.deadline - now, now)
+        elif context.deadline <= now:
+            raise CallTimedOut(method.full_name, may_have_run=False)
         watch = context.watch = self._watches.add(context.deadline, task)
         try:
-            return await execute(context, *arguments)
+            reply = await execute(context, *arguments)
+            if watch.has_fired:  # The method has swallowed its end; whoever asked is gone.
+                raise CallTimedOut(method.full_name, may_have_run=True)
+            return reply
         finally:
             self._watches.end(watch)
+            if gate is not None:
+                self._limiter.leave(gate, waited, now, self._clock.monotonic())
             if not self._watches:
                 self._idle.set()
 
@@ -94,6 +106,10 @@ class Reception:
     def in_flight(self) -> int:
         """How many calls that entered from outside, or have a task of their own, go on now."""
         return len(self._watches)
+
+    def statistics(self) -> dict[str, Any]:
+        """How many calls go on, and what limits them."""
+        return {"in_flight": self.in_flight, "limit": self._limiter.statistics()}
 
     @property
     def streams_open(self) -> int:
@@ -105,8 +121,3 @@ class Reception:
         while self._watches:
             self._idle.clear()
             await self._idle.wait()
-
-
-def _overloaded(method: Method) -> Overloaded:
-    text = f"{IN_FLIGHT_MAX} executions are under way, which is the limit. Try again later."
-    return Overloaded(method.full_name, text)

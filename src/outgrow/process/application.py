@@ -151,8 +151,7 @@ class Application:
         """What was counted since the start, and the limits, by what it is about."""
         return {
             "calls": self.meters.statistics(),
-            "in_flight": self._reception.in_flight,
-            "limit": self._reception.limiting(),
+            **self._reception.statistics(),
             "unreachable": self._hosted.patience.statistics(),
             "stores": {name: store.statistics() for name, store in self._stores.items()},
             "consumers": await self._delivery.statistics(),

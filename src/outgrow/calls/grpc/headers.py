@@ -31,6 +31,8 @@ from outgrow.errors import CallRefused
 
 TRACE_HEADER = "traceparent"
 OUTGROW_HEADER = "outgrow-bin"
+WAITED_SECONDS_MIN = 0.005
+"""What is less is taken for nothing: the way from the wire to Python."""
 
 
 class _Luggage(msgspec.Struct, array_like=True, frozen=True):
@@ -82,8 +84,8 @@ def unpack(  # noqa: PLR0917 - called in one place, for each call
     Args:
         admission: Says which revisions of the method's contract are let in.
         metadata: As it came.
-        ask_remaining: Tells what the native timeout leaves. Asked for strangers only: it is
-            rounded, runs by the machine's clock, and costs as much as an entry.
+        ask_remaining: Tells what the native timeout leaves, which is rounded up when it is sent.
+            It runs since the call came to this machine, so that it tells how long gRPC kept it.
         now: The time by the callee's clock; deadlines are absolute on it.
         stranger: Who a caller without ``outgrow-bin`` is taken for.
 
@@ -112,15 +114,21 @@ def unpack(  # noqa: PLR0917 - called in one place, for each call
     if read.fingerprint != admission.fingerprint and read.fingerprint:
         admission.check(method, read.fingerprint)
     trace_id, span_id = trace or (new_trace_id(), new_span_id())
+    remaining, native = read.remaining_seconds, ask_remaining()
+    # Both clocks are this machine's, so that it does not matter what the caller's says.
+    waited = 0.0 if native is None else remaining - native
+    if waited < WAITED_SECONDS_MIN:
+        waited = 0.0
     return Context(
         caller=read.caller,
         correlation_id=read.correlation_id,
         trace_id=trace_id,
         span_id=span_id,
-        deadline=now + read.remaining_seconds,
+        deadline=now + remaining - waited,
         method=method.full_name,
         key=None if read.key is None else check_key(method, read.key),
         via=read.via,
+        waited=waited,
     )
 
 
