@@ -13,6 +13,7 @@ from tests.process import town
 from tests.process.town import refused, shown
 
 MILL = """
+from collections.abc import AsyncIterator
 from outgrow import command
 class Grain(Contract):
     @query()
@@ -21,6 +22,10 @@ class Grain(Contract):
     async def grind(self, kilos: int = 1) -> None: ...
     @command()
     async def deliver(self) -> None: ...
+    @query()
+    def watch(self) -> AsyncIterator[int]: ...
+    @command(repeat="unsafe")
+    async def fill(self, kilos: AsyncIterator[int]) -> None: ...
 """
 BAKER = """
 from outgrow import Store, Transaction, service, transactional, using
@@ -62,6 +67,8 @@ MILL_METHODS = {
     "get_flour": "async def get_flour(self) -> int: return 1",
     "grind": "async def grind(self, kilos: int = 1) -> None: ...",
     "deliver": "async def deliver(self) -> None: ...",
+    "watch": "async def watch(self): yield 1",
+    "fill": "async def fill(self, kilos) -> None: ...",
 }
 BAKERY_METHODS = {
     "get_bread": "async def get_bread(self) -> int: return 1",
@@ -97,6 +104,8 @@ def line_of(file: str, text: str) -> str:
 
 
 CALLED = "bakery.bake calls mill.grind"
+WATCHED = "bakery.bake calls mill.watch"
+FILLED = "bakery.bake calls mill.fill"
 
 
 @pytest.mark.parametrize(
@@ -134,6 +143,10 @@ CALLED = "bakery.bake calls mill.grind"
         ("await with_baker(self)", [f"{CALLED} through with_baker"]),
         ("await self.store.transact(self._unit)", ["bakery.bake sends mill.grind through _unit"]),
         ("await self.grain.get_flour()", ["bakery.bake calls mill.get_flour"]),
+        ("async for kilos in self.grain.watch():\n            pass", [WATCHED]),
+        ("return [kilos async for kilos in using(self.grain).watch()]", [WATCHED]),
+        ("await self.grain.fill(self.grain.watch())", [FILLED, WATCHED]),
+        ("await self.grain.fill(self._kilos())", [FILLED, f"{CALLED} through _kilos"]),
         ("await self.grain.nothing()", []),
         ("return self.grain", []),
         ("print(self.grain)", []),
@@ -159,6 +172,9 @@ HELPING = """
         await self._help()
     async def _given(self, asked) -> None:
         await asked.grind(1)
+    async def _kilos(self):
+        await self.grain.grind(1)
+        yield 1
     @staticmethod
     async def _static(asked) -> None:
         await asked.grind(1)
