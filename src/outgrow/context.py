@@ -62,6 +62,8 @@ class Context(msgspec.Struct):
         key: The execution's id: the caller's idempotency key, or derived from it.
         via: The service that made the call; empty if it came from outside.
         transaction: The transaction that is open, if any.
+        waited: Seconds that the call was in this process before it began; None if its transport
+            cannot tell.
     """
 
     caller: Caller
@@ -76,6 +78,7 @@ class Context(msgspec.Struct):
     watch: Any = None
     ordinals: dict[str, int] | None = None
     unanswered: dict[str, list[str]] | None = None
+    waited: float | None = None
 
     @property
     def traceparent(self) -> str:
@@ -85,7 +88,7 @@ class Context(msgspec.Struct):
     def again(self) -> Context:
         """The context of the same call once more: all that travels, under a span of its own."""
         return msgspec.structs.replace(
-            self, span_id=new_span_id(), watch=None, ordinals=None, unanswered=None
+            self, span_id=new_span_id(), watch=None, ordinals=None, unanswered=None, waited=None
         )
 
     def derive_key(self, method: str, arguments: bytes) -> str:
