@@ -44,7 +44,8 @@ class Neighbours:
         balanced = self._balanced[service] = Balanced(
             self._followed.of(service), self._connections.connect, self._hosted.clock
         )
-        return Retrying(balanced, self._hosted.clock, self._hosted.patience)
+        hosted = self._hosted
+        return Retrying(balanced, hosted.clock, hosted.patience, balanced.budget)
 
     def statistics(self) -> dict[str, Any]:
         """What is known of the services that are called from here."""
