@@ -6,11 +6,14 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -42,12 +45,23 @@ def outgrow(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def told_by_nats(address: str) -> str:
-    """What a NATS server says to a stranger until it hangs up."""
-    host, port = address.split(":")
-    with socket.create_connection((host, int(port)), timeout=10) as stranger:
-        stranger.sendall(b'CONNECT {"verbose":true}\r\nPING\r\n')
-        return stranger.makefile().read()
+def told_by_nats(url: str, papers: Path | None = None) -> str:
+    """What a NATS server says to one without its token, and without papers or with, at the end."""
+    parts = urlsplit(url)
+    with ExitStack() as stack:
+        address = (parts.hostname, parts.port)
+        stranger = stack.enter_context(socket.create_connection(address, timeout=10))
+        assert stranger.recv(65536).startswith(b"INFO ")
+        if papers is not None:
+            context = ssl.create_default_context(cafile=papers / "ca.crt")
+            context.load_cert_chain(papers / "tls.crt", papers / "tls.key")
+            wrapped = context.wrap_socket(stranger, server_hostname=parts.hostname)
+            stranger = stack.enter_context(wrapped)
+        try:
+            stranger.sendall(b'CONNECT {"verbose":true}\r\nPING\r\n')
+            return stack.enter_context(stranger.makefile()).read()
+        except OSError:
+            return ""
 
 
 def test_it_starts_answers_logs_is_listed_and_ends_with_one_ctrl_c(
@@ -78,7 +92,9 @@ def test_it_starts_answers_logs_is_listed_and_ends_with_one_ctrl_c(
     seating = read_seating(seating_path(running.state, "split"))
     assert seating.gateway == "front"
     assert seating.seats["back"].services == ("counts",)
-    assert "Authorization Violation" in told_by_nats(seating.broker.rpartition("@")[2])
+    papers = Path(seating.identity) / "front"
+    assert "Authorization Violation" in told_by_nats(seating.broker, papers)
+    assert not told_by_nats(seating.broker)  # Who has no certificate is not asked for a token.
     assert (running.state / "run").stat().st_mode & 0o777 == 0o700
 
     assert running.stop() == 0
