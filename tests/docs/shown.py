@@ -13,7 +13,7 @@ _MASKS = (
     (r"\b\d\d:\d\d:\d\d\.\d{6}\b", "<time>"),
     (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "<time>"),
     (r"(?m)(?<=\S) {2,}(?=\S)", "  "),  # How wide a column is depends on what stands in it.
-    (r"(?m)^(\w+)  \d+(  (?:yes|no)  )", r"\1  <pid>\2"),
+    (r"(?m)^([\w.]+)  \d+(  (?:yes|no)  )", r"\1  <pid>\2"),
     (r"\b(127\.0\.0\.1|localhost):\d+", r"\1:<port>"),
     (r"\b(pid\"?[=:] ?)\d+", r"\1<pid>"),
     (r"\bin \d+\.\d+s\b", "in <seconds>s"),

@@ -35,6 +35,7 @@ ATTEMPTS_MAX = 50
         "look-inside",
         "test-a-service",
         "operate-a-split-application",
+        "run-replicas",
         "back-up-a-store",
         "use-postgresql",
         "change-a-contract",
