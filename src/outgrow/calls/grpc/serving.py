@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ from outgrow.context import Context
 from outgrow.contracts import Method
 from outgrow.errors import ArgumentsRefused, CallFailed, ServiceUnreachable
 
-_GONE = (grpc.aio.UsageError, grpc.aio.InternalError)
+_UNSENT = (grpc.aio.UsageError, grpc.aio.InternalError)
 """What a message meets that cannot be sent any more."""
 
 
@@ -96,8 +96,8 @@ class StreamsServed:
                 raise
             else:
                 served.end(call, ending_of(served.method, error))
-        except _GONE:
-            return  # The caller has, and gRPC has not said so yet.
+        except _CallerGone:
+            return
         except Exception as error:  # noqa: BLE001 - the border where calls come in
             served.end(call, sent.ending(error))
         finally:
@@ -108,6 +108,10 @@ def stopping(method: Method, *, may_have_run: bool = False) -> ServiceUnreachabl
     """What a caller meets whose callee's process stops."""
     text = "its process is stopping"
     return ServiceUnreachable(method.full_name, text, may_have_run=may_have_run)
+
+
+class _CallerGone(Exception):
+    """The caller has gone, and gRPC has not cancelled the call yet."""
 
 
 class _Sent:
@@ -123,6 +127,8 @@ class _Sent:
         self._served = served
         self._call = call
         self._context: Context | None = None
+        self._headers = asyncio.Lock()
+        self._has_headers = False
 
     async def serve(self, body: bytes | None) -> None:
         """Execute the method, and send what it replies."""
@@ -134,7 +140,7 @@ class _Sent:
             if body is grpc.aio.EOF:
                 text = "no message came, and the first one carries the arguments"
                 raise ArgumentsRefused(served.method.full_name, [("body", text)])
-            received = _Received(served, call)
+            received = _Received(served, call, self.want)
         arguments = served.conversion.decode_request(body)
         if received is not None:
             arguments = received.put_into(arguments)
@@ -158,7 +164,22 @@ class _Sent:
                 f"its reply has {len(message)} bytes; at most {self._served.bytes_max} are carried"
             )
             raise CallFailed(self._served.method.full_name, "builtins.ValueError", text)
-        await self._call.write(message)
+        if self._served.method.stream is not None and self._served.method.is_reply_stream:
+            await self.want()  # Headers go once, and this message would send them.
+        try:
+            await self._call.write(message)
+        except _UNSENT as error:
+            raise _CallerGone from error
+
+    async def want(self) -> None:
+        """Let the caller give its items: they are asked for, or it has been replied to."""
+        async with self._headers:
+            if not self._has_headers:
+                try:
+                    await self._call.send_initial_metadata(((WANTED_HEADER, "1"),))
+                except _UNSENT as error:
+                    raise _CallerGone from error
+                self._has_headers = True
 
     def ending(self, error: BaseException) -> Ending:
         """What the caller is told, and the log, of an *error*."""
@@ -170,7 +191,9 @@ class _Sent:
 class _Received:
     """What the caller gives as a stream, read message by message."""
 
-    def __init__(self, served: StreamingMethod, call: Any) -> None:
+    def __init__(
+        self, served: StreamingMethod, call: Any, want: Callable[[], Awaitable[None]]
+    ) -> None:
         stream = served.method.stream
         assert stream is not None, "made for methods that read"
         self._name = stream.name
@@ -178,6 +201,7 @@ class _Received:
         self._call = call
         self._first: Any = None
         self._place = 0
+        self._want = want
         self._is_wanted = self._is_whole = False
 
     def put_into(self, arguments: list[Any]) -> list[Any]:
@@ -192,7 +216,7 @@ class _Received:
     async def __anext__(self) -> Any:
         if not self._is_wanted:
             self._is_wanted = True
-            await self._call.send_initial_metadata(((WANTED_HEADER, "1"),))
+            await self._want()
         item, self._first = self._first, None
         while item is None:
             message = await self._call.read()

@@ -38,7 +38,12 @@ The message after the last item: without it, a server cannot tell an end from a 
 It carries no item, so those that are not outgrow pass it over.
 """
 
-_OVER = (grpc.aio.AioRpcError, grpc.aio.UsageError, asyncio.InvalidStateError)
+_OVER = (
+    grpc.aio.AioRpcError,
+    grpc.aio.InternalError,
+    grpc.aio.UsageError,
+    asyncio.InvalidStateError,
+)
 """What a message meets whose call has ended; its reader is told why."""
 
 
@@ -242,7 +247,8 @@ class _StreamCall:
     async def _send(self, body: bytes, given: Any) -> None:
         call = self._call
         try:
-            await call.write(body)
+            await call.wait_for_connection()
+            await self._write(body)
             await self._wait_wanted()
         except _OVER:
             return
@@ -263,15 +269,19 @@ class _StreamCall:
                 self._fail(error)
                 return
             place += 1
-            if not await _passed_on(call.write(message)):
+            if not await _passed_on(self._write(message)):
                 return
+
+    def _write(self, message: bytes) -> Awaitable[None]:
+        # Its own `write` replaces the status of a call that has just ended by one of its own.
+        return self._call._cython_call.send_serialized_message(message)  # type: ignore[no-any-return]  # noqa: SLF001
 
     def _fail(self, error: BaseException) -> None:
         self._failure = error
         self._call.cancel()
 
     async def _finish(self) -> None:
-        await self._call.write(LAST)
+        await self._write(LAST)
         await self._call.done_writing()
 
     async def _wait_wanted(self) -> None:
