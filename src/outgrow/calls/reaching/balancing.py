@@ -21,7 +21,7 @@ from outgrow.clock import Clock, SystemClock
 from outgrow.context import Context
 from outgrow.contracts import Method
 from outgrow.discovery import Endpoint, Followed
-from outgrow.errors import CallError, Overloaded, ServiceUnreachable
+from outgrow.errors import CallError, CallTimedOut, Overloaded, ServiceUnreachable
 
 ATTEMPTS_MAX: Final = 3
 """Endpoints that one call tries, one right after the other."""
@@ -194,6 +194,7 @@ class Balanced:
 
         Raises:
             ServiceUnreachable: There are none that take calls.
+            CallTimedOut: The deadline passed before the directory said.
         """
         followed = self._followed
         if not followed.is_known:
@@ -202,6 +203,8 @@ class Balanced:
                 async with asyncio.timeout(seconds):
                     await followed.wait_known()
             except TimeoutError:
+                if self._clock.monotonic() >= context.deadline:
+                    raise CallTimedOut(method.full_name, may_have_run=False) from None
                 raise _nowhere(method, followed) from None
         if followed.generation != self._generation:
             gone = self._take(followed)
