@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from outgrow.errors import MoveRefused
+from outgrow.process.moving import Moves
 from outgrow.process.moving.confirming import refuse_old_place
 from outgrow.store.moving import Moving
 from outgrow.topology import read_topology
@@ -87,3 +88,13 @@ def test_the_environment_wins(folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("OUTGROW_STORE_A", "sqlite")
     with pytest.raises(MoveRefused, match=f"Set OUTGROW_STORE_A={URL}"):
         confirm(folder, f'store = {{ a = "{URL}" }}')
+
+
+async def test_a_store_of_several_replicas_cannot_become_a_file(folder: Path) -> None:
+    split = SPLIT.format(store=f'store = {{ a = "{URL}" }}').replace("] }", "], replicas = 2 }")
+    text = '[app]\nname = "shop"\nservices = ["a", "b"]\n'
+    (folder / "outgrow.toml").write_text(text + split)
+    moves = Moves.read(folder / "outgrow.toml", folder / "state", "split")
+
+    with pytest.raises(MoveRefused, match="has 2 replicas, and a SQLite file of 'a' has one"):
+        await moves.move("a", "sqlite", lambda *_: None)

@@ -120,6 +120,7 @@ class Moves(NamedTuple):
                 "down where it is, and start it again."
             )
             raise MoveRefused(to, message)
+        self._refuse_sharing(service, to)
         async with self._ends(service, *settings) as ends:
             hosts = None
             if processes:
@@ -171,6 +172,19 @@ class Moves(NamedTuple):
         async with self._ends(service, *moving.secrets) as ends:
             await abandon(state, moving, ends.source, ends.target)
         return moving
+
+    def _refuse_sharing(self, service: str, to: str) -> None:
+        """Refuse a file for a service of which several replicas have the store open."""
+        topologies = self.plan.topologies
+        placed = topologies[self.topology].processes.values() if self.topology else ()
+        for one in placed:
+            if to == SQLITE and service in one.services and one.replicas > 1:
+                message = (
+                    f"process {one.name!r} of topology {self.topology!r} has {one.replicas} "
+                    f"replicas, and a SQLite file of {service!r} has one writer. Let the process "
+                    "have no replicas, start the topology anew, and move the store then."
+                )
+                raise MoveRefused(to, message)
 
     def _state_file(self, service: str) -> StateFile:
         return StateFile(self.state / STORE_FOLDER / f"{service}.move.json")
