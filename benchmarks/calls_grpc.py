@@ -2,9 +2,9 @@
 What a call over gRPC costs in processor time, against bare grpc.aio with the same conversion.
 
 Client and server share one process and its event loop, so `process_time` counts both, with gRPC's
-own threads. Ours is the whole path between two processes: client, directory, choice of a replica,
-repeats, deadline, trace, measures, reception. The baseline converts with the same functions and
-sends nothing beside the body. Connections and servers stay open; rounds alternate.
+own threads. Ours is the whole path between two processes; see `calls_ours`. The baseline converts
+with the same functions, in plain text, and sends nothing beside the body. Connections and servers
+stay open; rounds alternate.
 """
 
 import asyncio
@@ -23,17 +23,13 @@ from benchmarks.calling import (
     Meter,
     Payments,
     PaymentsService,
-    cases,
     execution,
 )
+from benchmarks.calls_ours import ours
 from benchmarks.measure import alternate_async
-from outgrow.calls import Reception, client_class, connect
-from outgrow.calls.grpc import GrpcServer, GrpcTransport
 from outgrow.calls.protobuf import Converters, Messages
-from outgrow.clock import SystemClock
 from outgrow.context import enter, leave
 from outgrow.contracts import Method, read_contract
-from outgrow.telemetry import Meters
 
 ROUNDS = 9
 GOAL = 1.3
@@ -82,22 +78,6 @@ async def _bare(converters: Converters) -> AsyncIterator[dict[str, Call]]:
             ".list50": _asking(channel, converters, methods["lines"], ORDER_ID),
         }
     await server.stop(None)
-
-
-@asynccontextmanager
-async def ours(converters: Converters) -> AsyncIterator[dict[str, Call]]:
-    """A client of the contract, the transport, the server and the reception."""
-    clock, model = SystemClock(), read_contract(Payments)
-    reception = Reception(clock, Meters())
-    reception.admit(model, PaymentsService(), None)
-    server = GrpcServer(converters, reception.bind, clock)
-    server.admit(model)
-    transport = GrpcTransport(await server.start("127.0.0.1:0"), converters, clock)
-    client: Any = client_class(model)(transport.bind, model, clock, via="orders")
-    connect(client)
-    yield cases(client)
-    await transport.close()
-    await server.drain(0)
 
 
 async def _figures() -> list[dict[str, Any]]:

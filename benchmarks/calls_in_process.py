@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 from annotated_types import Ge
 
+from benchmarks.calling import LINES, Line
 from benchmarks.measure import alternate_async
 from outgrow.calls import InProcess, Reception, Watch, client_class, connect
 from outgrow.clock import SystemClock
@@ -30,6 +31,9 @@ class Prices(Contract):
 
     @query()
     async def get(self, item: str) -> int: ...
+
+    @query()
+    async def list50(self, item: str) -> list[Line]: ...
 
     @query()
     async def limited(self, cents: Annotated[int, Ge(1)]) -> int: ...
@@ -53,6 +57,9 @@ class PricesService(Prices):
     async def get(self, item: str) -> int:  # noqa: ARG002 - as its contract says
         return 1
 
+    async def list50(self, item: str) -> list[Line]:  # noqa: ARG002 - as its contract says
+        return LINES
+
     limited = copied = allowed = timed = keyed = get  # type: ignore[assignment]
 
 
@@ -71,6 +78,7 @@ async def _figures() -> list[dict[str, Any]]:
     connect(client)
     lines: list[tuple[str, Any, bool]] = [
         ("", client.get, True),
+        (".list50", client.list50, True),
         (".limit", client.limited, True),
         (".copied_list", client.copied, True),
         (".permission", client.allowed, True),
@@ -83,9 +91,10 @@ async def _figures() -> list[dict[str, Any]]:
         argument: Any = {".limit": 5, ".copied_list": ["a", "b"]}.get(suffix, "a")
         context = _execution(clock) if is_inside else None
         token = enter(context) if context else None
+        bare = service.list50 if suffix == ".list50" else service.get
         rounds = await alternate_async(
             functools.partial(_measure, call, argument),
-            functools.partial(_measure, service.get, argument),
+            functools.partial(_measure, bare, argument),
         )
         if token:
             leave(token)

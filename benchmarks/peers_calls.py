@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.calling import CALLS, Call, Meter, Payments, execution
-from benchmarks.calls_grpc import ours
+from benchmarks.calls_ours import ours
 from benchmarks.journal_nats import server
 from benchmarks.measure import Rounds, alternate_async
 from benchmarks.peers import ENVIRONMENT, Peer, peer
