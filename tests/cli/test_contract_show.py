@@ -12,6 +12,7 @@ import pytest
 
 SHOP = Path(__file__).parents[2] / "examples" / "shop"
 KINDS = """
+from collections.abc import AsyncIterator
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
@@ -52,6 +53,8 @@ class Kinds(Contract):
 class KindsV2(Contract, version=2):
     @query("GET /v2/colours")
     async def get_colours(self) -> list[Colour]: ...
+    @query()
+    def watch(self, of: AsyncIterator[Annotated[int, Ge(1)]]) -> AsyncIterator[Colour]: ...
 @service
 class KindsService(Kinds):
     async def take(self, form, trees, ids, by, at=None, mode="a", two=(1, "x")): ...
@@ -59,6 +62,7 @@ class KindsService(Kinds):
 class KindsV2Service(KindsV2):
     kinds: Kinds
     async def get_colours(self) -> list[Colour]: return []
+    async def watch(self, of): yield Colour.RED
     async def open(self) -> None:
         await self.kinds.take(None, (), set(), {})
 """
@@ -132,6 +136,11 @@ def test_every_kind_of_type_is_named_as_in_python(kinds: Path) -> None:
     assert "    problems    kinds.Full (resource_exhausted)\n" in text
     assert "    called by   kinds.open  kinds.py:" in text
     assert "kinds: contract KindsV2, version 2  kinds.py:" in text
+    assert (
+        "  watch(of: AsyncIterator[int]) -> AsyncIterator[Colour]\n"
+        "    query       changes nothing, and may be repeated at will"
+    ) in text
+    assert "    limits      of: each at least 1\n" in text
     assert "    Tree(name: str (at most 5 long), below: list[Tree] = [], colour: Colour" in text
     assert "    Colour: red, blue\n" in text
     assert "  event kinds.Grown(by: Decimal)\n    ordered by  nothing\n" in text
@@ -169,6 +178,7 @@ def test_markdown_is_a_page_with_headings_and_a_table(kinds: Path) -> None:
         "### take",
         "## KindsV2, version 2",
         "### get_colours",
+        "### watch",
         "## Events",
         "### kinds.Grown",
         "## Types",

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from tests.contracts.changes import case_events, case_fields, case_methods, case_types
+from tests.contracts.changes import (
+    case_events,
+    case_fields,
+    case_methods,
+    case_streams,
+    case_types,
+)
 from tests.contracts.changes.case import Case
 
 SECTIONS: dict[str, list[Case]] = {
@@ -13,6 +19,7 @@ SECTIONS: dict[str, list[Case]] = {
     "Enumerations": case_types.ENUMS,
     "Unions": case_types.UNIONS,
     "Methods and contracts": case_methods.METHODS,
+    "Streams": case_streams.CASES,
     "Promises about repeats": case_methods.REPEATS,
     "Permissions and deadlines": case_methods.PROMISES,
     "HTTP": case_methods.HTTP,

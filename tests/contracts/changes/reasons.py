@@ -24,3 +24,6 @@ GONE = (
     "WIRE_JSON is about messages. buf guards methods and services in its categories FILE and "
     "PACKAGE."
 )
+ITEMS = (
+    "To buf one field went and another came. The items of the stream would go where nobody looks."
+)

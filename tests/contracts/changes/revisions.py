@@ -31,6 +31,7 @@ from tests.contracts.changes.case import Case, Side
 HEAD = """
 from __future__ import annotations
 import enum
+from collections.abc import AsyncIterator
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal

@@ -7,7 +7,7 @@ consumer meant and the consumer gets what the provider gave, as far as both know
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from enum import Enum
@@ -106,12 +106,17 @@ class Provider:
         side = self.revision.side
 
         async def run(_: Any, *arguments: Any) -> Any:
-            self.received.append((named(method, arguments), current().deadline - CLOCK.monotonic()))
+            seconds = current().deadline - CLOCK.monotonic()
+            self.received.append((named(method, await read_out(method, arguments)), seconds))
             if side.raises and method.problems:
                 raise self.revision.evaluate(side.raises)
             return self.gave(method)
 
-        return run
+        async def stream(_: Any, *arguments: Any) -> AsyncIterator[Any]:
+            for item in await run(_, *arguments):
+                yield item
+
+        return stream if method.is_reply_stream else run
 
     def gave(self, method: Method) -> Any:
         """What it replies."""
@@ -182,12 +187,34 @@ async def _over_grpc(
         connect(client)
         if method.is_keyed:
             client = using(client, key="key")
-        got = await getattr(client, method.name)(**arguments)
+        theirs = process.revision.methods.get(method.name)
+        if theirs is not None and method.is_streaming != theirs.is_streaming:
+            client = using(client, deadline=0.2)  # one side would wait for more until then
+        answer = getattr(client, method.name)(**streamed(method, arguments))
+        got = [item async for item in answer] if method.is_reply_stream else await answer
     except Problem as problem:
         return [*_heard(process, method, arguments), *_refused(process, problem)]
     except OutgrowError as error:
         return [f"gRPC: {type(error).__name__}: {error}"]
     return [*_heard(process, method, arguments), *_got(process, method, got)]
+
+
+def streamed(method: Method, arguments: dict[str, Any]) -> dict[str, Any]:
+    """*arguments*, where a list stands for the items of a stream."""
+    names = [parameter.name for parameter in method.parameters if parameter.is_stream]
+    return arguments | {name: _one_by_one(arguments[name]) for name in names}
+
+
+async def _one_by_one(items: list[Any]) -> AsyncIterator[Any]:
+    for item in items:
+        yield item
+
+
+async def read_out(method: Method, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    """*arguments*, with a list for the items of a stream."""
+    streams = [parameter.is_stream for parameter in method.parameters]
+    pairs = zip(arguments, streams, strict=True)
+    return tuple([[item async for item in one] if is_one else one for one, is_one in pairs])
 
 
 def named(method: Method, arguments: tuple[Any, ...]) -> Fields:

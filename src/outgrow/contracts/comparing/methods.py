@@ -18,7 +18,6 @@ from outgrow.contracts.comparing.records import type_edits
 from outgrow.contracts.comparing.uses import Uses, use_of
 from outgrow.contracts.descriptions import (
     ContractDescription,
-    FieldDescription,
     MethodDescription,
     ProblemDescription,
 )
@@ -112,13 +111,13 @@ def _method_changes(
     before, after = old.methods[name], new.methods[name]
     yield from promise_changes(name, before, after)
     in_path = renamed_in_path(before, after)
-    is_same_way = streams_of(before) == streams_of(after)
+    told = set() if streams_of(before) == streams_of(after) else _streams(before, after)
     fields = Fields(
         kind="parameter",
         owner=name,
         place=after.place,
-        old=_given(before, with_stream=is_same_way),
-        new=_given(after, with_stream=is_same_way),
+        old=[one for one in before.parameters if one.name not in told],
+        new=[one for one in after.parameters if one.name not in told],
         books=(old, new),
         in_path=frozenset(in_path),
     )
@@ -134,9 +133,9 @@ def _method_changes(
         yield _declared(name, problem, after)
 
 
-def _given(method: MethodDescription, *, with_stream: bool) -> list[FieldDescription]:
-    """The parameters of *method*; whether it has a stream at all is another change."""
-    return [one for one in method.parameters if with_stream or not one.is_stream]
+def _streams(old: MethodDescription, new: MethodDescription) -> set[str]:
+    """The names of what is a stream in one of both; that it is one is a change of its own."""
+    return {method.stream.name for method in (old, new) if method.stream is not None}
 
 
 def _declared(name: str, problem: str, method: MethodDescription) -> Change:
