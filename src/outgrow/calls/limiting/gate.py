@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-LEARNED_EACH_LOOK = 0.01
+LEARNED_EACH_LOOK = 0.003
 """How much of what is slower than the baseline the baseline takes over, each look."""
 
 YOUNG_SECONDS = 0.5

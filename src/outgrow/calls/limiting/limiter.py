@@ -2,11 +2,12 @@
 The adaptive limit of one process.
 
 Nobody is refused until there is no doubt that more comes than can be done: a queue that has stood
-for a while, of more calls than some callers in a loop make, all of which take several times as
-long as they would alone; or one in which all calls have lost most of their time before they begin.
-That a queue counts only if it never empties is from CoDel (Nichols, Jacobson: Controlling Queue
-Delay, ACM Queue 10(5), 2012); Facebook uses it for requests (Maurer: Fail at Scale, ACM Queue
-13(8), 2015).
+for a whole look, takes more than `QUEUE_SECONDS_MIN` to work off, and makes calls take several
+times as long as they do otherwise; or one in which all calls have lost most of their time before
+they begin. Callers that each wait for their reply make no such queue, however many they are, once
+their pace is what calls take otherwise. That a queue counts only if it never empties is from CoDel
+(Nichols, Jacobson: Controlling Queue Delay, ACM Queue 10(5), 2012); Facebook uses it for requests
+(Maurer: Fail at Scale, ACM Queue 13(8), 2015).
 
 From then on the process takes on what it can do within twice the time that a call takes alone, and
 `QUEUE_SECONDS`: throughput times that time, by Little's law. This is the limit of BBR (Cardwell and
@@ -30,13 +31,16 @@ from outgrow.errors import CallTimedOut, Overloaded
 IN_FLIGHT_MAX = 1_000
 """How many calls from outside a process lets in at once, whatever it has learned."""
 
-QUEUE_CALLS_MIN = 64
+QUEUE_CALLS_MIN = 16
 """A queue of so many calls or fewer is no overload: callers that wait for replies make it."""
+
+QUEUE_SECONDS_MIN = 0.25
+"""Nor is one that is worked off in this time, however many calls are in it."""
 
 QUEUE_SECONDS = 0.02
 """How long a call may queue, beside twice the time that it takes, once there is overload."""
 
-STANDING_SECONDS = 0.1
+STANDING_SECONDS = 0.05
 """How long a queue must have stood."""
 
 SLOWED_MIN = 3.0
@@ -45,7 +49,7 @@ SLOWED_MIN = 3.0
 EATEN_MIN = 0.5
 """The part of its time that a call has lost before it begins, if all have: nobody is served."""
 
-LOOK_SECONDS = 0.1
+LOOK_SECONDS = 0.05
 LOOK_SECONDS_MAX = 5.0
 LOOK_CALLS_MIN = 4
 PROBE_SECONDS = 10.0
@@ -53,7 +57,10 @@ PROBE_SECONDS = 10.0
 
 PROBE_SECONDS_MAX = 2.0
 PROBE_CALLS_MIN = 8
-RATE_EACH_LOOK = 0.3
+RATE_EACH_LOOK = 0.15
+DOUBLING_SECONDS = 0.25
+"""In which time without a refusal the limit doubles, until it is none."""
+
 RETRY_SECONDS_MIN = 0.1
 RETRY_SECONDS_MAX = 5.0
 
@@ -62,7 +69,7 @@ class Limiter:
     """
     Says of each call that comes to a process whether it is taken on. Lives as long as it.
 
-    It has no timer: those that come and end let it look at what it has counted, ten times a second.
+    It has no timer: those that come and end let it look at what it has counted, each 0.05 s.
 
     Args:
         wake: Called when calls begin to be refused, or are all taken on again: with what to log.
@@ -75,6 +82,7 @@ class Limiter:
         self.expired = 0
         self.is_limiting = False
         self._wake = wake
+        self._refused_at = -math.inf
         self._rate = 0.0
         self._baseline_seconds = 0.0
         self._touched: list[Gate] = []
@@ -88,7 +96,6 @@ class Limiter:
         """Begin to count anew."""
         self._began = now
         self._look_at = now + LOOK_SECONDS
-        self._refused_before = self.refused
         self._least_queue = self._least_eaten = math.inf
         for gate in self._touched:
             gate.forget()
@@ -157,6 +164,7 @@ class Limiter:
 
     def _refuse(self, gate: Gate, queue: float, now: float) -> None:
         self.refused += 1
+        self._refused_at = now
         if now >= self._look_at:
             self._look(now)
         seconds = (queue - self.limit) / self._rate if self._rate else 1.0
@@ -207,13 +215,14 @@ class Limiter:
         """Begin to limit if a queue has stood long enough."""
         taken = sum(gate.seconds for gate in self._touched)
         slowed = taken > SLOWED_MIN * self._measure()
-        stands = QUEUE_CALLS_MIN < self._least_queue < math.inf
+        enough = max(QUEUE_CALLS_MIN, QUEUE_SECONDS_MIN * self._rate)
+        stands = enough < self._least_queue < math.inf
         if not ((stands and slowed) or self._is_eaten()):
             self._standing_since = math.inf
             return
         self._standing_since = min(self._standing_since, self._began)
         if now - self._standing_since >= STANDING_SECONDS:
-            self.is_limiting = True
+            self.is_limiting, self._refused_at = True, now
             self._wake("more calls come than can be answered in time; the rest is refused")
             self._probe(now)
 
@@ -226,15 +235,12 @@ class Limiter:
 
     def _adjust(self, now: float) -> None:
         """The limit for the next look, while there is overload."""
-        if self.refused == self._refused_before:
-            self.limit *= 2
-            if self.limit >= IN_FLIGHT_MAX:
-                self._relax()
-                return
-        else:
-            self._measure()
-            self._limit_by_baseline()
-        if now >= self._probe_at:
+        self._measure()
+        self._limit_by_baseline()
+        self.limit *= 2 ** ((now - self._refused_at) / DOUBLING_SECONDS)
+        if self.limit >= IN_FLIGHT_MAX:
+            self._relax()
+        elif now >= self._probe_at:
             self._probe(now)
 
     def _limit_by_baseline(self) -> None:
@@ -259,14 +265,14 @@ class Limiter:
         self.limit = max(1.0, self._rate * self._baseline_seconds / 2)
 
     def _look_at_probe(self, now: float) -> None:
-        self._look_at = now + LOOK_SECONDS / 10
+        self._look_at = now + LOOK_SECONDS / 5
         has_time = now - self._probing_since < PROBE_SECONDS_MAX
         if self._counts_from == math.inf:
             if self.in_flight <= self.limit or not has_time:
                 self._begin(now)
                 self._counts_from = now
             return
-        if self._probed >= PROBE_CALLS_MIN and now - self._counts_from >= LOOK_SECONDS:
+        if self._probed >= PROBE_CALLS_MIN and now - self._counts_from >= 2 * LOOK_SECONDS:
             self._counts_until = min(self._counts_until, now)
         ended = sum(gate.ended for gate in self._touched)
         if has_time and (self._counts_until == math.inf or ended < self._probed):

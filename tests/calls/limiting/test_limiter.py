@@ -1,0 +1,151 @@
+"""
+The adaptive limit under simulated load: minutes pass in a second, the same way each time.
+
+What it does to real processes is told by tests/resilience.
+"""
+
+import random
+from collections.abc import Callable
+
+import pytest
+
+from outgrow.calls.limiting import Gate, Limiter
+from outgrow.errors import CallTimedOut, Overloaded
+from tests.calls.limiting.simulation import Boundless, Simulation
+
+
+def always(seconds: float) -> Callable[[random.Random], float]:
+    return lambda _: seconds
+
+
+def about(seconds: float) -> Callable[[random.Random], float]:
+    return lambda randomly: randomly.expovariate(1 / seconds)
+
+
+KINDS = pytest.mark.parametrize(
+    ("servers", "seconds", "capacity"),
+    [
+        pytest.param(0, always(0.01), 100, id="processor"),
+        pytest.param(0, about(0.01), 100, id="processor-uneven"),
+        pytest.param(4, always(0.02), 200, id="resource"),
+        pytest.param(4, about(0.02), 200, id="resource-uneven"),
+        pytest.param(50, about(0.1), 500, id="resource-wide"),
+    ],
+)
+
+
+@KINDS
+def test_at_three_times_what_it_can_a_process_goes_on_as_well_as_it_can(
+    servers: int, seconds: Callable[[random.Random], float], capacity: int
+) -> None:
+    limiter = Limiter()
+    simulation = Simulation(limiter, servers=servers, seconds=seconds)
+    normal = simulation.run(20, per_second=0.7 * capacity)
+    overload = simulation.run(60, per_second=3 * capacity)
+    after = simulation.run(20, per_second=0.7 * capacity)
+
+    assert normal.refused == 0
+    assert len(overload.latencies) > 0.9 * 60 * capacity
+    assert overload.quantile(0.99) < 3 * normal.quantile(0.99)
+    assert after.refused < 0.02 * after.asked
+    assert len(after.latencies) > 0.98 * after.asked
+
+
+def test_without_a_limit_what_is_done_is_done_too_late() -> None:
+    simulation = Simulation(Boundless(), servers=0, seconds=always(0.01))
+    simulation.run(20, per_second=70)
+    overload = simulation.run(60, per_second=300)
+
+    assert len(overload.latencies) < 0.2 * 60 * 100
+
+
+@KINDS
+@pytest.mark.parametrize("callers", [16, 64, 300])
+def test_callers_that_wait_for_their_replies_are_no_overload(
+    callers: int, servers: int, seconds: Callable[[random.Random], float], capacity: int
+) -> None:
+    limiter = Limiter()
+    simulation = Simulation(limiter, servers=servers, seconds=seconds, deadline=30.0)
+    simulation.callers(callers)
+    outcome = simulation.run(10, per_second=0)
+
+    assert outcome.refused == 0
+    assert len(outcome.latencies) > 0.7 * 10 * min(capacity, callers * 10)
+
+
+def test_nobody_is_refused_for_a_service_that_has_become_slower_by_itself() -> None:
+    slow = 0.02
+    limiter = Limiter()
+    simulation = Simulation(limiter, servers=100_000, seconds=lambda _: slow)
+    simulation.run(10, per_second=400)
+    slow = 0.4
+    change = simulation.run(10, per_second=400)
+    after = simulation.run(10, per_second=400)
+
+    # It looks like a queue at first; that almost nothing is let in for a moment tells that it is none.
+    assert change.refused < 0.3 * change.asked
+    assert after.refused < 0.01 * after.asked
+
+
+def test_a_short_crowd_is_served() -> None:
+    limiter = Limiter()
+    simulation = Simulation(limiter, servers=0, seconds=always(0.001), deadline=10.0)
+    simulation.run(5, per_second=300)
+    crowd = simulation.run(0.1, per_second=2_500)
+    after = simulation.run(5, per_second=300)
+
+    assert crowd.refused == after.refused == 0
+
+
+def test_a_call_that_came_too_late_is_not_begun() -> None:
+    limiter, gate = Limiter(), Gate("stock.hold")
+
+    with pytest.raises(CallTimedOut) as caught:
+        limiter.enter(gate, waited=2.0, left=0.0, now=5.0)
+
+    assert not caught.value.may_have_run
+    assert limiter.statistics()["expired"] == 1
+    assert limiter.in_flight == gate.in_flight == 0
+
+
+def test_a_method_with_a_limit_of_its_own_is_held_by_that_alone() -> None:
+    limiter, gate = Limiter(), Gate("reports.render", concurrency=2)
+    for _ in range(2):
+        limiter.enter(gate, waited=0.0, left=1.0, now=0.0)
+
+    with pytest.raises(Overloaded, match=r"2 of its calls are under way"):
+        limiter.enter(gate, waited=0.0, left=1.0, now=0.0)
+    limiter.leave(gate, waited=0.0, began=0.0, now=0.5)
+    limiter.enter(gate, waited=0.0, left=1.0, now=0.5)
+    limiter.enter(Gate("reports.list"), waited=0.0, left=1.0, now=0.5)
+
+    assert gate.in_flight == 2
+    assert limiter.statistics()["refused"] == 1
+
+
+def test_who_is_refused_is_told_when_there_will_be_room() -> None:
+    limiter = Limiter()
+    simulation = Simulation(limiter, servers=0, seconds=always(0.01))
+    simulation.run(5, per_second=70)
+    simulation.run(5, per_second=300)
+
+    with pytest.raises(Overloaded) as caught:
+        limiter.enter(Gate("desk.ask"), waited=0.8, left=0.2, now=simulation.now)
+
+    # What has queued for 0.8 s is 80 calls long, of which some can be answered in time.
+    assert 0.5 < caught.value.retry_after_seconds < 1.0
+
+
+def test_that_calls_are_refused_is_logged_once_and_that_they_no_longer_are() -> None:
+    lines: list[str] = []
+    limiter = Limiter(lines.append)
+    simulation = Simulation(limiter, servers=0, seconds=always(0.01))
+    simulation.run(5, per_second=70)
+    simulation.run(20, per_second=300)
+    simulation.run(10, per_second=50)
+
+    assert [line.split(";")[0] for line in lines] == [
+        "more calls come than can be answered in time",
+        "all calls can be answered in time again",
+    ]
+    assert limiter.statistics()["is_limiting"] is False
