@@ -82,7 +82,7 @@ def test_nobody_is_refused_for_a_service_that_has_become_slower_by_itself() -> N
     change = simulation.run(10, per_second=400)
     after = simulation.run(10, per_second=400)
 
-    # It looks like a queue at first; that almost nothing is let in for a moment tells that it is none.
+    # It looks like a queue at first, until almost nothing is let in for a moment.
     assert change.refused < 0.3 * change.asked
     assert after.refused < 0.01 * after.asked
 
