@@ -11,6 +11,7 @@ from outgrow.process.application import STATE_FOLDER, Application, start, start_
 from outgrow.process.blocking import blocking
 from outgrow.process.inherited import Inherited, take_inherited
 from outgrow.process.leash import leashed
+from outgrow.process.loading import declared_services
 from outgrow.process.options import Hosted, Options, in_process
 from outgrow.process.running import run_process, run_seat, run_together
 from outgrow.process.seating import (
@@ -34,6 +35,7 @@ __all__ = [
     "Seat",
     "Seating",
     "blocking",
+    "declared_services",
     "in_process",
     "leashed",
     "open_service_store",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import signal
 from dataclasses import replace
 from datetime import datetime
@@ -14,6 +15,7 @@ import msgspec
 from outgrow.clock import ManualClock, SystemClock
 from outgrow.context import new_id
 from outgrow.errors import ControlError
+from outgrow.identity import OUTSIDE
 from outgrow.journal import WaitingKey
 from outgrow.process import Apart, Options, Seat, Seating, start_application
 from outgrow.process.control import ask, ask_async
@@ -86,6 +88,7 @@ class ApartWorld(World):
         names = [name for one in self._placements.values() for name in one.names]
         self._hosts = self._all.of(self._plan, names)
         self._shared_clock.hosts = list(self._hosts.values())
+        self._certify()
         try:
             since = SystemClock().now()  # All begin before any service opens, as in a real start.
             async with asyncio.TaskGroup() as tasks:
@@ -101,7 +104,7 @@ class ApartWorld(World):
     async def _start_caller(self) -> None:
         """An application that hosts nothing, so that the test can call."""
         options = Options(is_open=True, clock=self.clock, state=self.state, is_test=True)
-        options = Apart(self._seating(), None).options(options)
+        options = Apart(self._seating(), None, file=self._seating_file).options(options)
         application = start_application(self._plan, options)
         self._application = await self._stack.enter_async_context(application)
 
@@ -113,6 +116,7 @@ class ApartWorld(World):
                 if host.is_alive:
                     tasks.create_task(_end(host))
         self._shared_clock.hosts = []
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     async def _settle(self) -> None:
         """Wait until nothing is left to do in any process."""
@@ -226,6 +230,7 @@ class ApartWorld(World):
             host.control,
             "begin",
             file=str(self._plan.file),
+            seating_file=str(self._seating_file),
             seating=msgspec.to_builtins(self._seating()),
             process=host.name,
             state=str(self.state),
@@ -255,7 +260,28 @@ class ApartWorld(World):
             gateway=None,
             seats=seats,
             stores=self.stores,
+            identity=str(self._folder),
         )
+
+    @property
+    def _folder(self) -> Path:
+        """What processes show each other, and the seating, to which each adds what it declares."""
+        return self._all.folder / self._environment
+
+    @property
+    def _seating_file(self) -> Path:
+        return self._folder / "seating.json"
+
+    def _certify(self) -> None:
+        """Give a certificate to each process, and to the test that calls them."""
+        # Imported here: most tests run in one process, and it is slow to import.
+        from outgrow.identity.certificates import write_papers  # noqa: PLC0415
+
+        seating = self._seating()
+        for process in (*self._topology.processes, OUTSIDE):
+            papers = self._all.authority.issue(seating.name_of(process))
+            write_papers(self._folder / process, papers)
+        seating.write(self._seating_file)
 
 
 async def _end(host: HostProcess) -> None:

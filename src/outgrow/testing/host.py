@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import logging
 import sys
 from collections.abc import AsyncIterator
@@ -22,7 +23,8 @@ from outgrow import crash
 from outgrow.clock import ManualClock, SystemClock
 from outgrow.errors import ControlError
 from outgrow.gateway import Listener
-from outgrow.process import Apart, Application, Options, Seating
+from outgrow.identity import callers_of
+from outgrow.process import Apart, Application, Options, Seating, declared_services, read_seating
 from outgrow.process.control import ControlChannel, Verb, control_verbs
 from outgrow.telemetry import TerminalFormatter
 from outgrow.topology import read_topology
@@ -75,8 +77,10 @@ class Host:
             since=datetime.fromisoformat(told["since"]),
             is_test=True,
         )
-        apart = Apart(seating, told["process"], grace_seconds=0.0)
+        file = Path(told["seating_file"])
+        apart = Apart(seating, told["process"], grace_seconds=0.0, file=file)
         application = Application(read_topology(Path(told["file"])), apart.options(options))
+        declare(file, application)
         loop = asyncio.get_running_loop()
         play = _Play(application, loop.create_future(), asyncio.Event(), loop.create_future())
         self._play = play
@@ -103,6 +107,17 @@ class Host:
         else:
             play.has_begun.set_exception(error)
             play.has_ended.set_result(None)
+
+
+def declare(file: Path, application: Application) -> None:
+    """Write down what the services of *application* declare, as a supervisor does, and in turn."""
+    with (file.parent / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        seating = read_seating(file)
+        declared = declared_services(application.services).items()
+        pairs = [(caller, called) for caller, services in declared for called in services]
+        pairs += [(caller, called) for called, known in seating.callers.items() for caller in known]
+        msgspec.structs.replace(seating, callers=callers_of(pairs)).write(file)
 
 
 @contextlib.asynccontextmanager

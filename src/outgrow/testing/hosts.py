@@ -12,14 +12,18 @@ import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
+from functools import cached_property
 from pathlib import Path
 from threading import Event
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from outgrow.clock import SystemClock
 from outgrow.errors import ExtraMissing, InternalError
 from outgrow.process import leashed
 from outgrow.topology import Plan
+
+if TYPE_CHECKING:
+    from outgrow.identity.certificates import Authority
 
 START_SECONDS_MAX: Final = 20.0
 LOOK_SECONDS: Final = 0.005
@@ -127,6 +131,16 @@ class Hosts:
         self.nats = NatsProcess(self.folder)
         self._stack.callback(self.nats.stop)
         self._hosts: dict[tuple[Path, str], HostProcess] = {}
+
+    @cached_property
+    def authority(self) -> Authority:
+        """Issues the certificates of all applications of this test run."""
+        # Imported here: most tests run in one process, and it is slow to import.
+        try:
+            from outgrow.identity.certificates import Authority  # noqa: PLC0415
+        except ModuleNotFoundError as error:
+            raise ExtraMissing("grpc", "tests in the apart world") from error
+        return Authority(SystemClock())
 
     def of(self, plan: Plan, processes: list[str]) -> dict[str, HostProcess]:
         """The processes that host the application of *plan*, all of them ready."""
