@@ -7,10 +7,14 @@ import itertools
 import os
 import shutil
 import tempfile
+from pathlib import Path
 
 from outgrow.calls import InProcess
-from outgrow.calls.grpc import GrpcServer, GrpcTransport
+from outgrow.calls.grpc import GrpcServer, GrpcTransport, Peer
 from outgrow.calls.protobuf import Converters, Messages
+from outgrow.clock import SystemClock
+from outgrow.identity import Callers, Name
+from outgrow.identity.certificates import Authority, Guard, Identity, write_papers
 
 _FOLDER = tempfile.mkdtemp(prefix="og-")
 atexit.register(shutil.rmtree, _FOLDER, ignore_errors=True)
@@ -98,3 +102,28 @@ class OverTcp(OverGrpc):
         # An address that no outgoing connection of this machine has, so that the port stays free.
         n = next(_NEXT)
         return f"127.{1 + os.getpid() % 250}.{n // 250 % 250}.{1 + n % 250}:0"
+
+
+class OverTls(OverTcp):
+    """TCP with certificates on both sides, issued once for all behaviours."""
+
+    _identity = None
+
+    @classmethod
+    def identity(cls):
+        if cls._identity is None:
+            name = Name(application="suite", environment="tests", process="both")
+            folder = Path(_FOLDER, "tls")
+            write_papers(folder, Authority(SystemClock()).issue(name))
+            cls._identity = Identity(folder, name)
+        return cls._identity
+
+    def guarding(self):
+        services = ("orders", "transports")
+        callers = Callers(
+            declared={"transports": services}, hosts={"both": services}, entrances=("both",)
+        )
+        return {"guard": Guard(self.identity(), lambda: callers)}
+
+    def peering(self):
+        return {"peer": Peer(identity=self.identity(), process="both")}

@@ -6,8 +6,7 @@ Uses: calls, contracts.
 Offers: the suite, made for one transport in one line; and what its author has to bring.
 """
 
-from outgrow.testing.transports.bench import Bench, Callee, MakeCallee
-from outgrow.testing.transports.needing import ABILITIES
+from outgrow.testing.transports.bench import ABILITIES, Bench, Callee, MakeCallee
 from outgrow.testing.transports.suite import TransportConformance, behaviours, conformance
 
 __all__ = [

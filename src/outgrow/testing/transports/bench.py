@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
-from typing import Any, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 from outgrow.calls import Invoke, Reception, Transport, client_class, connect
 from outgrow.clock import Clock, SystemClock
@@ -16,13 +16,37 @@ from outgrow.telemetry import Meters
 from outgrow.testing.transports.contract import Absent, Probe
 from outgrow.testing.transports.subject import InMemory, Subject
 
+F = TypeVar("F", bound=Callable[..., Any])
+
 MODEL = read_contract(Probe)
 ABSENT = read_contract(Absent)
 ANN = Caller(
     kind="user", subject="änn", permissions=frozenset({"probes:read", "b"}), tenant="north"
 )
+ABILITIES: Final = {
+    "away": "the callee can be away: it stops, starts again, and is reached anew",
+    "closing": "calls under way end when their transport is closed",
+    "limit": "a message has a largest size",
+    "revisions": "caller and callee may have different revisions of a contract",
+    "types": "arguments and replies are held against their types",
+    "streams": "methods may take and give streams",
+}
+"""What a transport may lack, if its author says why."""
+
 PATIENCE_SECONDS = 10.0
 """How long a behaviour waits for what must happen; nothing that holds takes nearly as long."""
+
+
+def needs(ability: str) -> Callable[[F], F]:
+    """Mark a behaviour that only a transport with this *ability* can have."""
+    assert ability in ABILITIES, ability
+
+    def mark(behaviour: F) -> F:
+        others = getattr(behaviour, "__needs__", ())
+        behaviour.__needs__ = (*others, ability)  # type: ignore[attr-defined]
+        return behaviour
+
+    return mark
 
 
 class Callee(Protocol):
@@ -170,3 +194,5 @@ class Bench:
         """Return when nothing is under way at the callee any more."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             await self.reception.wait_idle()
+            while self.reception.streams_open:
+                await self.clock.sleep(0.005)

@@ -10,9 +10,8 @@ import pytest
 from outgrow.calls import KEY_CHARACTERS_MAX, using
 from outgrow.context import Caller, context
 from outgrow.errors import ArgumentsRefused, KeyReused
-from outgrow.testing.transports.bench import ANN, Bench
+from outgrow.testing.transports.bench import ANN, Bench, needs
 from outgrow.testing.transports.contract import Refused, Seen
-from outgrow.testing.transports.needing import needs
 
 
 class Counting:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -226,6 +227,33 @@ class Probe(Contract):
 
     @command(repeat="unsafe")
     async def ring(self, name: str) -> int: ...
+
+    @query(raises=[Refused])
+    def count(self, to: Annotated[int, Ge(0)]) -> AsyncIterator[int]: ...
+
+    @query()
+    def pages(self, size: int) -> AsyncIterator[bytes]: ...
+
+    @query()
+    def nodes(self, depth: int) -> AsyncIterator[Node]: ...
+
+    @query()
+    def look(self) -> AsyncIterator[Seen]: ...
+
+    @query(allow="secrets:read")
+    def leak(self) -> AsyncIterator[str]: ...
+
+    @query(deadline="100ms")
+    def drip(self) -> AsyncIterator[int]: ...
+
+    @command(repeat="unsafe", raises=[Refused])
+    async def collect(self, name: str, items: AsyncIterator[int]) -> list[int]: ...
+
+    @command(repeat="unsafe")
+    async def swallow(self, bodies: AsyncIterator[bytes]) -> int: ...
+
+    @command(repeat="unsafe", raises=[Refused])
+    def converse(self, words: AsyncIterator[str]) -> AsyncIterator[str]: ...
 
 
 class Absent(Contract):

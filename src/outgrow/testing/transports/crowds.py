@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from outgrow.errors import ArgumentsRefused, CallFailed
-from outgrow.testing.transports.bench import Bench
+from outgrow.testing.transports.bench import Bench, needs
 from outgrow.testing.transports.contract import Unknown
-from outgrow.testing.transports.needing import needs
 
 ROOM = 1_024
 """More than what a message has beside its largest field."""

@@ -9,8 +9,7 @@ import pytest
 
 from outgrow.calls import using
 from outgrow.errors import CallError, CallFailed, ServiceUnreachable
-from outgrow.testing.transports.bench import PATIENCE_SECONDS, Bench
-from outgrow.testing.transports.needing import needs
+from outgrow.testing.transports.bench import PATIENCE_SECONDS, Bench, needs
 
 
 async def _echo(text: str) -> str:

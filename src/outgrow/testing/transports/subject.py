@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from typing import Any
 
 from outgrow.calls import MISSING
 from outgrow.context import Context, context
-from outgrow.contracts import Method, Problem
+from outgrow.contracts import Method, Problem, read_contract
 from outgrow.errors import KeyReused
-from outgrow.testing.transports.contract import Seen
+from outgrow.testing.transports.contract import Probe, Seen
 
 
 class Subject:
@@ -21,6 +22,7 @@ class Subject:
         calls: ``(method, *arguments)`` of each execution that has begun.
         contexts: The contexts of these executions.
         cancelled: How many of them were cancelled.
+        ended: How many of them have ended, in whatever way.
         changed: Set at each beginning and end of an execution.
     """
 
@@ -30,6 +32,7 @@ class Subject:
         self.calls: list[tuple[Any, ...]] = []
         self.contexts: list[Context] = []
         self.cancelled = 0
+        self.ended = 0
         self.changed = asyncio.Event()
 
     def on(self, name: str, run: Callable[..., Any]) -> None:
@@ -55,9 +58,23 @@ class Subject:
                 self.cancelled += 1
                 raise
             finally:
-                self.changed.set()
+                self._end()
 
-        return play
+        async def play_items(*arguments: Any) -> AsyncGenerator[Any, None]:
+            self._begin(name, arguments)
+            try:
+                async with aclosing(self._runs[name](*arguments)) as items:
+                    async for item in items:
+                        yield item
+            finally:
+                self._end()
+
+        is_stream = read_contract(Probe).methods[name].is_reply_stream
+        return play_items if is_stream else play
+
+    def _end(self) -> None:
+        self.ended += 1
+        self.changed.set()
 
     def _begin(self, name: str, arguments: tuple[Any, ...]) -> None:
         self.calls.append((name, *arguments))

@@ -8,12 +8,13 @@ from typing import Any, ClassVar
 
 import pytest
 
-from outgrow.testing.transports.bench import Bench, MakeCallee
+from outgrow.testing.transports.bench import ABILITIES, Bench, MakeCallee
 from outgrow.testing.transports.contexts import Contexts
 from outgrow.testing.transports.crowds import Crowds
 from outgrow.testing.transports.endings import Endings
+from outgrow.testing.transports.giving import Conversations, GivenStreams
 from outgrow.testing.transports.lives import Lives
-from outgrow.testing.transports.needing import ABILITIES
+from outgrow.testing.transports.streams import BrokenStreams, Streams
 from outgrow.testing.transports.times import Times
 from outgrow.testing.transports.values import Values
 
@@ -25,7 +26,18 @@ except ModuleNotFoundError:
 
 
 @pytest.mark.asyncio
-class TransportConformance(Values, Endings, Times, Contexts, Crowds, Lives):
+class TransportConformance(
+    Values,
+    Endings,
+    Times,
+    Contexts,
+    Crowds,
+    Lives,
+    Streams,
+    BrokenStreams,
+    GivenStreams,
+    Conversations,
+):
     """
     What every transport does. `conformance` makes a class of it that pytest runs.
 
@@ -35,7 +47,6 @@ class TransportConformance(Values, Endings, Times, Contexts, Crowds, Lives):
         message_bytes_max: The largest message; None if there is no limit.
     """
 
-    __test__ = False
     make: ClassVar[MakeCallee]
     lacks: ClassVar[Mapping[str, str]] = {}
     message_bytes_max: ClassVar[int | None] = None
@@ -49,15 +60,14 @@ class TransportConformance(Values, Endings, Times, Contexts, Crowds, Lives):
             yield bench
 
 
-def behaviours(suite: type[TransportConformance] = TransportConformance) -> dict[str, str | None]:
-    """The names of all behaviours in *suite*, and the ability that each of them needs, if any."""
-    found = {
-        name: getattr(one, "__needs__", None)
-        for cls in reversed(suite.__mro__)
+def behaviours() -> dict[str, tuple[str, ...]]:
+    """The names of all behaviours, and the abilities that each of them needs."""
+    return {
+        name: getattr(one, "__needs__", ())
+        for cls in TransportConformance.__mro__
         for name, one in vars(cls).items()
-        if name.startswith("test_") and one is not None
+        if name.startswith("test_")
     }
-    return {name: need for name, need in found.items() if getattr(suite, name) is not None}
 
 
 def conformance(
@@ -88,10 +98,12 @@ def conformance(
             message = f"lacks[{ability!r}]={reason!r}: give the reason for one of {[*ABILITIES]}"
             raise ValueError(message)
     left_out = {
-        name: reasons[need] for name, need in behaviours().items() if need and need in reasons
+        name: reasons[need]
+        for name, needed in behaviours().items()
+        for need in needed
+        if need in reasons
     }
     members: dict[str, Any] = {
-        "__test__": True,
         "__doc__": "All behaviours that this transport can have.",
         "make": staticmethod(make),
         "lacks": reasons,

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from outgrow.errors import ArgumentsRefused, CallFailed
-from outgrow.testing.transports.bench import Bench
+from outgrow.testing.transports.bench import Bench, needs
 from outgrow.testing.transports.contract import (
     Card,
     Collections,
@@ -24,7 +24,6 @@ from outgrow.testing.transports.contract import (
     Scalars,
     Transfer,
 )
-from outgrow.testing.transports.needing import needs
 
 _ID: Final = UUID("00000000-0000-7000-8000-00000000000a")
 
