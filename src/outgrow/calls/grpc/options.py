@@ -67,4 +67,7 @@ def _both(message_bytes_max: int) -> Options:
         ("grpc.keepalive_time_ms", int(KEEPALIVE_SECONDS * 1_000)),
         ("grpc.keepalive_timeout_ms", int(KEEPALIVE_ANSWER_SECONDS * 1_000)),
         ("grpc.http2.max_pings_without_data", 0),  # As many as it takes.
+        # A stream is ahead of its reader by a window of 64 KiB and a message. Windows that adapt to
+        # the network were several MB on a local one, as it is fast, whatever the reader is.
+        ("grpc.http2.bdp_probe", 0),
     ]
