@@ -260,6 +260,7 @@ class ApartWorld(World):
             gateway=None,
             seats=seats,
             stores=self.stores,
+            discovery=self._topology.discovery,
             identity=str(self._folder),
         )
 
