@@ -222,7 +222,7 @@ class ApartWorld(World):
             return placement.weights
         return (WEIGHT_DEFAULT,) * (self._replicas or 1 if self._can_share else 1)
 
-    def _host_of(self, service: str, replica: int) -> HostProcess:
+    def _host_of(self, service: str, replica: int = 1) -> HostProcess:
         return self._hosts[replica_name(self._topology.process_of(service), replica)]
 
     async def _begin(self, host: HostProcess, since: datetime) -> None:
