@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import http.client
 import socket
 import sys
+from pathlib import Path
 from urllib.parse import urlsplit
 
 
@@ -13,17 +15,21 @@ def main() -> None:
     """Send one request, and print the body of its answer."""
     asked = _asked()
     url = urlsplit(asked.url if "//" in asked.url else f"http://{asked.url}")
-    connection = http.client.HTTPConnection(url.hostname or "", url.port or 80, timeout=20)
+    seconds = asked.max_time or 20
+    connection = http.client.HTTPConnection(url.hostname or "", url.port or 80, timeout=seconds)
     if asked.unix_socket:
         connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         connection.sock.connect(asked.unix_socket)
     headers = dict(header.split(": ", 1) for header in asked.header)
     if asked.json is not None:
         headers |= {"content-type": "application/json", "accept": "application/json"}
-    verb = asked.request or ("POST" if asked.json is not None else "GET")
-    connection.request(verb, url.path or "/", asked.json, headers)
+    body = asked.json if asked.upload_file is None else Path(asked.upload_file).read_bytes()
+    verb = asked.request or ("GET" if body is None else "POST")
+    connection.request(verb, url.path or "/", body, headers)
     answer = connection.getresponse()
-    sys.stdout.write(answer.read().decode())
+    with contextlib.suppress(TimeoutError):  # of silence, which is as good as --max-time
+        while part := answer.read1():
+            sys.stdout.write(part.decode())
     connection.close()
 
 
@@ -32,6 +38,9 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("-s", "--silent", action="store_true")
     parser.add_argument("-X", "--request")
     parser.add_argument("-H", "--header", action="append", default=[])
+    parser.add_argument("-N", "--no-buffer", action="store_true")
+    parser.add_argument("-T", "--upload-file")
+    parser.add_argument("--max-time", type=float)
     parser.add_argument("--json")
     parser.add_argument("--unix-socket")
     parser.add_argument("url")

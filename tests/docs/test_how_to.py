@@ -31,6 +31,7 @@ ATTEMPTS_MAX = 50
         "repeat-a-request-safely",
         "evolve-an-event",
         "say-something-later",
+        "stream-results",
         "keep-journals-small",
         "look-inside",
         "test-a-service",
