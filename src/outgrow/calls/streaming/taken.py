@@ -78,7 +78,10 @@ def refused_item(
 ) -> ArgumentsRefused:
     """What a caller meets that gives an item which does not fit; the items before it have gone."""
     item = f"{name}[{place}]"
-    told = [(f"{item}{where.removeprefix(name)}", text) for where, text in findings]
+    told = [
+        (item + where.removeprefix(name) if where.startswith(name) else item, text)
+        for where, text in findings
+    ]
     refused = ArgumentsRefused(method.full_name, told)
     refused.may_have_run = True
     return refused
