@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from outgrow.calls.deadlines import Watches, running_task
@@ -33,12 +34,25 @@ class Reception:
     Everything that it refuses, it refuses before the method begins.
     """
 
-    def __init__(self, clock: Clock, meters: Meters) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        meters: Meters,
+        concurrency: Callable[[str, str], int | None] = lambda _service, _method: None,
+    ) -> None:
+        """
+        Prepare to let calls in; see `admit`.
+
+        Args:
+            concurrency: How many calls of a service's method go on at once; None for as many as the
+                process finds that it can answer in time.
+        """
         self._clock = clock
         self._meters = meters
         self._loop = asyncio.get_running_loop()
         self._doors: dict[str, Invoke] = {}
         self._gates: dict[str, Gate] = {}
+        self._concurrency = concurrency
         self._limiter = Limiter(_log.warning)
         self._watches = Watches(clock)
         self._streams = StreamDoors(clock, self._loop)
@@ -53,7 +67,8 @@ class Reception:
             memory: Where the replies of its plain commands are kept; None if it owns no store.
         """
         for method in model.methods.values():
-            self._gates[method.full_name] = Gate(method.full_name)
+            concurrency = self._concurrency(model.service, method.name)
+            self._gates[method.full_name] = Gate(method.full_name, concurrency)
             run = getattr(implementation, method.name)
             meter = self._meters.meter(method.full_name)
             if method.is_reply_stream:

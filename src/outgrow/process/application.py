@@ -15,7 +15,6 @@ from outgrow.calls import DEADLINE_SECONDS_DEFAULT, Reception, decode_arguments
 from outgrow.clock import SystemClock
 from outgrow.context import ALL_PERMISSIONS, SYSTEM, Caller, Context
 from outgrow.contracts import (
-    ContractModel,
     event_names,
     is_contract,
     place_at,
@@ -41,7 +40,7 @@ from outgrow.process.stores import (
 from outgrow.process.wiring import Clients, build_service, fill_all_settings
 from outgrow.store import Store
 from outgrow.telemetry import Meters, place_raised
-from outgrow.topology import SQLITE, Plan, read_topology
+from outgrow.topology import SQLITE, Plan, read_topology, unknown_methods
 
 if TYPE_CHECKING:
     from outgrow.gateway import Edge, Headers
@@ -81,12 +80,13 @@ class Application:
         self.frozen = read_frozen(plan.folder)
         self.services = load_services(plan, options.hosted)
         _refuse_sharing(plan, options, self.services)
-        self.models: list[ContractModel] = [m for s in self.services for m in s.contracts]
+        self.models = plan.calls.apply(m for s in self.services for m in s.contracts)
         elsewhere = load_contracts(plan, self.services, is_complete=options.is_gateway)
-        self.known = [*self.models, *elsewhere]
+        self.known = [*self.models, *plan.calls.apply(elsewhere)]
+        InvalidTopology.raise_if_any(unknown_methods(plan.calls, self.known))
         self.meters = Meters()
         self._settings = fill_all_settings(plan, self.services)
-        self._reception = Reception(self.clock, self.meters)
+        self._reception = Reception(self.clock, self.meters, plan.calls.concurrency)
         self._hosted = Hosted(
             application=self.name,
             models=self.models,
@@ -152,6 +152,7 @@ class Application:
         return {
             "calls": self.meters.statistics(),
             **self._reception.statistics(),
+            "settings": self.plan.calls.shown(self.models),
             "unreachable": self._hosted.patience.statistics(),
             "stores": {name: store.statistics() for name, store in self._stores.items()},
             "consumers": await self._delivery.statistics(),

@@ -3,9 +3,11 @@ Where every service should live.
 
 Floor: words; pure. No network, no database, no event loop.
 Uses: contracts.
-Offers: the plan that outgrow.toml holds, and the settings of services.
+Offers: the plan that outgrow.toml holds, the settings of services, and of calls to them.
 """
 
+from outgrow.topology.calls import Calls, CallSettings
+from outgrow.topology.calls_reading import unknown_methods
 from outgrow.topology.plan import (
     NATS,
     STATIC,
@@ -28,6 +30,8 @@ __all__ = [
     "STATIC",
     "WEIGHT_DEFAULT",
     "Address",
+    "CallSettings",
+    "Calls",
     "Placement",
     "Plan",
     "Settings",
@@ -39,5 +43,6 @@ __all__ = [
     "read_topology",
     "replica_name",
     "shown",
+    "unknown_methods",
     "variable",
 ]

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from outgrow.topology.calls import Calls
+
 ENVIRONMENT = "local"
 """The environment of who names none."""
 
@@ -128,6 +130,7 @@ class Plan:
         settings: What the file says in ``[settings.<service>]``, by service.
         topologies: What the file says in ``[topology.<name>]``, by name.
         stores: Where each service's store lives while everything runs together; as in a topology.
+        calls: What the file says in ``[calls]``: how services are called.
     """
 
     file: Path
@@ -137,6 +140,7 @@ class Plan:
     settings: dict[str, dict[str, Any]] = field(default_factory=dict)
     topologies: dict[str, Topology] = field(default_factory=dict)
     stores: dict[str, str] = field(default_factory=dict)
+    calls: Calls = field(default_factory=Calls)
 
     @property
     def folder(self) -> Path:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from outgrow.errors import InvalidTopology
+from outgrow.topology.calls_reading import read_calls
 from outgrow.topology.page import NAME, Page, nearest
 from outgrow.topology.placing import read_topologies
 from outgrow.topology.plan import Plan
@@ -17,7 +18,7 @@ _KNOWN: dict[str, dict[str, tuple[type, ...]]] = {
     "gateway": {"http": (str,)},
 }
 _KINDS: dict[type, str] = {str: "a text in quotes", list: "a list", dict: "a table"}
-_SECTIONS = (*_KNOWN, "settings", "topology")
+_SECTIONS = (*_KNOWN, "calls", "settings", "topology")
 
 
 def read_topology(file: Path, *, http: str | None = None) -> Plan:
@@ -49,6 +50,7 @@ class _Reader:
         http = page.address(document["gateway"].get("http"), place)
         has_edge = "http" in document["gateway"]
         settings = self._settings(document.get("settings", {}), services)
+        calls = read_calls(page, document.get("calls", {}), services)
         tables = document.get("topology", {})
         reader = StoreReader(page, list(services))
         stores = reader.read("app", document["app"].get("store"), dict.fromkeys(services, SQLITE))
@@ -64,6 +66,7 @@ class _Reader:
             settings=settings,
             topologies=topologies,
             stores=stores,
+            calls=calls,
         )
 
     def _document(self) -> dict[str, Any]:
