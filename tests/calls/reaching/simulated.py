@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import random
+from collections.abc import Callable
 from typing import Any
 
 from outgrow.calls.reaching import Balanced, Budget
@@ -43,7 +44,7 @@ class Replica:
         self.endpoint = endpoint
         self.latency = 0.005
         self.latency_of: dict[str, float] = {}
-        self.error: Exception | None = None
+        self.error: Callable[[], Exception] | None = None
         self.count = self.open = self.closed = self.cancelled = self.connected = 0
 
     def connect(self) -> Replica:
@@ -67,7 +68,7 @@ class Replica:
     async def _answer(self, method: Any, context: Context) -> str:
         clock = self.desk.clock
         if self.error is not None:
-            raise self.error
+            raise self.error()
         latency = self.latency_of.get(method.name, self.latency) * self.desk.jitter()
         left = context.deadline - clock.monotonic()
         if left < latency:

@@ -23,6 +23,10 @@ def full() -> Overloaded:
     return Overloaded("desk.ask", "full", retry_after_seconds=1.0)
 
 
+def wrong() -> CallFailed:
+    return CallFailed("desk.ask", "builtins.ValueError", "no")
+
+
 async def test_calls_are_spread_evenly() -> None:
     desk = Simulated()
 
@@ -65,7 +69,7 @@ async def test_two_choices_prefer_where_less_is_under_way() -> None:
 @pytest.mark.parametrize("name", ["ask", "order", "shout"])
 async def test_what_was_not_reached_goes_to_another_at_once_and_for_free(name: str) -> None:
     desk = Simulated()
-    desk[0].error, desk[1].error = away(), away()
+    desk[0].error, desk[1].error = away, away
 
     async with asyncio.TaskGroup() as group:
         calls = [group.create_task(desk.call(name)) for _ in range(20)]
@@ -84,7 +88,7 @@ async def test_what_may_have_run_goes_elsewhere_if_that_is_safe(
     name: str, is_repeated: bool
 ) -> None:
     desk = Simulated(2)
-    desk[0].error = cut()
+    desk[0].error = cut
 
     async with asyncio.TaskGroup() as group:
         calls = [group.create_task(_outcome(desk.call(name))) for _ in range(2)]
@@ -106,7 +110,7 @@ async def _outcome(call):
 
 async def test_what_is_too_much_for_one_goes_to_another_that_is_paid_for() -> None:
     desk = Simulated(2)
-    desk[0].error = full()
+    desk[0].error = full
 
     await desk.load(1, callers=4)
 
@@ -118,7 +122,7 @@ async def test_what_is_too_much_for_one_goes_to_another_that_is_paid_for() -> No
 async def test_if_all_have_too_much_the_call_is_refused_after_each_was_asked_once() -> None:
     desk = Simulated()
     for replica in desk.replicas.values():
-        replica.error = full()
+        replica.error = full
 
     with pytest.raises(Overloaded):
         await desk.call()
@@ -129,7 +133,7 @@ async def test_if_all_have_too_much_the_call_is_refused_after_each_was_asked_onc
 async def test_no_more_than_a_tenth_is_repeated_while_all_have_too_much() -> None:
     desk = Simulated()
     for replica in desk.replicas.values():
-        replica.error = full()
+        replica.error = full
 
     calls, seconds = 2000, 10
     for _ in range(calls):
@@ -145,7 +149,7 @@ async def test_no_more_than_a_tenth_is_repeated_while_all_have_too_much() -> Non
 async def test_no_call_that_fails_for_its_own_reason_is_repeated() -> None:
     desk = Simulated()
     for replica in desk.replicas.values():
-        replica.error = CallFailed("desk.ask", "builtins.ValueError", "no")
+        replica.error = wrong
 
     with pytest.raises(CallFailed):
         await desk.call()
@@ -155,14 +159,14 @@ async def test_no_call_that_fails_for_its_own_reason_is_repeated() -> None:
 
 async def test_what_a_call_ends_with_speaks_of_all_attempts() -> None:
     desk = Simulated(2)
-    desk[0].error = cut()
-    desk[1].error = away()
+    desk[0].error = cut
+    desk[1].error = away
 
     for _ in range(4):
         with pytest.raises(ServiceUnreachable) as caught:
             await desk.call()
         assert caught.value.may_have_run is True
-        desk[1].error = away()
+        desk[1].error = away
 
 
 async def test_nobody_anywhere_is_said_with_what_the_directory_says() -> None:
