@@ -201,7 +201,7 @@ def test_the_control_channel_tells_what_runs_and_how(program) -> None:
     running = program()
     get(running.connect(), "/now")
 
-    assert ask(running.socket, "health") == {"is_ready": True, "waiting": {}}
+    assert ask(running.socket, "health") == {"is_ready": True, "waiting": {}, "has_started": True}
     assert ask(running.socket, "placement")["pid"] == running.process.pid
     (contract,) = ask(running.socket, "contracts")["waiting"]["contracts"].values()
     assert contract["methods"]["get_now"]["http"] == "GET /now"

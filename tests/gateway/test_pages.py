@@ -114,23 +114,63 @@ async def test_the_type_of_a_problem_is_the_address_of_its_explanation(ask: Driv
     assert (await ask("GET", "/problems/nonsense")).status == 404
 
 
+class Waiting:
+    """An application that waits for something."""
+
+    has_started = False
+    names = ("application", "orders", "stock")
+
+    def __init__(self, **reasons: str) -> None:
+        self.reasons = reasons
+
+    def waiting(self) -> dict[str, str]:
+        return self.reasons
+
+
 async def test_health_says_what_is_not_ready(kitchen: Kitchen) -> None:
-    waiting = {"stock": "its store is being migrated"}
+    waiting = Waiting(stock="its store is away")
+    ask = Driver(make_edge(kitchen, health=waiting))
 
-    async def readiness() -> dict[str, str]:
-        return waiting
-
-    ask = Driver(make_edge(kitchen, readiness=readiness))
     not_ready = await ask("GET", "/health/ready")
     live = await ask("GET", "/health/live")
-    waiting.clear()
+    waiting.reasons.clear()
     ready = await ask("GET", "/health/ready")
 
     assert (live.status, live.json) == (200, {"status": "live"})
     assert (not_ready.status, ready.status) == (503, 200)
-    assert not_ready.json["not_ready"] == {"stock": "its store is being migrated"}
+    assert not_ready.json["not_ready"] == {"stock": "its store is away"}
     assert not_ready.json["detail"] == "Not ready yet: stock."
     assert ready.json == {"status": "ready"}
+
+
+async def test_health_says_of_one_service_whether_it_is_ready(kitchen: Kitchen) -> None:
+    waiting = Waiting(stock="its store is away")
+    ask = Driver(make_edge(kitchen, health=waiting))
+
+    assert (await ask("GET", "/health/ready/orders")).status == 200
+    assert (await ask("GET", "/health/ready/application")).status == 200
+    assert (await ask("GET", "/health/ready/stock")).json["not_ready"] == waiting.reasons
+    unknown = await ask("GET", "/health/ready/nothing")
+    assert unknown.status == 404
+    assert "application, orders, stock" in unknown.json["detail"]
+
+    waiting.reasons["application"] = "it is stopping"
+    assert (await ask("GET", "/health/ready/orders")).json["not_ready"] == {
+        "application": "it is stopping"
+    }
+
+
+async def test_health_says_whether_it_has_started(kitchen: Kitchen) -> None:
+    waiting = Waiting(application="it is starting")
+    ask = Driver(make_edge(kitchen, health=waiting))
+
+    starting = await ask("GET", "/health/startup")
+    waiting.has_started = True
+    started = await ask("GET", "/health/startup")
+
+    assert (starting.status, started.status) == (503, 200)
+    assert starting.json["not_ready"] == {"application": "it is starting"}
+    assert started.json == {"status": "started"}
 
 
 async def test_pages_are_there_for_everyone(kitchen: Kitchen) -> None:

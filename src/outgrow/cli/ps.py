@@ -39,6 +39,10 @@ def ps(
         return
     titles = ["process", "pid", "ready", "restarts", "renewed", "since", "http", "services"]
     print_columns(titles, (_row(process) for process in told["processes"]))
+    for process in told["processes"]:
+        for name, reason in sorted(process["waiting"].items()):
+            what = process["name"] if name == "application" else f"{process['name']}, {name}"
+            typer.echo(f"{what}: {reason}")
 
 
 def _divided(run: Path) -> dict[str, Any] | None:
@@ -67,6 +71,7 @@ def _together(run: Path) -> dict[str, Any] | None:
         "http": placement["http"],
         "calls": None,
         "is_ready": health["is_ready"],
+        "waiting": health["waiting"],
         "restarts": 0,
         "renewed": 0,
         "since": placement["since"],

@@ -22,6 +22,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
         instance: Which run of which replica it is; another one after each start.
         version: The version of the application that runs there; empty if it says none.
         weight: Its share of the calls, beside those of the others; 0 gets none.
+        is_ready: Whether it can do its work now, by its own account.
     """
 
     service: str
@@ -30,6 +31,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     instance: str
     version: str = ""
     weight: int = WEIGHT_DEFAULT
+    is_ready: bool = True
 
 
 class Resolution(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,7 +39,7 @@ class Resolution(msgspec.Struct, frozen=True, kw_only=True):
     What a directory says of one service.
 
     Attributes:
-        endpoints: All that take calls, ordered by their instances.
+        endpoints: All that there are, ordered by their instances.
         is_stale: Whether the directory could not be asked, and this is its last good answer.
     """
 

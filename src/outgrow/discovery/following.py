@@ -14,9 +14,13 @@ class Followed:
     """
     One service as the directory knows it now.
 
+    If none of its endpoints is ready, all are taken: what they lack, all of them lack, and calls
+    that wait there for its return are better than calls that go nowhere (as Envoy's panic mode).
+
     Attributes:
         service: Its name.
-        endpoints: All that take calls.
+        known: All that there are.
+        endpoints: Those of them that take calls.
         generation: Grows whenever they change.
         is_stale: Whether the directory is away, and this is its last good answer.
     """
@@ -24,6 +28,7 @@ class Followed:
     def __init__(self, service: str, begin: Callable[[Followed], None]) -> None:
         self.service = service
         self._begin: Callable[[Followed], None] | None = begin
+        self.known: tuple[Endpoint, ...] = ()
         self.endpoints: tuple[Endpoint, ...] = ()
         self.generation = 0
         self.is_stale = False
@@ -32,8 +37,11 @@ class Followed:
     def take(self, resolution: Resolution) -> None:
         """Know what the directory says from now on."""
         self.is_stale = resolution.is_stale
-        if resolution.endpoints != self.endpoints or not self._told.is_set():
-            self.endpoints = resolution.endpoints
+        self.known = resolution.endpoints
+        ready = tuple(one for one in self.known if one.is_ready and one.weight > 0)
+        endpoints = ready or self.known
+        if endpoints != self.endpoints or not self._told.is_set():
+            self.endpoints = endpoints
             self.generation += 1
         self._told.set()
 
@@ -90,7 +98,7 @@ class Following:
         """What is known of the services that are called, by service."""
         return {
             name: {
-                "endpoints": [_told(endpoint) for endpoint in followed.endpoints],
+                "endpoints": [_told(endpoint) for endpoint in followed.known],
                 "is_stale": followed.is_stale,
                 "changes": followed.generation,
             }
@@ -122,4 +130,5 @@ def _told(endpoint: Endpoint) -> dict[str, Any]:
         "instance": endpoint.instance,
         "version": endpoint.version,
         "weight": endpoint.weight,
+        "is_ready": endpoint.is_ready,
     }

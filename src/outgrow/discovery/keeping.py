@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import asynccontextmanager
 from typing import Final
 
+import msgspec
+
 from outgrow.clock import SystemClock
 from outgrow.discovery.directory import Directory, Endpoint
 
@@ -16,10 +18,10 @@ RENEW_SECONDS: Final = 2.0
 
 class Keeper:
     """
-    Keeps the endpoints of one process in a directory, except those that are not ready.
+    Keeps the endpoints of one process in a directory, and says which of them are not ready.
 
     Args:
-        endpoints: All that the process offers when it is ready.
+        endpoints: All that the process offers.
         seconds: The pause between renewals, by the machine's time: leases run out by that.
     """
 
@@ -31,12 +33,15 @@ class Keeper:
         self._has_left = False
 
     async def enter(self) -> None:
-        """Let what is ready be found."""
-        ready = [one for one in self._endpoints if one.service not in self._unready]
-        await self._directory.register(ready)
+        """Let all be found, those that are not ready as such."""
+        told = [
+            msgspec.structs.replace(one, is_ready=one.service not in self._unready)
+            for one in self._endpoints
+        ]
+        await self._directory.register(told)
 
     async def set_unready(self, services: Collection[str]) -> None:
-        """Let these services not be found here until they are not among the unready any more."""
+        """Let it be known that these services are not ready here, and all others are."""
         unready = frozenset(services)
         if unready != self._unready and not self._has_left:
             self._unready = unready

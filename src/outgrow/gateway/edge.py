@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 
 from outgrow.calls import Invoke, tell_failure
 from outgrow.clock import Clock
@@ -26,13 +26,11 @@ from outgrow.gateway.failures import (
     refusal_reply,
 )
 from outgrow.gateway.limits import Limits
-from outgrow.gateway.pages import pages
+from outgrow.gateway.pages import AlwaysReady, Health, pages
 from outgrow.gateway.refusals import ClientGone, Refusal
 from outgrow.gateway.routes import Route, Router
 from outgrow.gateway.streaming import item_findings
 from outgrow.gateway.watchman import Watchman
-
-Readiness = Callable[[], Awaitable[dict[str, str]]]
 
 CLIENT_GONE = 499
 """The status in the log of a request whose client went away; nobody sees it but the log."""
@@ -51,11 +49,6 @@ def anonymous(_headers: Headers) -> Caller:
     return Caller()
 
 
-async def always_ready() -> dict[str, str]:
-    """Nothing is waited for."""
-    return {}
-
-
 class Edge:
     """
     Answers HTTP for the methods that contracts bind to it. Lives as long as its application.
@@ -68,7 +61,7 @@ class Edge:
         models: The contracts whose methods may be reached.
         bind: What executes a method, as a transport's `bind`.
         clock: The application's clock.
-        readiness: What is not ready yet and why, by name; nothing if all is.
+        health: What is not ready yet and why.
         authenticate: The caller that a request's headers, by lower-case name, stand for.
         limits: How much may be asked at once.
 
@@ -83,7 +76,7 @@ class Edge:
         bind: Callable[[Method], Invoke],
         clock: Clock,
         *,
-        readiness: Readiness = always_ready,
+        health: Health | None = None,
         authenticate: Authenticate = anonymous,
         limits: Limits | None = None,
     ) -> None:
@@ -93,7 +86,7 @@ class Edge:
         self._router = Router()
         models = list(models)
         methods = [m for model in models for m in model.methods.values() if m.http is not None]
-        for route in pages(application, models, readiness, self._limits):
+        for route in pages(application, models, health or AlwaysReady(), self._limits):
             self._router.add(route)
         findings = [finding for m in methods for finding in _problem_findings(m)]
         findings += [finding for m in methods for finding in item_findings(m)]

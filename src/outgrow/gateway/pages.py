@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import importlib
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from html import escape
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
@@ -58,6 +59,32 @@ _START = b"""SwaggerUIBundle({
 """
 
 
+class Health(Protocol):
+    """What probes are told of: how far the application is."""
+
+    @property
+    def has_started(self) -> bool:
+        """Whether all that must be open was open once; it stays so."""
+
+    @property
+    def names(self) -> Collection[str]:
+        """What may be asked for by itself: the services here, and ``application``."""
+
+    def waiting(self) -> dict[str, str]:
+        """What is not ready, and why."""
+
+
+class AlwaysReady:
+    """Nothing is waited for."""
+
+    has_started = True
+    names: Collection[str] = ()
+
+    def waiting(self) -> dict[str, str]:
+        """Nothing."""
+        return {}
+
+
 class Page:
     """Answers with what a function makes, anew for each request."""
 
@@ -72,13 +99,14 @@ class Page:
 def pages(
     application: str,
     models: list[ContractModel],
-    readiness: Callable[[], Awaitable[dict[str, str]]],
+    health: Health,
     limits: Limits,
 ) -> list[Route]:
     """The routes of the edge's own pages."""
     found = {
         "/health/live": Page(_live),
-        "/health/ready": Page(_Ready(readiness).make),
+        "/health/ready": Page(_Ready(health).make),
+        "/health/startup": Page(_Started(health).make),
         "/openapi.json": Page(_Description(application, models, limits).make),
         "/docs": Page(_constant(_PAGE.format(title=escape(application)).encode(), b"text/html")),
         "/docs/start.js": Page(_constant(_START, b"text/javascript")),
@@ -88,6 +116,7 @@ def pages(
     routes = [Route("GET", path, page, "outgrow") for path, page in found.items()]
     return [
         *routes,
+        Route("GET", "/health/ready/{name}", _Ready(health), "outgrow"),
         Route("GET", f"{PROBLEMS_PATH}{{name}}", _Problems(_reached(models)), "outgrow"),
     ]
 
@@ -96,22 +125,51 @@ def _reached(models: list[ContractModel]) -> list[Method]:
     return [m for model in models for m in model.methods.values() if m.http is not None]
 
 
+def _status(word: str) -> Reply:
+    body = msgspec.json.encode({"status": word})
+    return Reply(200, body, headers=((b"cache-control", b"no-store"),))
+
+
 async def _live() -> Reply:
-    return Reply(200, b'{"status":"live"}', headers=((b"cache-control", b"no-store"),))
+    return _status("live")
+
+
+class _Started:
+    """Says whether all that must be open was open once."""
+
+    def __init__(self, health: Health) -> None:
+        self._health = health
+
+    async def make(self) -> Reply:
+        if not self._health.has_started:
+            raise Refusal(503, "NotReady", "It is starting.", not_ready=self._health.waiting())
+        return _status("started")
 
 
 class _Ready:
-    """Says whether all is ready, and else what is not."""
+    """Says whether all is ready, or one service by itself; and else what is not."""
 
-    def __init__(self, readiness: Callable[[], Awaitable[dict[str, str]]]) -> None:
-        self._readiness = readiness
+    def __init__(self, health: Health) -> None:
+        self._health = health
 
     async def make(self) -> Reply:
-        not_ready = await self._readiness()
+        return self._told(self._health.waiting())
+
+    async def answer(self, request: Request) -> Reply:
+        """Whether what the path names is ready; the process itself must be, for any service."""
+        name = request.path_values[0]
+        if name not in self._health.names:
+            known = ", ".join(sorted(self._health.names))
+            text = f"Nothing called {name[:100]!r} is hosted here, but: {known}."
+            raise Refusal(404, "RouteUnknown", text)
+        waiting = self._health.waiting()
+        return self._told({k: v for k, v in waiting.items() if k in {name, "application"}})
+
+    def _told(self, not_ready: dict[str, str]) -> Reply:
         if not_ready:
             names = ", ".join(sorted(not_ready))
             raise Refusal(503, "NotReady", f"Not ready yet: {names}.", not_ready=not_ready)
-        return Reply(200, b'{"status":"ready"}', headers=((b"cache-control", b"no-store"),))
+        return _status("ready")
 
 
 class _Description:

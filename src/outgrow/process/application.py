@@ -26,6 +26,7 @@ from outgrow.contracts.descriptions import ServiceDescription
 from outgrow.errors import InvalidTopology, ServiceNotOpened, ServiceUnreachable, StoreRefused
 from outgrow.journal import Carried, Delivery, Inbox, KnownConsumer, Overview
 from outgrow.process.freezing import describe_services, read_frozen
+from outgrow.process.health import Health
 from outgrow.process.loading import load_contracts, load_services
 from outgrow.process.options import DRAIN_SECONDS_MAX, Hosted, Options
 from outgrow.process.service import ServiceModel
@@ -62,6 +63,7 @@ class Application:
     Attributes:
         name: What ``[app] name`` says.
         asgi: Its HTTP interface, to serve or to mount. Answers while the application runs.
+        health: How far it is, and which of its services are ready.
         http: Where that is served, as a URL; None if it is not, or by the program around it.
         since: When the application was made.
         stores: Those of the services here, by service, for their operator.
@@ -85,6 +87,7 @@ class Application:
         self.known = [*self.models, *plan.calls.apply(elsewhere)]
         InvalidTopology.raise_if_any(unknown_methods(plan.calls, self.known))
         self.meters = Meters()
+        self.health = Health()
         self._settings = fill_all_settings(plan, self.services)
         self._reception = Reception(self.clock, self.meters, plan.calls.concurrency)
         self._hosted = Hosted(
@@ -95,13 +98,13 @@ class Application:
             reception=self._reception,
             clock=self.clock,
             seconds_left=self.seconds_left,
+            health=self.health,
         )
         self._clients = Clients(self.known, self.clock)
         self._methods = {m.full_name: m for model in self.known for m in model.methods.values()}
         self._delivery = Delivery(self.clock, options.source)
         self._stores: dict[str, Store] = {}
         self.stores: dict[str, HostedStore] = {}
-        self._waiting: dict[str, str] = {"application": "it is starting"}
         self._end_by: float | None = None
 
     def client(self, contract: Callable[..., T], *, caller: Caller = SYSTEM) -> T:
@@ -142,10 +145,6 @@ class Application:
         """
         calls = sum(one.calls for one in self.meters.statistics().values())
         return calls + await self._delivery.activity()
-
-    async def readiness(self) -> dict[str, str]:
-        """Why it takes no requests, by what is not ready; empty if it does."""
-        return dict(self._waiting)
 
     async def statistics(self) -> dict[str, Any]:
         """What was counted since the start, and the limits, by what it is about."""
@@ -204,7 +203,7 @@ class Application:
         if self._end_by is None:
             self._end_by = asyncio.get_running_loop().time() + DRAIN_SECONDS_MAX
         crash.at("application.draining")
-        self._waiting["application"] = "it is stopping"
+        self.health.stop()
         self._hosted.patience.stop()
 
     def seconds_left(self) -> float:
@@ -219,10 +218,8 @@ class Application:
         async with AsyncExitStack() as stack:
             inboxes = await self._open_stores(stack)
             installation = await asyncio.to_thread(installation_id, self.state)
-            broker = await stack.enter_async_context(
-                self.options.broker(self._carried(installation))
-            )
-            self._delivery.connect(broker)
+            broker = self.options.broker(self._carried(installation))
+            self._delivery.connect(await stack.enter_async_context(broker))
             services = self._build(inboxes)
             transport = await stack.enter_async_context(self.options.transport(self._hosted))
             self._clients.connect(transport.bind)
@@ -230,7 +227,7 @@ class Application:
             await self._delivery.open()
             await self._open_services(stack, services)
             async with self._delivering():
-                self._waiting.clear()
+                self.health.start()
                 try:
                     yield
                 finally:
@@ -263,7 +260,7 @@ class Application:
             self.known if self.options.is_gateway else self.models,
             self._clients.bind,
             self.clock,
-            readiness=self.readiness,
+            health=self.health,
             authenticate=self._authenticate,
         )
 
@@ -277,7 +274,9 @@ class Application:
             message = f"the folder of the stores cannot be made: {error}. Choose another state."
             raise StoreRefused(str(folder), message) from error
         packages = {s.name: s.package for s in self.services if s.store is not None}
-        places = await self._locate(stack, list(packages))
+        said = self.plan.stores if self.options.stores is None else self.options.stores
+        wanted = {name: said.get(name, SQLITE) for name in packages}
+        places = await stack.enter_async_context(located_at_start(self.state, self.name, wanted))
         for name, package in packages.items():
             store, outbox = await open_service_store(
                 stack,
@@ -293,12 +292,6 @@ class Application:
             inboxes[name] = self._delivery.host(store, outbox, self._call_sent, former)
         return inboxes
 
-    async def _locate(self, stack: AsyncExitStack, names: list[str]) -> dict[str, Path | str]:
-        """Where the stores are, and a server for those that need one."""
-        said = self.plan.stores if self.options.stores is None else self.options.stores
-        stores = {name: said.get(name, SQLITE) for name in names}
-        return await stack.enter_async_context(located_at_start(self.state, self.name, stores))
-
     def _build(self, inboxes: dict[str, Inbox]) -> list[Any]:
         """The services, admitted to the reception and listening."""
         built = []
@@ -309,6 +302,7 @@ class Application:
             for contract in model.contracts:
                 self._reception.admit(contract, service, inboxes.get(model.name))
             self._delivery.subscribe(model.name, service)
+            self.health.watch(model.name, self._stores.get(model.name), service, model.contracts)
             built.append(service)
         return built
 
@@ -318,10 +312,12 @@ class Application:
         raised: BaseException | None = None
         async with asyncio.TaskGroup() as tasks:
             delivering = tasks.create_task(self._delivery.run())
+            looking = tasks.create_task(self.health.run())
             try:
                 yield
             except BaseException as error:  # noqa: BLE001 - raised again, without a group around it
                 raised = error
+            looking.cancel()
             self._delivery.stop()
             try:
                 async with asyncio.timeout_at(self._end_by):

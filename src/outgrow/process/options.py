@@ -15,6 +15,7 @@ from outgrow.contracts import ContractModel
 from outgrow.journal import BrokerMaker, Source
 from outgrow.journal import in_process as in_process_broker
 from outgrow.process.freezing import Frozen
+from outgrow.process.health import Health
 
 DRAIN_SECONDS_MAX = 10.0
 """How long what is under way may take at the end, in all."""
@@ -34,6 +35,7 @@ class Hosted:
         clock: The application's clock.
         patience: How long processes that are not there are waited for.
         seconds_left: Tells how long what is under way may still take at the end.
+        health: Which of its services are ready.
     """
 
     application: str
@@ -44,6 +46,7 @@ class Hosted:
     clock: Clock
     patience: Patience = field(default_factory=Patience)
     seconds_left: Callable[[], float] = lambda: DRAIN_SECONDS_MAX
+    health: Health = field(default_factory=Health)
 
 
 TransportMaker = Callable[[Hosted], AbstractAsyncContextManager[Transport]]

@@ -129,6 +129,12 @@ class Store:
         return self.dialect == "postgresql"
 
     @property
+    def is_away(self) -> bool:
+        """Whether its server cannot be reached now; of a store that is a file never."""
+        others = self._database.others
+        return others is not None and not others.key
+
+    @property
     def others(self) -> Others | None:
         """The other processes that may have it open now; None if there can be none."""
         return self._database.others

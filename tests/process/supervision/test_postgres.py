@@ -45,6 +45,7 @@ def test_it_is_kept_like_any_process_and_ended_with_the_others(folder: Path) -> 
         assert fetch(url, "/notes", {"text": "a"}) == 2
         assert fetch(url, "/notes/a") == 2
         pid = program.pid("postgres")
+        program.wait_process("back", lambda told: told["is_ready"])
         health = ask(program.state / "run" / "supervisor.sock", "health")
         assert health == {"is_ready": True, "waiting": {}}
         assert program.stop() == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
 import grpc
@@ -71,6 +71,7 @@ class GrpcServer:
         self._message_bytes_max = message_bytes_max
         self._revisions = revisions or Revisions()
         self._admissions: dict[str, Admission] = {}
+        self._services: dict[str, str] = {}
         self._is_stopping = False
         self._streams = StreamsServed()
         self._health = health.aio.HealthServicer()
@@ -81,6 +82,7 @@ class GrpcServer:
         messages = self._converters.messages
         name = messages.wire_name(model)
         admission = self._admissions[name] = Admission(model, self._revisions.of(model))
+        self._services[name] = model.service
         handlers = {
             messages.path(method).rpartition("/")[2]: self._handler(method, admission)
             for method in model.methods.values()
@@ -116,6 +118,15 @@ class GrpcServer:
             await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
         await self._server.start()
         return address if address.startswith("unix:") else f"{address.rpartition(':')[0]}:{port}"
+
+    async def tell_unready(self, services: Collection[str]) -> None:
+        """Let health say of *services* that they do not serve, of the others that they do."""
+        serving = health_pb2.HealthCheckResponse.SERVING
+        not_serving = health_pb2.HealthCheckResponse.NOT_SERVING
+        for name, service in self._services.items():
+            is_unready = service in services
+            await self._health.set(name, not_serving if is_unready else serving)
+        await self._health.set("", not_serving if services else serving)
 
     async def drain(self, grace_seconds: float = GRACE_SECONDS_DEFAULT) -> None:
         """

@@ -22,6 +22,7 @@ from outgrow.process.apart.identifying import (
     with_own_broker,
 )
 from outgrow.process.apart.neighbours import Neighbours, neighbours, offered_by
+from outgrow.process.health import telling
 from outgrow.process.options import Hosted, Options
 from outgrow.process.seating import Seating
 
@@ -174,7 +175,10 @@ class Apart:
         await server.start(self._seat.calls)
         assert self._neighbours is not None, "as the converters"
         try:
-            async with keeping(self._neighbours.directory, offered_by(self._seat)):
+            async with (
+                keeping(self._neighbours.directory, offered_by(self._seat)) as keeper,
+                telling(hosted.health, server.tell_unready, keeper.set_unready),
+            ):
                 yield
         finally:
             await server.drain(min(self._grace_seconds, hosted.seconds_left()))

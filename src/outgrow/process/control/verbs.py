@@ -44,9 +44,10 @@ class _Questions:
         self._application = application
 
     async def health(self, _: dict[str, Any]) -> Any:
-        """Whether it takes requests, and if not, why."""
-        waiting = await self._application.readiness()
-        return {"is_ready": not waiting, "waiting": waiting}
+        """Whether it has started and is ready, and what is not: itself, or services by name."""
+        health = self._application.health
+        waiting = health.waiting()
+        return {"is_ready": not waiting, "waiting": waiting, "has_started": health.has_started}
 
     async def placement(self, _: dict[str, Any]) -> Any:
         """What runs here."""

@@ -351,7 +351,7 @@ class Supervisor:
     @contextlib.asynccontextmanager
     async def _control(self) -> AsyncIterator[None]:
         path = self._state / "run" / f"{SUPERVISOR}.sock"
-        channel = ControlChannel(supervisor_verbs(self))
+        channel = ControlChannel(supervisor_verbs(self, path.parent))
         listener = Listener(channel, path, self._clock, setting="--state")
         await listener.start()
         try:

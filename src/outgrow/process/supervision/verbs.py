@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Awaitable, Mapping
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any, Final, Protocol
 
 from outgrow.errors import ControlError
-from outgrow.process.control import Verb
+from outgrow.process.control import Verb, ask_async
 from outgrow.process.supervision.keeping import Keeper
 from outgrow.process.supervision.seats import Seats
 from outgrow.topology import Topology
+
+ANSWER_SECONDS_MAX: Final = 1.0
+"""How long a process may take to say whether it is ready."""
 
 
 class Supervised(Protocol):
@@ -24,9 +29,14 @@ class Supervised(Protocol):
         """Renew one process, or all."""
 
 
-def supervisor_verbs(supervisor: Supervised) -> dict[str, Verb]:
-    """The verbs of *supervisor*."""
-    questions = _Questions(supervisor)
+def supervisor_verbs(supervisor: Supervised, run: Path) -> dict[str, Verb]:
+    """
+    The verbs of *supervisor*.
+
+    Args:
+        run: The folder where its processes have their control channels.
+    """
+    questions = _Questions(supervisor, run)
     return {
         "health": questions.health,
         "placement": questions.placement,
@@ -38,13 +48,14 @@ def supervisor_verbs(supervisor: Supervised) -> dict[str, Verb]:
 class _Questions:
     """Answers the verbs; each takes the request's fields and returns plain data."""
 
-    def __init__(self, supervisor: Supervised) -> None:
+    def __init__(self, supervisor: Supervised, run: Path) -> None:
         self._supervisor = supervisor
+        self._run = run
 
     async def health(self, _: dict[str, Any]) -> Any:
-        """Whether all processes take requests, and which do not."""
-        keepers = self._supervisor.keepers.values()
-        waiting = {k.name: "it is not ready" for k in keepers if not k.is_ready}
+        """Whether all processes are ready, and which are not, with their reasons."""
+        told = await self._all_waiting()
+        waiting = {name: _as_text(reasons) for name, reasons in told.items() if reasons}
         return {"is_ready": not waiting, "waiting": waiting}
 
     async def placement(self, _: dict[str, Any]) -> Any:
@@ -54,7 +65,8 @@ class _Questions:
 
     async def processes(self, _: dict[str, Any]) -> Any:
         """What runs, the broker included."""
-        return [self._told(keeper) for keeper in self._supervisor.keepers.values()]
+        waiting = await self._all_waiting()
+        return [self._told(k, waiting[k.name]) for k in self._supervisor.keepers.values()]
 
     async def restart(self, fields: dict[str, Any]) -> Any:
         """
@@ -76,7 +88,30 @@ class _Questions:
             "reasons": {name: reason for name, reason in reasons.items() if reason is not None},
         }
 
-    def _told(self, keeper: Keeper) -> dict[str, Any]:
+    async def _all_waiting(self) -> dict[str, dict[str, str]]:
+        """What each process says that it waits for; all of them are asked at once."""
+        async with asyncio.TaskGroup() as tasks:
+            asked = {
+                keeper.name: tasks.create_task(self._waiting(keeper))
+                for keeper in self._supervisor.keepers.values()
+            }
+        return {name: task.result() for name, task in asked.items()}
+
+    async def _waiting(self, keeper: Keeper) -> dict[str, str]:
+        if not keeper.is_ready:
+            return {"application": "it is not ready"}
+        seats = self._supervisor.seats
+        if seats is None or keeper.name not in seats.seats:
+            return {}  # A server of others, which was asked before it was said to be ready.
+        path = self._run / f"{keeper.name}.sock"
+        try:
+            health = await ask_async(path, "health", seconds=ANSWER_SECONDS_MAX)
+        except ControlError:
+            return {"application": "it does not answer"}
+        waiting: dict[str, str] = health["waiting"]
+        return waiting
+
+    def _told(self, keeper: Keeper, waiting: dict[str, str]) -> dict[str, Any]:
         seats = self._supervisor.seats
         seat = seats.seats.get(keeper.name) if seats else None
         return {
@@ -86,8 +121,17 @@ class _Questions:
             "services": list(seat.services) if seat else [],
             "http": f"http://{seat.http}" if seat else None,
             "calls": seat.calls if seat else None,
-            "is_ready": keeper.is_ready,
+            "is_ready": not waiting,
+            "waiting": waiting,
             "restarts": keeper.restarts,
             "renewed": keeper.renewed,
             "since": keeper.since.isoformat() if keeper.since else None,
         }
+
+
+def _as_text(reasons: dict[str, str]) -> str:
+    """*reasons* in one line; of the process itself without its name."""
+    return "; ".join(
+        reason if name == "application" else f"{name}: {reason}"
+        for name, reason in sorted(reasons.items())
+    )

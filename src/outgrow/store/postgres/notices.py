@@ -22,6 +22,12 @@ NOTICE_SECONDS: Final = 0.005
 NOTICE_BYTES_MAX: Final = 4_000
 """How much a notice names at most; one that would be longer names nothing, and means all."""
 
+SILENCE_SECONDS: Final = 2.0
+"""How long nothing is said before the server is asked whether it is there still."""
+
+SIGN_SECONDS_MAX: Final = 5.0
+"""How long it may take to say so, before the connection is given up and made anew."""
+
 RECONNECT_SECONDS: Final = 0.05
 """The pause before a lost connection is made anew; it doubles."""
 
@@ -117,12 +123,23 @@ class Notices:
         self.key = number
         hear(frozenset())  # What was told meanwhile was missed.
         while not raw.is_closed():
-            await self._turned.wait()
-            self._turned.clear()
+            await self._wait_turned()
             if self._said or self._means_all:
                 await connection.own("select pg_notify(?, ?)", (CHANNEL, self._take_said()))
                 self.sent += 1
                 await self._clock.sleep(NOTICE_SECONDS)
+            else:
+                async with asyncio.timeout(SIGN_SECONDS_MAX):
+                    await connection.own("select 1")
+
+    async def _wait_turned(self) -> None:
+        """Wait until there is something to say, but not longer than silence may last."""
+        timer = self._clock.call_at(self._clock.monotonic() + SILENCE_SECONDS, self._turned.set)
+        try:
+            await self._turned.wait()
+        finally:
+            timer.cancel()
+        self._turned.clear()
 
     def _take_said(self) -> str:
         said, self._said = self._said, set()
