@@ -16,7 +16,7 @@ from outgrow.calls.deadlines import Watches, running_task
 from outgrow.calls.doors import make_door
 from outgrow.calls.limiting import Gate, Limiter
 from outgrow.calls.repeats import Memory, Repeats
-from outgrow.calls.streaming import StreamDoors, make_reading_door
+from outgrow.calls.streaming import StreamDoors
 from outgrow.calls.transport import Invoke
 from outgrow.clock import Clock
 from outgrow.context import Context, current
@@ -78,7 +78,7 @@ class Reception:
                 run = Repeats(method, run, memory).run
             door = make_door(method, run, meter, self._loop, self._watched)
             if method.stream is not None:
-                door = make_reading_door(method, door, meter)
+                door = self._streams.make_reading(method, door, meter)
             self._doors[method.full_name] = door
 
     def bind(self, method: Method) -> Invoke:
@@ -98,7 +98,8 @@ class Reception:
             message = "calls are made from tasks of the application's event loop"
             raise InternalError(message)
         now, gate, waited = self._clock.monotonic(), None, 0.0
-        if current(None) is None:  # It comes from outside, or from another process.
+        # What comes from outside, or from another process; how long a stream takes says nothing.
+        if current(None) is None and method.stream is None:
             gate = self._gates[method.full_name]
             waited = self._watches.lag(now) if context.waited is None else context.waited
             self._limiter.enter(gate, waited, context.deadline - now, now)
@@ -124,12 +125,11 @@ class Reception:
 
     def statistics(self) -> dict[str, Any]:
         """How many calls go on, and what limits them."""
-        return {"in_flight": self.in_flight, "limit": self._limiter.statistics()}
-
-    @property
-    def streams_open(self) -> int:
-        """How many methods reply with a stream just now, for whomever."""
-        return self._streams.open
+        return {
+            "in_flight": self.in_flight,
+            "streams_open": self._streams.open,
+            "limit": self._limiter.statistics(),
+        }
 
     async def wait_idle(self) -> None:
         """Wait until no call goes on. Streams do not count: they may have no end of their own."""

@@ -16,8 +16,14 @@ KEEPALIVE_SECONDS: Final = 5.0
 KEEPALIVE_ANSWER_SECONDS: Final = 2.0
 """How long the answer may take; then the connection is closed, and its calls end."""
 
+HANDSHAKE_SECONDS_MAX: Final = 10.0
+"""How long who connects may take to say who he is; then he is hung up on."""
+
 CONNECT_MILLISECONDS_MAX: Final = 1_000
 RECONNECT_MILLISECONDS_MAX: Final = 200
+
+WINDOW_BYTES: Final = 65_536
+"""How far a stream is ahead of its reader, beside one message."""
 
 Options = list[tuple[str, Any]]
 
@@ -54,6 +60,7 @@ def server_options(message_bytes_max: int) -> Options:
         ("grpc.keepalive_permit_without_calls", 0),
         ("grpc.http2.max_ping_strikes", 0),
         ("grpc.max_concurrent_streams", CONCURRENT_STREAMS_MAX),
+        ("grpc.server_handshake_timeout_ms", int(HANDSHAKE_SECONDS_MAX * 1_000)),
         ("grpc.so_reuseport", 0),  # Otherwise a second server on the port gets half of the calls.
     ]
 
@@ -67,7 +74,7 @@ def _both(message_bytes_max: int) -> Options:
         ("grpc.keepalive_time_ms", int(KEEPALIVE_SECONDS * 1_000)),
         ("grpc.keepalive_timeout_ms", int(KEEPALIVE_ANSWER_SECONDS * 1_000)),
         ("grpc.http2.max_pings_without_data", 0),  # As many as it takes.
-        # A stream is ahead of its reader by a window of 64 KiB and a message. Windows that adapt to
-        # the network were several MB on a local one, as it is fast, whatever the reader is.
+        # Windows that adapt to the network grow to several MB on a fast one, whatever the reader.
         ("grpc.http2.bdp_probe", 0),
+        ("grpc.http2.lookahead_bytes", WINDOW_BYTES),
     ]

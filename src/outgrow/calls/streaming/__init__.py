@@ -6,7 +6,7 @@ Uses: contracts, telemetry, and of calls the seam, deadlines and failures. Knows
 Offers: what a caller holds of a stream, what a callee reads, and the doors of streaming methods.
 """
 
-from outgrow.calls.streaming.doors import STREAMS_OPEN_MAX, StreamDoors, make_reading_door
+from outgrow.calls.streaming.doors import STREAMS_OPEN_MAX, StreamDoors
 from outgrow.calls.streaming.stream import Stream
 from outgrow.calls.streaming.taken import Given, Taken, refused_item
 
@@ -16,6 +16,5 @@ __all__ = [
     "Stream",
     "StreamDoors",
     "Taken",
-    "make_reading_door",
     "refused_item",
 ]

@@ -49,7 +49,7 @@ class StreamDoors:
     Lets streams into the services of one process, and knows which are open.
 
     Attributes:
-        open: How many streams go on, whether or not anybody waits for an item just now.
+        open: How many calls with a stream go on, whether anybody waits for an item just now or not.
     """
 
     def __init__(self, clock: Clock, loop: asyncio.AbstractEventLoop) -> None:
@@ -67,10 +67,30 @@ class StreamDoors:
 
         return invoke
 
+    def make_reading(self, method: Method, execute: Invoke, meter: Meter) -> Invoke:
+        """What executes *method*, one of whose parameters is a stream, by its ordinary door."""
+        place = _place(method)
+        assert place is not None, "asked for methods that read"
+
+        async def read(context: Context, *arguments: Any) -> Any:
+            self._let_in(method, context)
+            taken, given = _reading(method, place, arguments, meter)
+            taken.task = running_task(self.loop)
+            self.open += 1
+            try:
+                return await _ended(taken, execute(context, *given))
+            finally:
+                self.open -= 1
+                await taken.close()
+
+        return read
+
     async def _stream(
         self, door: _Door, context: Context, arguments: tuple[Any, ...]
     ) -> AsyncGenerator[Any, None]:
         self._let_in(door.method, context)
+        if door.method.allow is not None:
+            permit(door.method, context)
         execution = _Execution(self, door, context)
         try:
             execution.begin(arguments)
@@ -89,8 +109,6 @@ class StreamDoors:
         if self.open >= STREAMS_OPEN_MAX and not context.via:
             text = f"{STREAMS_OPEN_MAX} streams are open, which is the limit. Try again later."
             raise Overloaded(method.full_name, text)
-        if method.allow is not None:
-            permit(method, context)
 
 
 class _Execution:
@@ -239,23 +257,6 @@ def _reading(
     """What the callee reads, and the *arguments* with it among them."""
     taken = Taken(method, arguments[place], meter)
     return taken, (*arguments[:place], taken, *arguments[place + 1 :])
-
-
-def make_reading_door(method: Method, door: Invoke, meter: Meter) -> Invoke:
-    """What executes *method*, one of whose parameters is a stream, by its ordinary *door*."""
-    place = _place(method)
-    assert place is not None, "asked for methods that read"
-    loop = asyncio.get_running_loop()
-
-    async def execute(context: Context, *arguments: Any) -> Any:
-        taken, given = _reading(method, place, arguments, meter)
-        taken.task = running_task(loop)
-        try:
-            return await _ended(taken, door(context, *given))
-        finally:
-            await taken.close()
-
-    return execute
 
 
 async def _ended(taken: Taken, execution: Awaitable[Any]) -> Any:
