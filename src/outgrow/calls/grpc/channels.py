@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
 import grpc
@@ -39,6 +39,34 @@ class Peer:
 
     identity: Identity
     process: str
+
+    def explain(self, address: str, details: str) -> str | None:
+        """
+        Why the two did not believe each other; None if that is not why there is no connection.
+
+        Args:
+            details: What gRPC says of it. It only chooses the words: whatever they are, there is no
+                connection.
+        """
+        why = next((why for part, why in _DISTRUST if part in details), None)
+        if why is None:
+            return None
+        return (
+            f"process {self.process!r} is not called at {address}: {why}. "
+            f"This is {self.identity.name}. gRPC says: {details}"
+        )
+
+
+_DISTRUST: Final = (
+    ("Hostname Verification Check", "the process that answers there is another one"),
+    ("certificate has expired", "its certificate has ended, or the clocks differ"),
+    ("CERTIFICATE_VERIFY_FAILED", "its certificate is of none of the authorities that we believe"),
+    ("WRONG_VERSION_NUMBER", "it speaks plain text"),
+    ("Socket closed", "it hung up instead of saying who it is. Does it believe our authority?"),
+    ("Broken pipe", "it hung up instead of saying who it is. Does it believe our authority?"),
+    ("Connection reset", "it hung up instead of saying who it is. Does it believe our authority?"),
+)
+"""What gRPC says if a connection is not made because of certificates, and what that means."""
 
 
 def open_channel(address: str, options: Options, peer: Peer | None) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -31,6 +32,10 @@ from outgrow.errors import (
 )
 
 HOLD_SECONDS_MAX = 1.0
+DISTRUST_LOG_SECONDS = 60.0
+"""How often one connection says at most that it is not made because of certificates."""
+
+logger = logging.getLogger("outgrow.calls")
 
 
 class GrpcTransport:
@@ -73,6 +78,7 @@ class GrpcTransport:
         self._held_until = 0.0
         options = client_options(message_bytes_max)
         self._channel = open_channel(address, options, peer)
+        self._address, self._peer, self._log_at = address, peer, 0.0
         self._revisions = revisions or Revisions()
         self._agreements: dict[str, Agreement] = {}
 
@@ -173,7 +179,21 @@ class GrpcTransport:
         """What the caller meets if gRPC ends its call with *error*."""
         if is_stopping(error):
             self._held_until = asyncio.get_running_loop().time() + HOLD_SECONDS_MAX
-        return understand(method, error)
+        met = understand(method, error)
+        if self._peer is not None and isinstance(met, ServiceUnreachable) and not met.may_have_run:
+            return self._distrusted(self._peer, met, error.details() or "")
+        return met
+
+    def _distrusted(self, peer: Peer, met: ServiceUnreachable, details: str) -> ServiceUnreachable:
+        """What the caller meets instead of *met* if the two sides did not believe each other."""
+        why = peer.explain(self._address, details)
+        if why is None:
+            return met
+        now = asyncio.get_running_loop().time()
+        if now >= self._log_at:
+            self._log_at = now + DISTRUST_LOG_SECONDS
+            logger.warning("%s", why)
+        return ServiceUnreachable(met.method, why, may_have_run=False)
 
     def _is_held(self) -> bool:
         """

@@ -18,6 +18,13 @@ LINE_BYTES_MAX = 256 * 1024
 PIPE_BYTES = 1024 * 1024
 _OURS_AT_TERMINAL = re.compile(rb"\d\d:\d\d:\d\d\.\d{6} ")
 _OF_NATS = re.compile(rb"\[\d+\] (?:\S+ \S+ )?\[(INF|DBG|TRC|WRN|ERR|FTL)\] (.*)")
+_OF_GRPC = re.compile(
+    rb"[IWE]\d{4} .* ssl_transport_security\.cc:\d+\] Handshake failed \S+ \S+ (.*)"
+)
+HANDSHAKES_SECONDS = 60.0
+"""How often a failed handshake of one kind is told at most; in between they are counted."""
+
+HANDSHAKES_KNOWN_MAX = 100
 _LEVELS = {b"WRN": "warning", b"ERR": "error", b"FTL": "critical"}
 
 
@@ -38,6 +45,7 @@ class Merged:
         self.is_terminal = is_terminal
         self._stream = stream
         self._clock = clock
+        self._handshakes: dict[tuple[str, bytes], tuple[float, int]] = {}
 
     def write(self, name: str, lines: list[bytes]) -> None:
         """Write *lines* of the process *name*; a stream that is gone takes nothing."""
@@ -58,7 +66,9 @@ class Merged:
         of_nats = _OF_NATS.match(line)
         if of_nats is not None:
             level, text = _LEVELS.get(of_nats[1], ""), of_nats[2]
-        if not level:
+        elif (of_grpc := _OF_GRPC.fullmatch(line)) is not None:
+            level, text = "warning", self._handshake(name, of_grpc[1])
+        if not level or not text:
             return b""  # What a broker that is well has to say interests nobody.
         if self.is_terminal:
             return b"%s %s\n" % (f"{name:<{PROCESS_WIDTH}} |".encode(), text)
@@ -70,6 +80,19 @@ class Merged:
             "message": text.decode("utf-8", "replace"),
         }
         return msgspec.json.encode(told) + b"\n"
+
+    def _handshake(self, name: str, reason: bytes) -> bytes:
+        """What is said of a connection that failed before it was made; empty for nothing."""
+        now, key = self._clock.monotonic(), (name, reason)
+        if key not in self._handshakes and len(self._handshakes) >= HANDSHAKES_KNOWN_MAX:
+            self._handshakes.clear()
+        say_at, count = self._handshakes.get(key, (now, 0))
+        if now < say_at:
+            self._handshakes[key] = say_at, count + 1
+            return b""
+        self._handshakes[key] = now + HANDSHAKES_SECONDS, 0
+        more = b" (%d times more since this was said)" % count if count else b""
+        return b"a connection was not made, and nobody said who he is: " + reason + more
 
 
 class LogPipe(asyncio.Protocol):
