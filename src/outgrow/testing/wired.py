@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from outgrow.calls import Transport
@@ -12,8 +12,15 @@ from outgrow.testing.repeats import Repeating
 
 
 @asynccontextmanager
-async def wired(hosted: Hosted) -> AsyncIterator[Transport]:
-    """Every call leaves the process by a socket, comes back, and is sent twice; streams once."""
+async def wired(
+    hosted: Hosted, *, offer: Callable[[str, Callable[[str], Transport]], None] | None = None
+) -> AsyncIterator[Transport]:
+    """
+    Every call leaves the process by a socket, comes back, and is sent twice; streams once.
+
+    Args:
+        offer: Is given the address, and what connects to the services by another one.
+    """
     try:
         # Imported here: pytest loads the plugin wherever outgrow is, with the extra or without.
         from outgrow.calls.grpc import (  # noqa: PLC0415
@@ -34,7 +41,13 @@ async def wired(hosted: Hosted) -> AsyncIterator[Transport]:
     # The folder of a test's stores may have a longer path than a socket can.
     with tempfile.TemporaryDirectory(prefix="outgrow-") as folder:
         address = await server.start(f"unix:{folder}/calls.sock")
-        transport = Repeating(GrpcTransport(address, converters, hosted.clock, revisions=revisions))
+
+        def connect(address: str) -> Transport:
+            return Repeating(GrpcTransport(address, converters, hosted.clock, revisions=revisions))
+
+        transport = connect(address)
+        if offer is not None:
+            offer(address, connect)
         try:
             yield transport
         finally:

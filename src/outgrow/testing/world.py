@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,6 +14,7 @@ from outgrow.context import Caller
 from outgrow.journal import WaitingKey
 from outgrow.process import Application, Options, start_application
 from outgrow.testing.databases import PostgresServer
+from outgrow.testing.faults import Faults, Local, faulty
 from outgrow.testing.noting import note
 from outgrow.testing.repeats import Redelivering
 from outgrow.testing.wired import wired
@@ -70,6 +72,7 @@ class World:
         self.state = state
         self.stores: dict[str, str] = {}
         self._file = file
+        self._local = Local(read_topology(file).services, has_bytes=name == "wired")
         self._stack = AsyncExitStack()
         self._application: Application | None = None
         self._parked: set[tuple[str, str, str]] = set()
@@ -99,6 +102,15 @@ class World:
     def client(self, contract: Callable[..., T]) -> T:
         """A client of *contract* that may do everything."""
         return self.application.client(contract)
+
+    @property
+    def faults(self) -> Faults:
+        """What can go wrong between two services: ``world.faults(seed=7).between(...)``."""
+        return Faults(self._local)
+
+    def partition(self, one: str, other: str) -> AbstractAsyncContextManager[None]:
+        """Let nothing pass between the services *one* and *other* until the block ends."""
+        return self.faults.partition(one, other)
 
     def as_user(
         self, subject: str, *, allow: Sequence[str] = (), tenant: str | None = None
@@ -148,8 +160,14 @@ class World:
     async def start(self) -> None:
         """Start the application on the stores as they are."""
         template = WORLDS[self.name]
+        is_wired = template.transport is wired
+        make = partial(wired, offer=self._local.offer) if is_wired else template.transport
         options = dataclasses.replace(
-            template, clock=self.clock, state=self.state, stores=self.stores
+            template,
+            clock=self.clock,
+            state=self.state,
+            stores=self.stores,
+            transport=faulty(make, self._local.book),
         )
         application = start_application(read_topology(self._file), options)
         self._application = await self._stack.enter_async_context(application)
@@ -159,6 +177,7 @@ class World:
         for hosted in self._application.stores.values() if self._application else ():
             note(hosted.store)
         self._application = None
+        await self._local.close()
         await self._stack.aclose()
 
     async def restart(self) -> None:
