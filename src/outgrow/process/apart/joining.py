@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from outgrow.calls import InProcess, Routed, Transport
+from outgrow.clock import Clock
 from outgrow.discovery import Endpoint, keeping
 from outgrow.errors import ExtraMissing, Finding, InvalidTopology
 from outgrow.journal import BrokerMaker
@@ -48,6 +49,7 @@ class Apart:
 
     Attributes:
         reroute: Where an address is really called, for tests that put something in between.
+        around: Puts something around what calls one endpoint, for tests too.
 
     Raises:
         IdentityRefused: The key or the certificate of this process cannot be used.
@@ -69,6 +71,7 @@ class Apart:
         self._guard: Guard | None = None
         self._neighbours: Neighbours | None = None
         self.reroute: dict[str, str] = {}
+        self.around: Callable[[Transport, Clock], Transport] = lambda transport, _: transport
         self._converters: Converters | None = None
         self._revisions: Revisions | None = None
 
@@ -123,7 +126,10 @@ class Apart:
         def connect(endpoint: Endpoint) -> Transport:
             address = self.reroute.get(endpoint.address, endpoint.address)
             peer = Peer(identity=identity, process=endpoint.process) if identity else None
-            return GrpcTransport(address, converters, hosted.clock, revisions=revisions, peer=peer)
+            transport = GrpcTransport(
+                address, converters, hosted.clock, revisions=revisions, peer=peer
+            )
+            return self.around(transport, hosted.clock)
 
         own = frozenset(self._seat.services if self._seat else ())
         async with neighbours(self._seating, connect, hosted) as self._neighbours:
