@@ -99,6 +99,7 @@ class Application:
             clock=self.clock,
             seconds_left=self.seconds_left,
             health=self.health,
+            calls=plan.calls,
         )
         self._clients = Clients(self.known, self.clock)
         self._methods = {m.full_name: m for model in self.known for m in model.methods.values()}

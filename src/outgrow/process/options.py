@@ -16,6 +16,7 @@ from outgrow.journal import BrokerMaker, Source
 from outgrow.journal import in_process as in_process_broker
 from outgrow.process.freezing import Frozen
 from outgrow.process.health import Health
+from outgrow.topology import Calls
 
 DRAIN_SECONDS_MAX = 10.0
 """How long what is under way may take at the end, in all."""
@@ -36,6 +37,7 @@ class Hosted:
         patience: How long processes that are not there are waited for.
         seconds_left: Tells how long what is under way may still take at the end.
         health: Which of its services are ready.
+        calls: What the topology file says of how services are called.
     """
 
     application: str
@@ -47,6 +49,7 @@ class Hosted:
     patience: Patience = field(default_factory=Patience)
     seconds_left: Callable[[], float] = lambda: DRAIN_SECONDS_MAX
     health: Health = field(default_factory=Health)
+    calls: Calls = field(default_factory=Calls)
 
 
 TransportMaker = Callable[[Hosted], AbstractAsyncContextManager[Transport]]

@@ -314,3 +314,16 @@ async def test_a_budget_that_is_spent_lets_calls_wait_where_they_are() -> None:
     assert desk.budget.refused > 0
     outcomes = [call.result() for call in calls]
     assert any(isinstance(each, CallTimedOut) for each in outcomes)
+
+
+async def test_none_is_left_out_on_suspicion_if_it_is_so_set() -> None:
+    desk = await warmed()
+    desk.balanced._judge._ejects = False
+    desk[0].latency = DEAD
+    began = desk.clock.monotonic()
+
+    await desk.load(4, callers=8)
+
+    assert desk.statistics()["left_out"] == 0
+    assert desk.slowest(began + 0.1, share=0.95) <= USUAL, "choosing goes around it all the same"
+    assert not desk.failed

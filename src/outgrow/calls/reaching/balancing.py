@@ -51,6 +51,7 @@ class Balanced:
         machine: The machine's time, in which endpoints are judged. It passes while the
             application's clock stands still.
         draw: A random number from 0 to below 1.
+        ejects: Whether endpoints are left out for being far worse than the others.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Balanced:
         budget: Budget | None = None,
         machine: Clock | None = None,
         draw: Callable[[], float] = random.random,
+        ejects: bool = True,
     ) -> None:
         self._followed = followed
         self._connect = connect
@@ -69,7 +71,9 @@ class Balanced:
         self._machine = machine or SystemClock()
         self.budget = budget or Budget(self._machine)
         self._choice = Choice(draw)
-        self._judge = Judge(followed.service, self._machine, self.budget, self._choice)
+        self._judge = Judge(
+            followed.service, self._machine, self.budget, self._choice, ejects=ejects
+        )
         self._attempts = Attempts(self._judge, self._machine)
         self._generation = -1
         self._durations: dict[str, Durations] = {}

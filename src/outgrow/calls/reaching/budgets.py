@@ -60,9 +60,10 @@ class Budget:
 
         Args:
             machine: The machine's time.
-            share: Repeats that each call adds.
-            per_second: How many repeats a second has in any case; 0 and a share of 0 are none.
+            share: Repeats that each call adds; 0 is none at all.
+            per_second: How many repeats a second has in any case.
         """
+        per_second = per_second if share else 0
         self.calls = 0
         self.spent = 0
         self.refused = 0

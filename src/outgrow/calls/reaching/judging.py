@@ -93,7 +93,9 @@ class Judge:
         due: When the next endpoint that is left out may be tried.
     """
 
-    def __init__(self, service: str, machine: Clock, budget: Budget, choice: Choice) -> None:
+    def __init__(
+        self, service: str, machine: Clock, budget: Budget, choice: Choice, *, ejects: bool
+    ) -> None:
         self.peers: list[Peer] = []
         self.leaving: list[Peer] = []
         self.paths: list[Path] = []
@@ -102,6 +104,7 @@ class Judge:
         self.moved = self.left_out = self.returned = 0
         self._service = service
         self._machine = machine
+        self._ejects = ejects
         self._budget = budget
         self._choice = choice
         self._look_at = 0.0
@@ -166,7 +169,7 @@ class Judge:
 
     def _judge(self, peer: Peer, why: str, now: float) -> None:
         out = sum(1 for p in self.peers if p.out_until and p.why != AWAY)
-        if out + 1 > len(self.peers) * OUT_SHARE_MAX:
+        if not self._ejects or out + 1 > len(self.peers) * OUT_SHARE_MAX:
             return
         if peer.slowness >= WORSE * self._others(peer):
             self._leave_out(peer, why, now)

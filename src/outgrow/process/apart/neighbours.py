@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
-from outgrow.calls import Balanced, Retrying, Transport
+from outgrow.calls import Balanced, Budget, Retrying, Transport
+from outgrow.clock import SystemClock
 from outgrow.context import new_id
 from outgrow.discovery import Directory, Endpoint, Following, StaticDirectory, following
 from outgrow.errors import ExtraMissing
@@ -41,10 +42,15 @@ class Neighbours:
 
     def reach(self, service: str) -> Transport:
         """A transport to *service*, wherever it is."""
-        balanced = self._balanced[service] = Balanced(
-            self._followed.of(service), self._connections.connect, self._hosted.clock
-        )
         hosted = self._hosted
+        settings = hosted.calls.of(service)
+        balanced = self._balanced[service] = Balanced(
+            self._followed.of(service),
+            self._connections.connect,
+            hosted.clock,
+            budget=Budget(SystemClock(), share=settings.retries),
+            ejects=settings.ejection,
+        )
         return Retrying(balanced, hosted.clock, hosted.patience, balanced.budget)
 
     def statistics(self) -> dict[str, Any]:
