@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from outgrow.cli.printing import print_columns, print_json
+from outgrow.cli.printing import print_columns, print_json, print_to_stderr
 from outgrow.errors import ControlError
-from outgrow.process import STATE_FOLDER, SUPERVISOR
+from outgrow.process import PLAINTEXT_TOLD, STATE_FOLDER, SUPERVISOR
 from outgrow.process.control import ask
 
 TOGETHER = "main"
@@ -39,6 +39,8 @@ def ps(
         return
     titles = ["process", "pid", "ready", "restarts", "renewed", "since", "http", "services"]
     print_columns(titles, (_row(process) for process in told["processes"]))
+    if told["is_plaintext"]:
+        print_to_stderr(PLAINTEXT_TOLD)
     for process in told["processes"]:
         for name, reason in sorted(process["waiting"].items()):
             what = process["name"] if name == "application" else f"{process['name']}, {name}"
@@ -80,6 +82,7 @@ def _together(run: Path) -> dict[str, Any] | None:
         "topology": None,
         "gateway": placement["process"],
         "pid": placement["pid"],
+        "is_plaintext": False,
         "processes": [process],
     }
 

@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol
 
 from outgrow.errors import ControlError
 from outgrow.process.control import Verb, ask_async
+from outgrow.process.supervision.certifying import Certifying
 from outgrow.process.supervision.keeping import Keeper
 from outgrow.process.supervision.seats import Seats
 from outgrow.topology import Topology
@@ -24,6 +25,7 @@ class Supervised(Protocol):
     topology: Topology
     keepers: dict[str, Keeper]
     seats: Seats | None
+    certifying: Certifying | None
 
     def renew(self, name: str | None = None) -> Awaitable[Mapping[str, str | None]]:
         """Renew one process, or all."""
@@ -61,7 +63,12 @@ class _Questions:
     async def placement(self, _: dict[str, Any]) -> Any:
         """Which topology runs here."""
         topology = self._supervisor.topology
-        return {"topology": topology.name, "gateway": topology.gateway, "pid": os.getpid()}
+        return {
+            "topology": topology.name,
+            "gateway": topology.gateway,
+            "pid": os.getpid(),
+            "is_plaintext": self._supervisor.certifying is None,
+        }
 
     async def processes(self, _: dict[str, Any]) -> Any:
         """What runs, the broker included."""

@@ -1,0 +1,132 @@
+"""A topology as `outgrow run` starts it: with certificates, or in plain text and saying so."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import stat
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import grpc
+import grpc.aio
+import msgspec
+import pytest
+
+from outgrow.cli.ps import ps
+from outgrow.identity.certificates import Identity
+from outgrow.process import read_seating, seating_path
+from outgrow.process.control import ask
+from tests.process.supervision.program import NOTES, Program, fetch, write_application
+
+ALONE = """
+from outgrow import *
+class Notes(Contract):
+    @command("POST /notes")
+    async def write(self, text: str) -> int: ...
+    @query("GET /notes/{text}")
+    async def get_note(self, text: str) -> int: ...
+@service
+class NotesService(Notes):
+    async def write(self, text: str) -> int:
+        return -1
+    async def get_note(self, text: str) -> int:
+        return -1
+"""
+
+
+@pytest.fixture
+def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Program]]:
+    with ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path_factory.getbasetemp() / "bytecode"))
+        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="og-")))
+
+        def started(*arguments: str, **code: str) -> Program:
+            return stack.enter_context(Program(write_application(folder, **code), *arguments))
+
+        yield started
+
+
+def knock(address: str, folder: Path | None, via: str = "notes") -> tuple[grpc.StatusCode, str]:
+    """How the process at *address* ends a call of somebody with the papers in *folder*."""
+    luggage = [5.0, {"kind": "system"}, "an-id", None, via, b""]
+    metadata = (("outgrow-bin", msgspec.msgpack.encode(luggage)),)
+
+    async def call() -> grpc.aio.AioRpcError:
+        if folder is None:
+            channel = grpc.aio.insecure_channel(address)
+        else:
+            identity = Identity(folder)
+            _, papers = identity.papers()
+            credentials = grpc.ssl_channel_credentials(papers.authorities, papers.key, papers.chain)
+            options = [("grpc.ssl_target_name_override", "back.small.local.outgrow")]
+            channel = grpc.aio.secure_channel(address, credentials, options=options)
+        async with channel:
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await channel.unary_unary("/small.counts.v1.Counts/GetCount")(
+                    b"", metadata=metadata, timeout=10
+                )
+        return caught.value
+
+    error = asyncio.run(call())
+    return error.code(), error.details()
+
+
+def test_processes_know_each_other_and_let_in_who_is_declared(start):
+    running = start(notes=ALONE).wait_ready()
+    seating = read_seating(seating_path(running.state, "split"))
+    papers, address = Path(seating.identity), seating.seats["back"].calls
+
+    assert fetch(running.url(), "/counts/a") == 0  # the gateway may call all
+    assert seating.broker.startswith("tls://")
+    assert seating.callers == {}
+    assert ask(running.state / "run" / "supervisor.sock", "placement")["is_plaintext"] is False
+    told = ask(running.state / "run" / "back.sock", "statistics")["identity"]
+    assert told["name"] == "spiffe://small.local/back"
+    assert (told["is_plaintext"], told["refused"]) == (False, 0)
+    keys = list(papers.rglob("*.key"))
+    assert {key.parent.name for key in keys} == {"front", "back", "nats"}
+    assert {stat.S_IMODE(key.stat().st_mode) for key in keys} == {0o600}
+    assert not any("warning" in line["level"] for line in running.lines if "open" not in str(line))
+
+    code, text = knock(address, papers / "front")
+    assert code is grpc.StatusCode.PERMISSION_DENIED
+    assert "service 'notes' of process 'front' does not declare 'counts'" in text
+    code, text = knock(address, papers / "nats")
+    assert "process 'nats' says that service 'notes' calls, which it does not host" in text
+    running.wait_line("counts.get_count was refused to spiffe://small.local/front: ", "back")
+    running.wait_line("counts.get_count was refused to spiffe://small.local/nats: ", "back")
+    assert knock(address, None)[0] is grpc.StatusCode.UNAVAILABLE
+    running.wait_line("a connection was not made, and nobody said who he is: SSL_ERROR", "back")
+
+    # What is declared from now on is let in, and nobody is told by hand.
+    write_application(papers.parent.parent.parent, notes=NOTES)
+    running.signal(signal.SIGHUP)
+    running.wait_line("renewed")
+    assert fetch(running.url(), "/notes", {"text": "a"}) == 1
+    assert read_seating(seating_path(running.state, "split")).callers == {"counts": ("notes",)}
+
+    assert running.stop() == 0
+    assert not papers.exists()
+
+
+def test_plain_text_is_said(start, capsys):
+    running = start("--plaintext").wait_ready()
+    seating = read_seating(seating_path(running.state, "split"))
+
+    assert fetch(running.url(), "/notes", {"text": "a"}) == 1
+    running.wait_line("--plaintext: processes call each other without certificates")
+    assert (seating.identity, seating.broker[:7]) == ("", "nats://")
+    assert ask(running.state / "run" / "back.sock", "statistics")["identity"] == {
+        "is_plaintext": True
+    }
+    ps(state=running.state, json=True)
+    told = capsys.readouterr()
+    assert json.loads(told.out)["is_plaintext"] is True
+    ps(state=running.state, json=False)
+    assert capsys.readouterr().err.startswith("--plaintext: ")
+    assert running.stop() == 0
