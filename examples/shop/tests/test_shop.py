@@ -43,6 +43,20 @@ async def test_an_order_is_held_paid_confirmed_and_told(world: World) -> None:
     assert await _kinds(world, order_id) == ["confirmed", "receipt", "welcome"]
 
 
+async def test_an_order_is_followed_until_it_is_decided(world: World) -> None:
+    orders, order_id = world.client(Orders), await _order(world, ("record", 2))
+
+    async def follow() -> list[Status]:
+        return [order.status async for order in orders.follow_order(order_id)]
+
+    (*before, last), _ = await asyncio.gather(follow(), world.settle())
+
+    assert last is Status.CONFIRMED
+    assert set(before) <= {Status.PLACED}
+    with pytest.raises(UnknownOrder):
+        await anext(orders.follow_order("nothing"))
+
+
 async def test_what_is_sold_out_is_cancelled_and_nothing_is_held_or_paid(world: World) -> None:
     order_id = await _order(world, ("piano", 1), ("record", 6))
     await world.settle()

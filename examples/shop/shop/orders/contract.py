@@ -1,5 +1,6 @@
 """What orders promises."""
 
+from collections.abc import AsyncIterator
 from enum import StrEnum
 from typing import Annotated
 
@@ -115,6 +116,11 @@ class Orders(Contract):
     @query("GET /orders/{order_id}", allow="orders:read", raises=[UnknownOrder])
     async def get_order(self, order_id: str) -> Order:
         """Look an order up."""
+        ...
+
+    @query("GET /orders/{order_id}/changes", allow="orders:read", raises=[UnknownOrder])
+    def follow_order(self, order_id: str) -> AsyncIterator[Order]:
+        """Give the order as it is now and whenever it has changed, until it is decided."""
         ...
 
     @query("GET /users/{user_id}/orders", allow="orders:read")

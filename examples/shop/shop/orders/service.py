@@ -1,5 +1,8 @@
 """How orders keeps its promise."""
 
+import asyncio
+from collections.abc import AsyncIterator
+
 from outgrow import Store, Transaction, new_id, on, service, transactional
 from shop.orders.contract import (
     AlreadyConfirmed,
@@ -22,6 +25,8 @@ ORDER = (
     " coalesce((select name from users where users.user_id = orders.user_id), '') as user_name"
     " from orders"
 )
+
+PAUSE_SECONDS = 0.2
 
 
 @service
@@ -79,6 +84,15 @@ class OrdersService(Orders):
         if order is None:
             raise UnknownOrder(order_id=order_id)
         return order
+
+    async def follow_order(self, order_id: str) -> AsyncIterator[Order]:
+        order = await self.get_order(order_id)
+        yield order
+        while order.status is Status.PLACED:
+            await asyncio.sleep(PAUSE_SECONDS)  # noqa: TID251 - nobody moves this time
+            before, order = order, await self.get_order(order_id)
+            if order != before:
+                yield order
 
     async def list_orders(self, user_id: str) -> list[Order]:
         async with self.store.read() as snapshot:
