@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import random
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from outgrow.calls.reaching import Balanced, Budget
@@ -32,6 +32,12 @@ class Desk(Contract):
     @command(repeat="unsafe")
     async def shout(self) -> str: ...
 
+    @query()
+    def watch(self) -> AsyncIterator[str]: ...
+
+    @command(repeat="unsafe")
+    async def fill(self, items: AsyncIterator[str]) -> str: ...
+
 
 METHODS = read_contract(Desk).methods
 
@@ -52,6 +58,18 @@ class Replica:
         return self
 
     def bind(self, method: Any) -> Any:
+        async def stream(context: Context, *_: Any) -> AsyncIterator[str]:
+            self.count += 1
+            self.open += 1
+            try:
+                for _ in range(3):
+                    yield await self._answer(method, context)
+            finally:
+                self.open -= 1
+
+        if method.is_reply_stream:
+            return stream
+
         async def invoke(context: Context, *_: Any) -> str:
             self.count += 1
             self.open += 1

@@ -1,0 +1,149 @@
+"""Streams to several endpoints: under way from begin to end, and slow by their first item only."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from outgrow.errors import CallFailed, ServiceUnreachable
+from tests.calls.reaching.simulated import DEAD, METHODS, Simulated, turn
+
+
+async def read(desk: Simulated, pause: float = 0.0) -> list[str]:
+    items = []
+    async for item in desk.balanced.bind(METHODS["watch"])(desk.context(100)):
+        items.append(item)
+        await desk.clock.sleep(pause)
+    return items
+
+
+def fill(desk: Simulated):
+    return desk.balanced.bind(METHODS["fill"])(desk.context(100), None)
+
+
+async def test_a_stream_comes_from_one_endpoint_whole() -> None:
+    desk = Simulated()
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(read(desk)) for _ in range(9)]
+        await desk.pass_time(1)
+
+    for task in tasks:
+        assert task.result() in (["r0"] * 3, ["r1"] * 3, ["r2"] * 3)
+
+
+@pytest.mark.parametrize("start", [read, fill])
+async def test_what_goes_on_counts_until_its_end(start) -> None:
+    desk = Simulated(2)
+    for replica in desk.replicas.values():
+        replica.latency = 1.0
+    async with asyncio.TaskGroup() as group:
+        for _ in range(10):
+            group.create_task(start(desk))
+        await turn()
+        assert [each["in_flight"] for each in desk.statistics()["endpoints"]] == [5, 5]
+        await desk.pass_time(10)
+    assert [each["in_flight"] for each in desk.statistics()["endpoints"]] == [0, 0]
+
+
+async def test_an_endpoint_is_as_slow_as_its_first_item_however_slow_its_reader_is() -> None:
+    desk = Simulated()
+    await desk.load(2)
+    async with asyncio.TaskGroup() as group:
+        for _ in range(6):
+            group.create_task(read(desk, pause=5.0))
+        await desk.pass_time(20)
+
+    assert desk.statistics()["left_out"] == 0
+    assert all(each["slowness"] < 2 for each in desk.statistics()["endpoints"])
+    assert desk.statistics()["methods"][METHODS["watch"].full_name]["usual_ms"] < 10
+
+
+@pytest.mark.parametrize("start", [read, fill])
+async def test_what_waits_in_a_stream_is_not_moved_and_nobody_is_judged_for_it(start) -> None:
+    desk = Simulated()
+    await desk.load(2)
+    for replica in desk.replicas.values():
+        replica.latency_of = {"watch": 60.0, "fill": 60.0}
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(start(desk)) for _ in range(3)]
+        await desk.load(2)
+        for task in tasks:
+            assert not task.done()
+            task.cancel()
+
+    assert desk.statistics()["moved"] == desk.statistics()["left_out"] == 0
+    assert sum(each["in_flight"] for each in desk.statistics()["endpoints"]) == 0
+
+
+async def test_a_reader_that_goes_away_ends_the_stream_there() -> None:
+    desk = Simulated()
+    items = desk.balanced.bind(METHODS["watch"])(desk.context())
+
+    async def first() -> str:
+        async for item in items:
+            return item
+        return ""
+
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(first())
+        await desk.pass_time(0.1)
+    await items.aclose()
+
+    assert task.result()
+    assert [replica.open for replica in desk.replicas.values()] == [0, 0, 0]
+    assert sum(each["in_flight"] for each in desk.statistics()["endpoints"]) == 0
+
+
+@pytest.mark.parametrize("start", [read, fill])
+async def test_streams_that_fail_tell_of_their_endpoint(start) -> None:
+    desk = Simulated(2)
+    desk[0].error = lambda: CallFailed("desk.watch", "builtins.OSError", "no disk")
+    failed = 0
+    async with asyncio.TaskGroup() as group:
+
+        async def caller() -> None:
+            nonlocal failed
+            for _ in range(20):
+                try:
+                    await start(desk)
+                except CallFailed:
+                    failed += 1
+
+        group.create_task(caller())
+        await desk.pass_time(0.9)
+
+    assert desk.told(0)["left_out"] == "fails"
+    assert failed < 10
+
+
+async def test_a_stream_that_nobody_can_be_asked_for_says_so() -> None:
+    desk = Simulated()
+    desk.tell({})
+
+    with pytest.raises(ServiceUnreachable, match="knows no process"):
+        await read(desk)
+
+
+async def test_who_leaves_is_closed_when_its_last_stream_has_ended() -> None:
+    desk = Simulated(1)
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(read(desk, pause=1.0))
+        await desk.pass_time(0.5)
+        desk.tell({"r1": 100})
+        await desk.load(0.1)
+        assert (desk[0].open, desk[0].closed) == (1, 0)
+        await desk.pass_time(10)
+
+    assert len(task.result()) == 3
+    assert desk[0].closed == 1
+
+
+async def test_a_stream_is_no_reason_to_look_at_what_waits() -> None:
+    desk = Simulated(1)
+    desk[0].latency_of = {"watch": DEAD}
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(read(desk))
+        await turn()
+        assert not desk.balanced._judge.is_looking
+        task.cancel()
