@@ -23,7 +23,7 @@ from outgrow.calls.in_process import InProcess
 from outgrow.calls.reaching import Balanced, Budget, Patience, Retrying, Routed
 from outgrow.calls.reception import Reception
 from outgrow.calls.repeats import MISSING, Memory
-from outgrow.calls.streaming import Stream
+from outgrow.calls.streaming import Ending, Stream
 from outgrow.calls.transport import Invoke, Transport
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "Balanced",
     "Budget",
     "Client",
+    "Ending",
     "InProcess",
     "Invoke",
     "Memory",

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from outgrow import crash
-from outgrow.calls import DEADLINE_SECONDS_DEFAULT, Reception, decode_arguments
+from outgrow.calls import DEADLINE_SECONDS_DEFAULT, Ending, Reception, decode_arguments
 from outgrow.clock import SystemClock
 from outgrow.context import ALL_PERMISSIONS, SYSTEM, Caller, Context
 from outgrow.contracts import (
@@ -102,6 +102,7 @@ class Application:
             calls=plan.calls,
         )
         self._clients = Clients(self.known, self.clock)
+        self._at_edge = Ending(self._clients.bind)
         self._methods = {m.full_name: m for model in self.known for m in model.methods.values()}
         self._delivery = Delivery(self.clock, options.source)
         self._stores: dict[str, Store] = {}
@@ -206,6 +207,7 @@ class Application:
         crash.at("application.draining")
         self.health.stop()
         self._hosted.patience.stop()
+        self._at_edge.end_all()
 
     def seconds_left(self) -> float:
         """How long what is under way may still take; all the time there is, before the end."""
@@ -259,7 +261,7 @@ class Application:
         return Edge(
             self.name,
             self.known if self.options.is_gateway else self.models,
-            self._clients.bind,
+            self._at_edge.bind,
             self.clock,
             health=self.health,
             authenticate=self._authenticate,

@@ -7,11 +7,13 @@ Offers: what a caller holds of a stream, what a callee reads, and the doors of s
 """
 
 from outgrow.calls.streaming.doors import STREAMS_OPEN_MAX, StreamDoors
+from outgrow.calls.streaming.ending import Ending
 from outgrow.calls.streaming.stream import Stream
 from outgrow.calls.streaming.taken import Given, Taken, refused_item
 
 __all__ = [
     "STREAMS_OPEN_MAX",
+    "Ending",
     "Given",
     "Stream",
     "StreamDoors",

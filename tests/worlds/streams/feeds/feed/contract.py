@@ -64,7 +64,7 @@ class Feed(Contract):
     @query()
     def flow(self, name: str, size: int) -> AsyncIterator[bytes]: ...
 
-    @query()
+    @query("GET /stops/{name}/{after}")
     def stop_after(self, name: str, after: int) -> AsyncIterator[int]: ...
 
     @query(deadline="5s")
