@@ -213,6 +213,21 @@ async def test_health_of_an_unknown_service_is_not_found(channel):
     assert caught.value.code() is grpc.StatusCode.NOT_FOUND
 
 
+async def test_health_says_of_each_service_whether_it_is_ready(wire, channel):
+    response, stub = health_pb2.HealthCheckResponse, health_pb2_grpc.HealthStub(channel)
+
+    async def check():
+        asked = [health_pb2.HealthCheckRequest(service=name) for name in (SERVICE, "")]
+        return [(await stub.Check(one)).status for one in asked]
+
+    await wire.server.tell_unready({"workshop"})
+    assert await check() == [response.NOT_SERVING, response.NOT_SERVING]
+    await wire.server.tell_unready({"another"})
+    assert await check() == [response.SERVING, response.NOT_SERVING]
+    await wire.server.tell_unready(())
+    assert await check() == [response.SERVING, response.SERVING]
+
+
 async def test_health_says_not_serving_from_the_first_moment_of_a_drain(wire, channel):
     entered, go_on = asyncio.Event(), asyncio.Event()
 

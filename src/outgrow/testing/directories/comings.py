@@ -83,6 +83,18 @@ class Comings:
 
         assert watcher.instances == [["a"]]
 
+    async def test_who_is_not_ready_for_a_while_is_told_as_such(self, processes: Processes) -> None:
+        directory = await processes.offer(endpoint("orders", "a"))
+        watcher = processes.watch(await processes.directory(), "orders")
+        await watcher.until_instances("a")
+
+        await directory.register([endpoint("orders", "a", is_ready=False)])
+        await watcher.until(lambda now: not now.endpoints[0].is_ready)
+        await directory.register([endpoint("orders", "a")])
+        await watcher.until(lambda now: now.endpoints[0].is_ready)
+
+        assert watcher.instances == [["a"]]
+
     async def test_comings_and_leavings_are_told_in_order(self, processes: Processes) -> None:
         watcher = processes.watch(await processes.directory(), "orders")
         await watcher.until_instances()
