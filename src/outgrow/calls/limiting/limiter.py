@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import NoReturn
 
 from outgrow.calls.limiting.gate import Gate
 from outgrow.errors import CallTimedOut, Overloaded
@@ -162,7 +163,7 @@ class Limiter:
             "calls_per_second": round(self._rate, 1),
         }
 
-    def _refuse(self, gate: Gate, queue: float, now: float) -> None:
+    def _refuse(self, gate: Gate, queue: float, now: float) -> NoReturn:
         self.refused += 1
         self._refused_at = now
         if now >= self._look_at:
@@ -175,8 +176,10 @@ class Limiter:
         )
         raise Overloaded(gate.method, text, retry_after_seconds=round(seconds, 3))
 
-    def _expire(self, gate: Gate, now: float) -> None:
+    def _expire(self, gate: Gate, now: float) -> NoReturn:
         self.expired += 1
+        if gate.concurrency is not None:
+            raise CallTimedOut(gate.method, may_have_run=False)
         self._least_eaten = min(self._least_eaten, 1.0)
         if now >= self._look_at:
             self._look(now)

@@ -1,0 +1,60 @@
+"""The limiter with one safeguard removed: the tests beside this one find out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from outgrow.calls.limiting import gate, limiter
+from tests.calls.limiting import test_limiter as tried
+
+KINDS: dict[Any, Any] = {one.id: one.values for one in tried.KINDS.args[1]}
+enter = limiter.Limiter.enter
+
+
+def never_refuse(self: limiter.Limiter, _gate: gate.Gate, _queue: float, _now: float) -> None:
+    """What is too much is taken on."""
+    self.refused += 1
+
+
+def look_inside_alone(
+    self: limiter.Limiter, at: gate.Gate, waited: float, left: float, now: float
+) -> None:
+    """What waited before Python saw it is not counted."""
+    enter(self, at, 0.0, left + waited, now)
+
+
+MUTANTS: dict[str, tuple[tuple[Any, str, Any], Callable[[], None]]] = {
+    "never_refuses": (
+        (limiter.Limiter, "_refuse", never_refuse),
+        lambda: tried.test_at_three_times_what_it_can_a_process_goes_on_as_well_as_it_can(
+            *KINDS["resource"]
+        ),
+    ),
+    "does_not_see_what_waits": (
+        (limiter.Limiter, "enter", look_inside_alone),
+        lambda: tried.test_at_three_times_what_it_can_a_process_goes_on_as_well_as_it_can(
+            *KINDS["processor"]
+        ),
+    ),
+    "does_not_measure_anew": (
+        (gate.Gate, "learn_anew", lambda _: None),
+        tried.test_nobody_is_refused_for_a_service_that_has_become_slower_by_itself,
+    ),
+    "takes_any_queue_for_overload": (
+        (limiter, "QUEUE_SECONDS_MIN", 0.0),
+        tried.test_a_short_crowd_is_served,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_safeguard_that_is_removed_is_missed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (owner, attribute, by), find = MUTANTS[name]
+    find()
+    monkeypatch.setattr(owner, attribute, by)
+
+    with pytest.raises(AssertionError):
+        find()
