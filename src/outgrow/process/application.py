@@ -122,10 +122,7 @@ class Application:
             LookupError: No service of the application keeps the contract.
         """
         if not is_contract(contract) or not self._clients.knows(contract):  # type: ignore[arg-type]
-            known = ", ".join(sorted(model.name for model in self.known))
-            name = getattr(contract, "__name__", repr(contract))
-            message = f"{name} is kept by no service of {self.name!r}. Kept are: {known}."
-            raise LookupError(message)
+            raise _not_kept(self.name, contract, self.known)
         return self._clients.make(contract, caller=caller)  # type: ignore[arg-type,return-value]
 
     async def settle(self) -> float | None:
@@ -368,6 +365,12 @@ def _refuse_sharing(plan: Plan, options: Options, services: list[ServiceModel]) 
     stored = [service.name for service in services if service.store is not None]
     stores = plan.stores if options.stores is None else options.stores
     InvalidTopology.raise_if_any(sharing_findings(str(plan.file), options.replicas, stored, stores))
+
+
+def _not_kept(application: str, contract: object, known: list[ContractModel]) -> LookupError:
+    kept = ", ".join(sorted(model.name for model in known))
+    name = getattr(contract, "__name__", repr(contract))
+    return LookupError(f"{name} is kept by no service of {application!r}. Kept are: {kept}.")
 
 
 def _former_names(package: str) -> dict[str, tuple[str, ...]]:
