@@ -5,6 +5,7 @@ import logging
 import sys
 import types
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from typing import Any
 
 import msgspec
@@ -140,10 +141,12 @@ async def edge(request: pytest.FixtureRequest, works: Works) -> AsyncIterator[Ed
     converters = Converters(Messages("belt", [MODEL]))
     server = GrpcServer(converters, make_reception(works, clock).bind, clock)
     server.admit(MODEL)
-    transport = GrpcTransport(await server.start("127.0.0.1:0"), converters, clock)
-    yield edge_of(transport, clock)
-    await transport.close()
-    await server.drain(0)
+    address = await server.start("127.0.0.1:0")
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(server.drain, 0)
+        transport = GrpcTransport(address, converters, clock)
+        stack.push_async_callback(transport.close)
+        yield edge_of(transport, clock)
 
 
 @pytest.fixture
