@@ -120,6 +120,25 @@ async def test_a_client_that_breaks_its_connection_ends_the_stream(
         await works.ended.wait()
 
 
+@pytest.mark.parametrize("framing", ["content-length: 99", "transfer-encoding: chunked"])
+async def test_a_body_that_breaks_off_is_never_taken_for_a_whole_one(
+    peer: Peer, works: Works, framing: str
+) -> None:
+    line = b'{"name":"a"}\n'
+    async with asyncio.timeout(30):
+        await peer.ask(
+            "POST /parts/x HTTP/1.1\r\nx-test-permissions: belt:write\r\n"
+            f"content-type: application/x-ndjson\r\n{framing}"
+        )
+        await peer.send(line if "length" in framing else b"%x\r\n%b\r\n" % (len(line), line))
+        while not works.taken:
+            await turns()
+        peer.close()
+        await works.ended.wait()
+
+    assert not works.has_read_all
+
+
 async def test_a_method_that_does_not_read_stops_its_client(peer: Peer, works: Works) -> None:
     line = b'{"name":"%s"}\n' % (b"x" * 500)
     sent = 0

@@ -37,12 +37,14 @@ class Works(Belt):
         made: How many items were asked for.
         deadline: That of what made them.
         taken: What was read.
+        has_read_all: Whether reading came to an end in order.
         ended: Set when a method's own block has ended, however.
         is_near: Whether it is in the edge's process, where nothing is on the way when a call fails.
     """
 
     def __init__(self) -> None:
         self.is_near = True
+        self.has_read_all = False
         self.made = 0
         self.deadline = 0.0
         self.taken: list[Any] = []
@@ -89,6 +91,7 @@ class Works(Belt):
                 self.taken.append(part)
                 if part.name == "enough":
                     break
+            self.has_read_all = True
         finally:
             self.ended.set()
         return f"{len(self.taken)} at {place}, {note}"
