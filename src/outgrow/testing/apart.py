@@ -7,6 +7,7 @@ import shutil
 import signal
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from outgrow.journal import WaitingKey
 from outgrow.process import Apart, Options, Seat, Seating, start_application
 from outgrow.process.control import ask, ask_async
 from outgrow.testing.databases import PostgresServer
+from outgrow.testing.faults import Faults, Scattered, Standing, around
 from outgrow.testing.hosts import HostProcess, Hosts, NatsProcess
 from outgrow.testing.world import World
 from outgrow.topology import (
@@ -62,12 +64,21 @@ class ApartWorld(World):
 
     Args:
         replicas: How many each process has; as many as the topology says if None.
+        has_proxies: Whether what processes say to each other passes through proxies, where faults
+            can happen to their bytes.
     """
 
     def __init__(
-        self, file: Path, state: Path, hosts: Hosts, *, replicas: int | None = None
+        self,
+        file: Path,
+        state: Path,
+        hosts: Hosts,
+        *,
+        replicas: int | None = None,
+        has_proxies: bool = False,
     ) -> None:
         super().__init__("apart", file, state)
+        self._scattered = Scattered(has_proxies=has_proxies)
         self._shared_clock = _SharedClock()
         self.clock = self._shared_clock
         self._plan = read_topology(file)
@@ -89,6 +100,7 @@ class ApartWorld(World):
         self._hosts = self._all.of(self._plan, names)
         self._shared_clock.hosts = list(self._hosts.values())
         self._certify()
+        await self._scattered.open(self._standings(), self._all.nats.url)
         try:
             since = SystemClock().now()  # All begin before any service opens, as in a real start.
             async with asyncio.TaskGroup() as tasks:
@@ -104,7 +116,10 @@ class ApartWorld(World):
     async def _start_caller(self) -> None:
         """An application that hosts nothing, so that the test can call."""
         options = Options(is_open=True, clock=self.clock, state=self.state, is_test=True)
-        options = Apart(self._seating(), None, file=self._seating_file).options(options)
+        apart = Apart(self._seating(OUTSIDE), None, file=self._seating_file)
+        apart.reroute = self._scattered.reroutes.get(OUTSIDE, {})
+        apart.around = partial(around, self._scattered.book)
+        options = apart.options(options)
         application = start_application(self._plan, options)
         self._application = await self._stack.enter_async_context(application)
 
@@ -116,7 +131,13 @@ class ApartWorld(World):
                 if host.is_alive:
                     tasks.create_task(_end(host))
         self._shared_clock.hosts = []
+        await self._scattered.close()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    @property
+    def faults(self) -> Faults:
+        """What can go wrong between two services, and between a service and ``nats``."""
+        return Faults(self._scattered)
 
     async def _settle(self) -> None:
         """Wait until nothing is left to do in any process."""
@@ -231,14 +252,27 @@ class ApartWorld(World):
             "begin",
             file=str(self._plan.file),
             seating_file=str(self._seating_file),
-            seating=msgspec.to_builtins(self._seating()),
+            seating=msgspec.to_builtins(self._seating(host.name)),
+            reroute=self._scattered.reroutes.get(host.name, {}),
             process=host.name,
             state=str(self.state),
             now=self.clock.now().isoformat(),
             since=since.isoformat(),
         )
 
-    def _seating(self) -> Seating:
+    def _standings(self) -> dict[str, Standing]:
+        return {
+            name: Standing(
+                process=seat.process,
+                address=seat.calls,
+                control=self._hosts[name].control,
+                services=seat.services,
+            )
+            for name, seat in self._seating().seats.items()
+        }
+
+    def _seating(self, reader: str = "") -> Seating:
+        """Where all processes are, as the process *reader* finds them."""
         seats = {
             name: Seat(
                 process=process,
@@ -256,7 +290,7 @@ class ApartWorld(World):
             application=self._plan.application,
             topology=self._topology.name,
             environment=self._environment,
-            broker=self._all.nats.url,
+            broker=self._scattered.broker_of(reader, self._all.nats.url),
             gateway=None,
             seats=seats,
             stores=self.stores,

@@ -2,7 +2,7 @@
 A process that lives as long as a test run, and hosts one application after another.
 
 ``python -m outgrow.testing.host SOCKET`` serves the control channel on the socket. Its own verbs
-are ``begin`` and ``end``; in between it answers those of the application that has begun.
+are ``begin``, ``end`` and ``faults``; in between it answers those of the application that runs.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import logging
 import sys
 from collections.abc import AsyncIterator
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from outgrow.identity import callers_of
 from outgrow.process import Apart, Application, Options, Seating, declared_services, read_seating
 from outgrow.process.control import ControlChannel, Verb, control_verbs
 from outgrow.telemetry import TerminalFormatter
+from outgrow.testing.faults import Book, around, tell
 from outgrow.topology import read_topology
 
 
@@ -43,7 +45,13 @@ class Host:
     """Runs what it is told to, one application at a time, each in one task."""
 
     def __init__(self) -> None:
-        self.verbs: dict[str, Verb] = {"begin": self._begin, "end": self._end}
+        self._own: dict[str, Verb] = {
+            "begin": self._begin,
+            "end": self._end,
+            "faults": self._faults,
+        }
+        self.verbs = dict(self._own)
+        self._book = Book()
         self._asked: asyncio.Queue[_Play] = asyncio.Queue()
         self._play: _Play | None = None
 
@@ -62,7 +70,7 @@ class Host:
                 play.has_ended.set_result(None)
             finally:
                 crash.disarm()  # What waits for this application must not meet the next.
-                for verb in set(self.verbs) - {"begin", "end"}:
+                for verb in set(self.verbs) - set(self._own):
                     del self.verbs[verb]
 
     async def _begin(self, told: dict[str, Any]) -> Any:
@@ -78,7 +86,10 @@ class Host:
             is_test=True,
         )
         file = Path(told["seating_file"])
+        self._book = Book()
         apart = Apart(seating, told["process"], grace_seconds=0.0, file=file)
+        apart.reroute = told["reroute"]
+        apart.around = partial(around, self._book)
         application = Application(read_topology(Path(told["file"])), apart.options(options))
         declare(file, application)
         loop = asyncio.get_running_loop()
@@ -91,6 +102,10 @@ class Host:
             self._play = None
             raise
         return {}
+
+    async def _faults(self, told: dict[str, Any]) -> Any:
+        """Let something be wrong with the calls of this process, or nothing any more."""
+        return {"throws": msgspec.to_builtins(tell(self._book, told))}
 
     async def _end(self, _: dict[str, Any]) -> Any:
         if self._play is None:

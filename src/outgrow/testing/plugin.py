@@ -81,6 +81,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "replicas(count): run a test with as many replicas of each process, if apart"
     )
+    config.addinivalue_line("markers", "faults: let faults happen to bytes in the world apart")
     config.addinivalue_line("markers", "stores(*names): run a test on these stores, and no others")
     _chosen(config)
     _chosen_stores(config)
@@ -246,4 +247,5 @@ def _world(
 
     mark = request.node.get_closest_marker("replicas")
     replicas = mark.args[0] if mark is not None else request.config.getoption("--replicas")
-    return ApartWorld(file, state, hosts, replicas=replicas)
+    has_proxies = request.node.get_closest_marker("faults") is not None
+    return ApartWorld(file, state, hosts, replicas=replicas, has_proxies=has_proxies)

@@ -218,6 +218,11 @@ def _cut(method: Method) -> ServiceUnreachable:
     return ServiceUnreachable(method.full_name, text, may_have_run=True)
 
 
+def around(book: Book, transport: Transport, clock: Clock) -> Transport:
+    """*transport* with the faults of *book*."""
+    return Faulty(transport, book, clock)
+
+
 def faulty(
     make: Callable[[Hosted], AbstractAsyncContextManager[Transport]], book: Book
 ) -> Callable[[Hosted], AbstractAsyncContextManager[Transport]]:

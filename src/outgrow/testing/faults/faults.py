@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Protocol, Unpack
 
-from outgrow.testing.faults.wishes import Fault, Throw, Wishes
+from outgrow.testing.faults.scattered import NATS
+from outgrow.testing.faults.wishes import OUTSIDE, Fault, Throw, Wishes
 
 
 class Scene(Protocol):
@@ -78,13 +79,18 @@ class Faults:
         """
         Let nothing pass between *one* and *other*, in either direction, until the block ends.
 
+        Args:
+            one: A service, or ``outside``.
+            other: Another one; apart also ``nats``: the broker, and the directory in it.
+
         Raises:
             ValueError: One of them is not there, or something is wrong between them already.
         """
-        async with (
-            self.between(one, other, black_hole=True),
-            self.between(other, one, black_hole=True),
-        ):
+        async with AsyncExitStack() as stack:
+            for caller, callee in ((one, other), (other, one)):
+                if caller != NATS and callee != OUTSIDE:  # One only calls, the other is called.
+                    lane = self.between(caller, callee, black_hole=True)
+                    await stack.enter_async_context(lane)
             yield
 
     def _see(self, *named: str) -> None:

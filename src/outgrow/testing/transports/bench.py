@@ -194,5 +194,5 @@ class Bench:
         """Return when nothing is under way at the callee any more."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             await self.reception.wait_idle()
-            while self.reception.streams_open:
+            while self.reception.statistics()["streams_open"]:
                 await self.clock.sleep(0.005)

@@ -1,0 +1,1 @@
+"""Three services, each of which calls the two others."""
