@@ -15,6 +15,7 @@ from outgrow.calls import DEADLINE_SECONDS_DEFAULT, Ending, Reception, decode_ar
 from outgrow.clock import SystemClock
 from outgrow.context import ALL_PERMISSIONS, SYSTEM, Caller, Context
 from outgrow.contracts import (
+    ContractModel,
     event_names,
     is_contract,
     place_at,

@@ -11,6 +11,7 @@ import pytest
 from differing import shared
 from differing.echoes.contract import Echoes
 from differing.neighbour.contract import Neighbour
+from parity.asking import until
 
 from outgrow import using
 from outgrow.calls.grpc import MESSAGE_BYTES_MAX
@@ -77,6 +78,22 @@ async def test_context_variables_of_ones_own_stay_in_the_process(world: World) -
 
     expected = "mine" if world.name == "together" else "nothing"
     assert await world.client(Echoes).read_own() == expected
+
+
+async def test_a_stream_is_ahead_of_its_reader_only_where_bytes_are_sent(world: World) -> None:
+    """On a wire a few items are under way, or each would take as long as a call."""
+    echoes = world.client(Echoes)
+
+    async with echoes.give() as items:
+        await anext(items)
+        if world.name == "together":
+            assert await echoes.get_given() == 1
+        else:
+            await until(lambda: _is_ahead(echoes))
+
+
+async def _is_ahead(echoes: Echoes) -> bool:
+    return await echoes.get_given() > 1
 
 
 async def test_module_state_is_shared_by_the_services_of_one_process(world: World) -> None:

@@ -1,3 +1,5 @@
+from collections.abc import AsyncIterator
+
 from outgrow import Contract, query
 
 
@@ -24,3 +26,9 @@ class Echoes(Contract):
 
     @query()
     async def get_pid(self) -> int: ...
+
+    @query()
+    def give(self) -> AsyncIterator[int]: ...
+
+    @query()
+    async def get_given(self) -> int: ...

@@ -1,4 +1,5 @@
 import os
+from collections.abc import AsyncIterator
 
 from differing import shared
 from differing.echoes.contract import Echoes
@@ -7,6 +8,8 @@ from outgrow import service
 
 @service
 class EchoesService(Echoes):
+    given: int = 0
+
     async def echo(self, number: int) -> int:
         return number
 
@@ -28,3 +31,11 @@ class EchoesService(Echoes):
 
     async def get_pid(self) -> int:
         return os.getpid()
+
+    async def give(self) -> AsyncIterator[int]:
+        while True:
+            self.given += 1
+            yield self.given
+
+    async def get_given(self) -> int:
+        return self.given
