@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.aio.transport import TcpTransport
 from nats.errors import (
     Error,
     MaxPayloadError,
@@ -63,6 +64,19 @@ class Refused(Exception):
         super().__init__(f"{subject}: {text} ({code})")
 
 
+class _Transport(TcpTransport):
+    """The client's own, whose stream knows that it speaks TLS: else asyncio warns at its end."""
+
+    def __bool__(self) -> bool:
+        return True
+
+    async def connect_tls(self, *arguments: Any, **more: Any) -> None:
+        await super().connect_tls(*arguments, **more)
+        with suppress(AttributeError):
+            stream: Any = self._io_writer.transport  # type: ignore[union-attr]
+            stream.get_protocol()._over_ssl = True  # noqa: SLF001 - the client leaves it out
+
+
 class Connection:
     """
     A connection that is made once; when it is lost, everything that waits for it is told so.
@@ -78,6 +92,7 @@ class Connection:
         self._client = Client()
         self._on_lost = on_lost
         self.is_lost = False
+        self._has_begun = False
         self._numbers = itertools.count()
         self._takers: dict[str, Callable[[Msg], object]] = {}
         self._waiting: set[asyncio.Future[Msg]] = set()
@@ -96,12 +111,17 @@ class Connection:
             Error: Somebody is there, who refuses.
             ValueError: The URL cannot be one.
         """
+        server, secrets = without_secrets(url)
+        tls = tls_of(url)
+        if tls is not None:
+            # There is no option for it.
+            self._client._transport = _Transport()  # type: ignore[no-untyped-call]  # noqa: SLF001
         try:
-            server, secrets = without_secrets(url)
+            self._has_begun = True
             await self._client.connect(
                 server,
                 **secrets,
-                tls=tls_of(url),
+                tls=tls,
                 name=name,
                 allow_reconnect=False,
                 max_reconnect_attempts=1,
@@ -114,7 +134,6 @@ class Connection:
                 disconnected_cb=self._ended,
                 closed_cb=self._ended,
             )
-            _say_that_it_is_tls(self._client)
             self._inbox = self._client.new_inbox()
             await self._client.subscribe(f"{self._inbox}.*", cb=self._taken)
             heed_cancellation()
@@ -164,6 +183,8 @@ class Connection:
         heed_cancellation()
 
     async def _close(self) -> None:
+        if not self._has_begun:
+            return
         with suppress(OSError, Error, TimeoutError):
             await self._client.close()
 
@@ -286,18 +307,6 @@ class Connection:
 
     async def _ended(self) -> None:
         self.lose()
-
-
-def _say_that_it_is_tls(client: Client) -> None:
-    """
-    Tell the stream of *client* that it speaks TLS, if it does.
-
-    The client makes the stream itself and leaves that out, so asyncio warns at each end.
-    """
-    with suppress(AttributeError):
-        stream: Any = client._transport._io_writer.transport  # type: ignore[union-attr]  # noqa: SLF001
-        if stream.get_extra_info("sslcontext") is not None:
-            stream.get_protocol()._over_ssl = True  # noqa: SLF001
 
 
 def heed_cancellation() -> None:
