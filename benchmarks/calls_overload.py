@@ -29,7 +29,7 @@ class Told:
         capacity: Calls in a second that it can do.
         goodput: Calls that were answered in time under overload, as a share of the capacity.
         p99_ratio: The 99th percentile of these, as a multiple of the usual one.
-        attempts_ratio: Attempts for each request.
+        attempts_ratio: Attempts for each request, of the whole run.
     """
 
     capacity: float
@@ -50,15 +50,14 @@ async def overload(
     async with callers(kind, is_limited=is_limited) as asking:
         capacity = await asking.measure_capacity(usual_seconds / 3)
         usual = await asking.ask(usual_seconds, 0.7 * capacity)
-        repeats = asking.balanced.statistics()["budget"]["repeats"]
         outcome = await asking.ask(seconds, OVERLOAD * capacity)
-        repeats = asking.balanced.statistics()["budget"]["repeats"] - repeats
+        budget = asking.balanced.statistics()["budget"]
         return Told(
             capacity=capacity,
             goodput=len(outcome.latencies) / seconds / capacity,
             p99_usual=usual.quantile(0.99),
             p99_ratio=outcome.quantile(0.99) / usual.quantile(0.99),
-            attempts_ratio=1 + repeats / outcome.asked,
+            attempts_ratio=1 + budget["repeats"] / budget["calls"],
             refused=outcome.refused,
             late=outcome.late,
             usual_refused=usual.refused,
