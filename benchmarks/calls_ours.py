@@ -55,7 +55,7 @@ async def ours(
         )
         async with following(StaticDirectory([endpoint])) as followed:
             balanced = Balanced(followed.of(model.service), reach, clock)
-            transport = Retrying(balanced, clock, Patience())
+            transport = Retrying(balanced, clock, Patience(), balanced.budget)
             client: Any = client_class(model)(transport.bind, model, clock, via="orders")
             connect(client)
             yield cases(client)
