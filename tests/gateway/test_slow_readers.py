@@ -100,14 +100,20 @@ async def test_a_client_that_does_not_read_stops_the_producer(peer: Peer, works:
 
 
 async def test_a_client_that_does_not_read_until_the_deadline_is_cut(
-    peer: Peer, works: Works, monkeypatch: pytest.MonkeyPatch
+    peer: Peer,
+    works: Works,
+    listener: Listener,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(sending, "LATE_SECONDS", 0.1)
     async with asyncio.timeout(30):
         await peer.ask("GET /hasty HTTP/1.1")
         await works.ended.wait()
         assert works.made < HELD_MAX
-        peer.close()
+        while listener.statistics()["connections"]:
+            await turns()
+    assert not caplog.records
 
 
 async def test_a_client_that_breaks_its_connection_ends_the_stream(

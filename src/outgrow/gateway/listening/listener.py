@@ -178,17 +178,35 @@ class Listener:
         }
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_open = False
+
         async def send_the_last(message: Any) -> None:
+            nonlocal is_open
+            is_open = message["type"] == "http.response.start" or message.get("more_body", False)
             if self._is_draining and message["type"] == "http.response.start":
                 message["headers"] = [*message.get("headers", ()), (b"connection", b"close")]
             await send(message)
 
         try:
             await self._application(scope, receive, send_the_last)
+            if is_open:
+                await self._cut(scope, receive)
         except asyncio.CancelledError:
             # uvicorn would log a fault and answer on a connection that has been cut off.
             if not self._is_aborting:
                 raise
+
+    async def _cut(self, scope: Scope, receive: Receive) -> None:
+        """
+        Break the connection of an answer that has no end, so that nobody takes it for whole.
+
+        Closed in order it would wait until its client has read what was sent, which may be never.
+        """
+        for connection in list(self._state.connections):
+            if connection.scope is scope:
+                connection.transport.abort()
+                while (await receive())["type"] != "http.disconnect":
+                    pass
 
     async def _linger(self, seconds: float) -> None:
         """Wait until no connection is left, for at most *seconds*."""

@@ -98,6 +98,8 @@ class Lines:
         self._number = 0
         self._is_over = not request.has_unread_body
         self._ended = asyncio.Event()
+        if self._is_over:
+            self._ended.set()
 
     def __aiter__(self) -> AsyncIterator[Any]:
         return self
@@ -137,8 +139,7 @@ class Lines:
 
     async def wait_disconnect(self) -> None:
         """Wait until the client has gone away; while it sends its body, reading that tells it."""
-        if not self._is_over:
-            await self._ended.wait()
+        await self._ended.wait()
         await self._request.wait_disconnect()
 
     async def aclose(self) -> None:

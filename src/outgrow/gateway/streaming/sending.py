@@ -53,6 +53,7 @@ class Streaming:
         self._framing = framing
         self._clock = clock
         self._seconds = seconds
+        self._until = clock.monotonic() + seconds
         self._wait_disconnect = wait_disconnect
         self._sending = asyncio.Lock()
         self._has_begun = False
@@ -81,7 +82,20 @@ class Streaming:
         last = self._framing.end(self._count)
         if failure is not None:
             last = self._framing.failure(tell(failure).body)
-        await self._write(b"" if request.verb == "HEAD" else last, more=request.has_unread_body)
+        await self._finish(request, b"" if request.verb == "HEAD" else last)
+
+    async def _finish(self, request: Request, last: bytes) -> None:
+        """Send what is *last*; it may take what is left of the deadline, and a moment."""
+        left = self._until - self._clock.monotonic()
+        watch = request.watchman.watch(None, max(left, LATE_SECONDS))
+        try:
+            await self._write(last, more=request.has_unread_body)
+        except asyncio.CancelledError:
+            if watch.takes_back():
+                raise ClientGone from None
+            raise
+        finally:
+            watch.end_nowait()
 
     async def _watched(self, request: Request) -> Exception | None:
         """Send the items, as long as the client is there; returns what has failed."""
