@@ -18,8 +18,8 @@ USUAL = 0.0075
 async def warmed(count: int = 3, seed: int = 7) -> Simulated:
     """Calls have gone well for a while, so that it is known what is usual."""
     desk = Simulated(count, seed)
-    await desk.load(20, callers=1)
-    await desk.load(1)
+    await desk.load(10, callers=1)
+    await desk.load(0.5)
     return desk
 
 
@@ -27,7 +27,7 @@ def count_of(desk: Simulated, n: int) -> int:
     return desk[n].count
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 async def test_one_that_is_20_times_slower_gets_next_to_nothing_within_2_seconds(seed: int) -> None:
     desk = await warmed(seed=seed)
     desk[0].latency *= 20
@@ -40,8 +40,7 @@ async def test_one_that_is_20_times_slower_gets_next_to_nothing_within_2_seconds
     assert not desk.failed
 
 
-@pytest.mark.parametrize("name", ["ask", "order"])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("seed", "name"), [(0, "ask"), (1, "order")])
 async def test_one_that_is_silent_fails_nobody_and_is_seen_within_2_seconds(
     seed: int, name: str
 ) -> None:

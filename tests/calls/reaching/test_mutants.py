@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import pytest
 
 from outgrow.calls.reaching import budgets, choosing, judging, peers
@@ -34,7 +36,7 @@ def leave_nobody_out(judge, peer, why, now):
 MUTANTS = {
     "no_ejection": (
         (judging.Judge, "_leave_out", leave_nobody_out),
-        judged.test_each_time_in_a_row_is_longer_up_to_a_limit,
+        functools.partial(judged.test_one_that_fails_each_call_at_once_is_no_sink, judged.wrong),
     ),
     "no_slow_return": (
         (peers.Peer, "grow", grow_at_once),
