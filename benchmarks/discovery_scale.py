@@ -349,7 +349,7 @@ async def _start(url: str) -> dict[str, Any]:
             await own.renew()
     full, empty = (percentile(seconds[one], 0.5) for one in (FULL, EMPTY))
     return line("start", 1e3 * full, "ms", baseline=round(1e3 * empty, 4),
-                of="the same in a directory of one service", ratio=round(full / empty, 3))  # fmt: skip
+                of="a directory of one service", ratio=round(full / empty, 3))  # fmt: skip
 
 
 async def _connection_figures() -> list[dict[str, Any]]:
