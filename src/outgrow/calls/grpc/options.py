@@ -13,7 +13,7 @@ CONCURRENT_STREAMS_MAX: Final = 4_096
 KEEPALIVE_SECONDS: Final = 5.0
 """After so long without a byte from the other side it is pinged, whether calls go on or not."""
 
-KEEPALIVE_ANSWER_SECONDS: Final = 2.0
+KEEPALIVE_ANSWER_SECONDS: Final = 3.0
 """How long the answer may take; then the connection is closed, and its calls end."""
 
 HANDSHAKE_SECONDS_MAX: Final = 10.0
@@ -73,6 +73,8 @@ def _both(message_bytes_max: int) -> Options:
         ("grpc.absolute_max_metadata_size", 2 * METADATA_BYTES_MAX),
         ("grpc.keepalive_time_ms", int(KEEPALIVE_SECONDS * 1_000)),
         ("grpc.keepalive_timeout_ms", int(KEEPALIVE_ANSWER_SECONDS * 1_000)),
+        # Since gRPC 1.60 the one above has no effect, and this one is a minute if it is not said.
+        ("grpc.http2.ping_timeout_ms", int(KEEPALIVE_ANSWER_SECONDS * 1_000)),
         ("grpc.http2.max_pings_without_data", 0),  # As many as it takes.
         # Windows that adapt to the network grow to several MB on a fast one, whatever the reader.
         ("grpc.http2.bdp_probe", 0),

@@ -109,7 +109,12 @@ class Link:
     def pump(self, side: _Side) -> None:
         """Send what *side* has sent on to the other, as far as bytes pass now."""
         other = self.other(side)
-        if self.is_dead or self.proxy.is_holding:
+        if self.is_dead:
+            side.waiting.clear()  # It goes nowhere.
+            if side.has_ended:
+                side.abort()
+            return
+        if self.proxy.is_holding:
             side.read(go_on=False)
             return
         if other.transport is None or not (side.waiting or side.has_ended):
@@ -162,7 +167,6 @@ class Link:
     def half_open(self) -> None:
         """Let the callee lose the connection, and its caller learn nothing of it."""
         self.is_dead = True
-        self.caller.read(go_on=False)
         self.callee.abort()
 
     def cut(self) -> None:
