@@ -97,6 +97,18 @@ def test_a_short_crowd_is_served() -> None:
     assert crowd.refused == after.refused == 0
 
 
+@pytest.mark.parametrize("servers", [0, 4])
+def test_a_crowd_that_came_at_once_is_served_though_it_takes_a_while(servers: int) -> None:
+    limiter = Limiter()
+    simulation = Simulation(limiter, servers=servers, seconds=always(0.02), deadline=10.0)
+    simulation.run(5, per_second=20)
+    crowd = simulation.run(0.01, per_second=10_000)
+    after = simulation.run(10, per_second=5)
+
+    assert crowd.asked > 80
+    assert crowd.refused == after.refused == 0
+
+
 def test_a_call_that_came_too_late_is_not_begun() -> None:
     limiter, gate = Limiter(), Gate("stock.hold")
 

@@ -4,7 +4,8 @@ The adaptive limit of one process.
 Nobody is refused until there is no doubt that more comes than can be done: a queue that has stood
 for a whole look, takes more than `QUEUE_SECONDS_MIN` to work off, and makes calls take several
 times as long as they do otherwise; or one in which all calls have lost most of their time before
-they begin. Callers that each wait for their reply make no such queue, however many they are, once
+they begin; and into which more calls come, so that it is not one crowd that is being served.
+Callers that each wait for their reply make no such queue, however many they are, once
 their pace is what calls take otherwise. That a queue counts only if it never empties is from CoDel
 (Nichols, Jacobson: Controlling Queue Delay, ACM Queue 10(5), 2012); Facebook uses it for requests
 (Maurer: Fail at Scale, ACM Queue 13(8), 2015).
@@ -50,6 +51,12 @@ SLOWED_MIN = 3.0
 EATEN_MIN = 0.5
 """The part of its time that a call has lost before it begins, if all have: nobody is served."""
 
+COMING_MIN, COMING_MAX = 0.1, 1.25
+"""
+How far apart calls have come that begin one after the other, as a part of the time between: less is
+a crowd that came at once, and more is a queue that becomes shorter.
+"""
+
 LOOK_SECONDS = 0.05
 LOOK_SECONDS_MAX = 5.0
 LOOK_CALLS_MIN = 4
@@ -84,6 +91,7 @@ class Limiter:
         self.is_limiting = False
         self._wake = wake
         self._refused_at = -math.inf
+        self._came = self._came_before = -math.inf
         self._rate = 0.0
         self._baseline_seconds = 0.0
         self._touched: list[Gate] = []
@@ -97,6 +105,7 @@ class Limiter:
         """Begin to count anew."""
         self._began = now
         self._look_at = now + LOOK_SECONDS
+        self._came_before, self._in_flight_before = self._came, self.in_flight
         self._least_queue = self._least_eaten = math.inf
         for gate in self._touched:
             gate.forget()
@@ -115,6 +124,8 @@ class Limiter:
             Overloaded: It would come too late to be of use, or would make others late.
             CallTimedOut: Its deadline has passed, or will have before it can end.
         """
+        if gate.concurrency is None:
+            self._came = now - waited
         if left <= 0:
             self._expire(gate, now)
         if gate.concurrency is not None:
@@ -220,7 +231,7 @@ class Limiter:
         slowed = taken > SLOWED_MIN * self._measure()
         enough = max(QUEUE_CALLS_MIN, QUEUE_SECONDS_MIN * self._rate)
         stands = enough < self._least_queue < math.inf
-        if not ((stands and slowed) or self._is_eaten()):
+        if not ((stands and slowed) or self._is_eaten()) or not self._is_fed(now):
             self._standing_since = math.inf
             return
         self._standing_since = min(self._standing_since, self._began)
@@ -228,6 +239,13 @@ class Limiter:
             self.is_limiting, self._refused_at = True, now
             self._wake("more calls come than can be answered in time; the rest is refused")
             self._probe(now)
+
+    def _is_fed(self, now: float) -> bool:
+        """Whether more calls come into the queue, and not only those that came all at once."""
+        if self.in_flight < self._in_flight_before:
+            return False
+        apart = (self._came - self._came_before) / (now - self._began)
+        return COMING_MIN <= apart <= COMING_MAX
 
     def _measure(self) -> float:
         """How long the calls that ended should have taken; sets the process's baseline."""
