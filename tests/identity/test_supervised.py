@@ -20,7 +20,13 @@ from outgrow.cli.ps import ps
 from outgrow.identity.certificates import Identity
 from outgrow.process import read_seating, seating_path
 from outgrow.process.control import ask
-from tests.process.supervision.program import NOTES, Program, fetch, write_application
+from tests.process.supervision.program import (
+    NOTES,
+    TOPOLOGY,
+    Program,
+    fetch,
+    write_application,
+)
 
 ALONE = """
 from outgrow import *
@@ -38,6 +44,18 @@ class NotesService(Notes):
 """
 
 
+ONE_PROCESS = """
+[app]
+name = "small"
+services = ["notes", "counts"]
+[topology.split]
+broker = "nats://127.0.0.1:1"
+discovery = "static"
+[topology.split.process.back]
+services = ["*"]
+"""
+
+
 @pytest.fixture
 def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Program]]:
     with ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
@@ -45,8 +63,10 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Pr
         patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="og-")))
 
-        def started(*arguments: str, **code: str) -> Program:
-            return stack.enter_context(Program(write_application(folder, **code), *arguments))
+        def started(*arguments: str, topology: str = TOPOLOGY, **code: str) -> Program:
+            write_application(folder, **code)
+            (folder / "outgrow.toml").write_text(topology)
+            return stack.enter_context(Program(folder, *arguments))
 
         yield started
 
@@ -104,7 +124,7 @@ def test_processes_know_each_other_and_let_in_who_is_declared(start):
     running.wait_line("a connection was not made, and nobody said who he is: SSL_ERROR", "back")
 
     # What is declared from now on is let in, and nobody is told by hand.
-    write_application(papers.parent.parent.parent, notes=NOTES)
+    write_application(running.state.parent, notes=NOTES)
     running.signal(signal.SIGHUP)
     running.wait_line("renewed")
     assert fetch(running.url(), "/notes", {"text": "a"}) == 1
@@ -115,12 +135,11 @@ def test_processes_know_each_other_and_let_in_who_is_declared(start):
 
 
 def test_plain_text_is_said(start, capsys):
-    running = start("--plaintext").wait_ready()
+    running = start("--plaintext", topology=ONE_PROCESS).wait_ready()
     seating = read_seating(seating_path(running.state, "split"))
 
-    assert fetch(running.url(), "/notes", {"text": "a"}) == 1
     running.wait_line("--plaintext: processes call each other without certificates")
-    assert (seating.identity, seating.broker[:7]) == ("", "nats://")
+    assert not seating.identity
     assert ask(running.state / "run" / "back.sock", "statistics")["identity"] == {
         "is_plaintext": True
     }
