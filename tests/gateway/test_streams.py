@@ -279,6 +279,20 @@ async def test_silence_is_broken_by_comments(works: Works) -> None:
         client.leave()
 
 
+async def test_what_fails_after_silence_is_an_event(works: Works) -> None:
+    clock = ManualClock()
+    client = Client(make_edge(works, clock), "/marks", accept="text/event-stream")
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        group.create_task(client.run())
+        await works.waiting.wait()
+        clock.advance(15)
+        assert (await client.heard.get())["status"] == 200
+        works.marked.put_nowait(Torn(at=0))
+
+    assert await client.body() == b"retry: 3000\n\n: nothing yet\n\n"
+    assert (await client.body()).startswith(b'event: error\ndata: {"type":"/problems/outgrow.Call')
+
+
 async def settle() -> None:
     """Let everything run that can."""
     for _ in range(20):

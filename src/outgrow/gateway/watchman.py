@@ -8,6 +8,7 @@ the edge does, so one timer looks after all.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -60,6 +61,7 @@ class Watch:
     __slots__ = (
         "_seconds",
         "_seconds_max",
+        "_timer",
         "_wait_disconnect",
         "_watched",
         "_watches",
@@ -83,16 +85,25 @@ class Watch:
         self.has_client_gone = False
         self.is_too_slow = False
         self.task: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     def tick(self, loop: asyncio.AbstractEventLoop) -> None:
         """Hear that a while has passed."""
         self._seconds += TICK_SECONDS
         if self._seconds > self._seconds_max and not self.is_too_slow:
-            self.is_too_slow = True
-            self._cancel()
+            self._expire()
         elif self._wait_disconnect is not None and self.task is None:
             # Not in a TaskGroup, whose entry alone costs as much as a short call: `end` awaits it.
             self.task = loop.create_task(self._wait())
+            # Streams are long and many: they need not be visited any more.
+            self._watches.discard(self)
+            if self._seconds_max < math.inf:
+                left = self._seconds_max - self._seconds
+                self._timer = loop.call_later(left, self._expire)
+
+    def _expire(self) -> None:
+        self.is_too_slow = True
+        self._cancel()
 
     async def _wait(self) -> None:
         if self._wait_disconnect is not None:
@@ -107,6 +118,8 @@ class Watch:
     def end_nowait(self) -> bool:
         """End the watch; if it has a task by now, `end` must be awaited as well."""
         self._watches.discard(self)
+        if self._timer is not None:
+            self._timer.cancel()
         return self.task is None
 
     async def end(self) -> None:
