@@ -58,6 +58,7 @@ async def test_a_slow_callee_holds_its_caller_up(world: World) -> None:
     assert made == 100
 
 
+@pytest.mark.worlds("together", "wired")  # Between processes it is as wired, and takes longer.
 async def test_ten_thousand_items_are_never_under_way_at_once(world: World) -> None:
     feed = world.client(Feed)
     size, read = 64, 0
