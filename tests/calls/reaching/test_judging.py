@@ -326,3 +326,47 @@ async def test_none_is_left_out_on_suspicion_if_it_is_so_set() -> None:
     assert desk.statistics()["left_out"] == 0
     assert desk.slowest(began + 0.1, share=0.95) <= USUAL, "choosing goes around it all the same"
     assert not desk.failed
+
+
+async def test_a_probe_that_finds_nothing_out_lets_another_try() -> None:
+    desk = await warmed(2)
+    desk[0].latency = DEAD
+    await desk.load(2, callers=2)
+    await desk.pass_time(5)
+    before = count_of(desk, 0)
+
+    async with asyncio.TaskGroup() as group:
+        calls = [group.create_task(desk.call()) for _ in range(2)]
+        await turn()
+        for call in calls:
+            call.cancel()
+    assert count_of(desk, 0) == before + 1
+    desk[0].error = lambda: Overloaded("desk.ask", "full")
+    await desk.load(0.2, callers=1)
+    assert count_of(desk, 0) == before + 2, "it has told that it is later"
+    desk[0].error, desk[0].latency = None, 0.005
+    await desk.load(1, callers=1)
+
+    assert desk.told(0)["left_out"] == ""
+    assert not desk.failed
+
+
+async def test_a_call_with_little_time_is_not_made_to_try_one_that_was_left_out() -> None:
+    desk = await warmed(2)
+    desk[0].latency = DEAD
+    await desk.load(2, callers=2)
+    before = count_of(desk, 0)
+
+    for _ in range(30):
+        assert await failing_in_time(desk, 0.05) is False
+    assert count_of(desk, 0) == before
+
+    await desk.load(1.5, callers=1)
+    assert count_of(desk, 0) == before + 1
+
+
+async def failing_in_time(desk: Simulated, seconds: float) -> bool:
+    async with asyncio.TaskGroup() as group:
+        call = group.create_task(failing(desk, seconds))
+        await desk.pass_time(2 * seconds)
+    return isinstance(call.result(), CallTimedOut)

@@ -17,7 +17,7 @@ def grow_at_once(peer, now):
     return False
 
 
-def probe_by_all(judge, method):
+def probe_by_all(judge, method, left_seconds):
     """Everybody tries an endpoint whose time is over."""
     now = judge._machine.monotonic()
     return next((p for p in judge.peers if p.out_until and p.out_until <= now), None)

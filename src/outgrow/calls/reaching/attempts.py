@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from typing import Any, Final
 
 from outgrow.calls.deadlines import running_task
-from outgrow.calls.reaching.judging import FAILING, SLOW, SLOW_SECONDS_MIN, SLOWER, Judge
+from outgrow.calls.reaching.judging import FAILING, SILENT, SLOW, SLOW_SECONDS_MIN, SLOWER, Judge
 from outgrow.calls.reaching.paths import Path
 from outgrow.calls.reaching.peers import Peer
 from outgrow.clock import Clock
@@ -56,6 +56,8 @@ class Attempts:
             if moved is None:
                 judge.unknown(peer, self._monotonic())
                 raise
+            if peer.is_probed:
+                judge.strike(peer, SILENT, self._monotonic())
             raise moved from error
         except BaseException as error:
             path.was_moved(task)
@@ -77,20 +79,29 @@ class Attempts:
 
         How long that takes is the sender's matter, so nothing is learned from it.
         """
-        peer = path.peer
+        peer, started = path.peer, self._monotonic()
         peer.in_flight += 1
         try:
             reply = await path.invoke(context, *arguments)
         except Exception as error:
-            if not isinstance(error, Problem):
+            if isinstance(error, Problem):
+                self._heard(peer, started)
+            else:
                 self.failed(path, self._monotonic(), error)
             raise
         else:
-            peer.calls += 1
-            peer.heard_at = self._monotonic()
+            self._heard(peer, started)
             return reply
         finally:
             await self._end(peer)
+
+    def _heard(self, peer: Peer, started: float) -> None:
+        """It has answered, however long that took."""
+        now = self._monotonic()
+        peer.calls += 1
+        peer.heard_at = now
+        if peer.out_until and started >= peer.out_since:
+            self._judge.good(peer, 1.0, now)
 
     async def stream(
         self, path: Path, context: Context, arguments: tuple[Any, ...]
@@ -116,6 +127,8 @@ class Attempts:
             await self._end(peer)
 
     async def _end(self, peer: Peer) -> None:
+        """A stream is over; if it tried whether the endpoint is good, it may have found nothing."""
+        self._judge.unknown(peer, self._monotonic())
         peer.in_flight -= 1
         if peer.is_leaving and not peer.in_flight:
             await peer.close()
@@ -152,7 +165,7 @@ class Attempts:
                 slowness = min(2 * peer.slowness, OVERLOADED_SLOWNESS_MAX)
                 peer.slowness = max(peer.slowness, slowness, OVERLOADED_SLOWNESS)
                 peer.stamp = now
-                judge.unknown(peer, now)
+                judge.later(peer, now)
             case ServiceUnreachable() if not error.may_have_run:
                 judge.away(peer, now)
             case CallFailed() | ServiceUnreachable():
@@ -163,9 +176,7 @@ class Attempts:
                     judge.strike(peer, SLOWER, now)
             case CallError():
                 peer.heard_at = now  # A refusal says nothing of how long a reply takes.
-                judge.unknown(peer, now)
-            case _:
-                judge.unknown(peer, now)
+        judge.unknown(peer, now)
         peer.calls += 1
         peer.failures += 1
 

@@ -90,7 +90,7 @@ class Balanced:
         async def invoke(context: Context, *arguments: Any) -> Any:
             if followed.generation != self._generation or not choice.peers:
                 await self._renew(method, context)
-            path = choose()
+            path = choose(context)
             try:
                 return await make(path, context, arguments)
             except (ServiceUnreachable, Overloaded, Moved) as error:
@@ -104,27 +104,33 @@ class Balanced:
 
         async def read(context: Context, *arguments: Any) -> Any:
             await self._renew(method, context)
-            return await attempts.read(choose(), context, arguments)
+            return await attempts.read(choose(context), context, arguments)
 
         async def stream(context: Context, *arguments: Any) -> AsyncGenerator[Any, None]:
             await self._renew(method, context)
-            items = attempts.stream(choose(), context, arguments)
+            items = attempts.stream(choose(context), context, arguments)
             async with contextlib.aclosing(items):
                 async for item in items:
                     yield item
 
         return stream if method.is_reply_stream else read  # type: ignore[return-value]
 
-    def _chooser(self, method: Method) -> Callable[[], Path]:
+    def _chooser(self, method: Method) -> Callable[[Context], Path]:
         """What chooses where a call of *method* goes, if it can go anywhere."""
-        judge, pick = self._judge, self._choice.pick
+        judge, pick, clock = self._judge, self._choice.pick, self._clock
         paths = self._paths.setdefault(method.full_name, {})
 
-        def choose() -> Path:
-            peer = None if judge.due == math.inf else judge.probe(method)
+        def choose(context: Context) -> Path:
+            peer = None
+            if judge.due != math.inf:
+                peer = judge.probe(method, context.deadline - clock.monotonic())
             if peer is None:
                 peer = pick()
-            return paths.get(peer) or self._path(method, peer)
+            try:
+                return paths.get(peer) or self._path(method, peer)
+            except BaseException:
+                judge.unknown(peer, self._machine.monotonic())
+                raise
 
         return choose
 

@@ -50,7 +50,10 @@ OUT_SHARE_MAX: Final = 0.5
 """The part of the endpoints that may be left out on suspicion."""
 
 UNSAFE_PROBE_SECONDS: Final = 5.0
-"""How long only calls that may be repeated try an endpoint that was left out."""
+"""How long only calls that may be made elsewhere try an endpoint that was left out."""
+
+PROBE_SECONDS_MIN: Final = 1.0
+"""What must be left of the deadline of such a call."""
 
 FORGET_SECONDS: Final = 60.0
 """How long an endpoint has to be good until the times before are forgotten."""
@@ -118,12 +121,18 @@ class Judge:
         out = [p.out_until for p in self.peers if p.out_until and not p.is_probed]
         self.due = min(out, default=math.inf)
 
-    def probe(self, method: Method) -> Peer | None:
-        """The endpoint that a call of *method* is to try, if the time of one is over."""
+    def probe(self, method: Method, left_seconds: float) -> Peer | None:
+        """
+        The endpoint that a call of *method* is to try, if the time of one is over.
+
+        One that could not be made elsewhere if nobody answers is not sent, unless no other comes.
+        """
         now = self._machine.monotonic()
         if now < self.due:
             return None
-        wait_seconds = UNSAFE_PROBE_SECONDS if method.repeat == "unsafe" else 0
+        is_stuck = method.repeat == "unsafe" or method.is_streaming
+        is_last_choice = is_stuck or left_seconds < PROBE_SECONDS_MIN
+        wait_seconds = UNSAFE_PROBE_SECONDS if is_last_choice else 0
         for peer in self.peers:
             if peer.out_until and not peer.is_probed and peer.out_until + wait_seconds <= now:
                 peer.is_probed = True
@@ -145,9 +154,15 @@ class Judge:
         self.arrange(now)
 
     def unknown(self, peer: Peer, now: float) -> None:
-        """A call that tried the endpoint was given up by its caller: another one may."""
+        """A call that may have tried the endpoint has found nothing out: another one may."""
         if peer.is_probed:
             peer.is_probed = False
+            self.arrange(now)
+
+    def later(self, peer: Peer, now: float) -> None:
+        """It answers, that it has too much to do: the next call tries it after a moment."""
+        if peer.is_probed:
+            peer.is_probed, peer.out_until = False, now + AWAY_SECONDS
             self.arrange(now)
 
     def strike(self, peer: Peer, why: str, now: float) -> None:

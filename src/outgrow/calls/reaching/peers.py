@@ -26,7 +26,7 @@ LONGEST_DECAY_SECONDS: Final = 30.0
 """How long a longest call is remembered."""
 
 OVERDUE_SECONDS_MIN: Final = 0.25
-"""A call is not overdue before, however short the others were."""
+"""A call is not overdue before, however short the others were; see `Durations.overdue`."""
 
 RETURN_SHARE: Final = 0.1
 """The part of its weight with which an endpoint comes back, or is new."""
@@ -75,7 +75,7 @@ class Durations:
         """How long a call may wait before it is thought that nobody answers it."""
         self.longest *= max(0.0, 1 - (now - self.stamp) / LONGEST_DECAY_SECONDS)
         self.stamp = now
-        return max(OVERDUE_SECONDS_MIN, 2 * self.longest)
+        return max(OVERDUE_SECONDS_MIN, 2 * self.longest, 4 * self.usual)
 
 
 class Peer:
