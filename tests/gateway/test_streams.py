@@ -104,6 +104,10 @@ class Works(Belt):
                 await self.marked.get()
         return f"{len(self.taken)}"
 
+    async def search(self, names: list[str], grams: int = 1) -> AsyncIterator[Part]:
+        for name in names:
+            yield Part(name=name, grams=grams)
+
     async def weigh(self, parts: AsyncIterator[Part]) -> AsyncIterator[int]:
         async for part in parts:
             self.taken.append(part)
@@ -417,6 +421,14 @@ async def test_a_reply_before_the_end_of_the_body_closes_the_connection(
     answer = await ask("POST", "/parts/x", chunks=chunks, **LINES, **WRITER)
 
     assert (answer.json, answer.headers["connection"]) == ("1 at x, none", "close")
+
+
+async def test_a_body_of_json_is_answered_with_a_stream(ask: Driver) -> None:
+    found = await ask("POST", "/searches", {"names": ["a", "b"], "grams": 2})
+    unfit = await ask("POST", "/searches", {"names": ["a", 2]})
+
+    assert lines_of(found) == [{"name": "a", "grams": 2}, {"name": "b", "grams": 2}]
+    assert (unfit.status, list(unfit.findings)) == (400, ["body.names[1]"])
 
 
 async def test_items_go_both_ways(ask: Driver, works: Works) -> None:
