@@ -66,6 +66,10 @@ class Calls:
         """How many calls of a method a process takes on at once; None if it finds out itself."""
         return self.of(service, method).concurrency
 
+    def compression(self, service: str) -> Literal["gzip"] | None:
+        """How large requests to a service and replies travel; None for as they are."""
+        return "gzip" if self.of(service).compression == "gzip" else None
+
     def shown(self, models: Iterable[ContractModel]) -> dict[str, dict[str, Any]]:
         """What holds for each method of contracts to which this was applied, by its full name."""
         return {

@@ -12,6 +12,7 @@ import grpc.aio
 import pytest
 
 from outgrow.errors import ArgumentsRefused, CallFailed
+from outgrow.topology import Calls
 from tests.calls.grpc.conftest import Wire
 
 ECHO = "/shop.workshop.v1.Workshop/Echo"
@@ -84,6 +85,16 @@ async def test_a_large_body_is_small_on_the_wire_if_its_caller_asks(metered):
     up, down = await crossed(metered, "x" * MEGABYTE, "gzip")
 
     assert max(up, down) < MEGABYTE / 20
+
+
+async def test_the_topology_file_asks_for_a_service(metered):
+    asked = Calls(services={"workshop": {"compression": "gzip"}})
+    other = Calls(services={"stock": {"compression": "gzip"}})
+    up, down = await crossed(metered, "x" * MEGABYTE, asked.compression)
+    assert max(up, down) < MEGABYTE / 20
+
+    up, down = await crossed(metered, "x" * MEGABYTE, other.compression)
+    assert min(up, down) > MEGABYTE
 
 
 async def test_nothing_is_compressed_unasked(metered):

@@ -54,7 +54,7 @@ class GrpcTransport:
         *,
         revisions: Revisions | None = None,
         message_bytes_max: int = MESSAGE_BYTES_MAX,
-        compression: Compression | None = None,
+        compression: Compression | Callable[[str], Compression | None] | None = None,
         peer: Peer | None = None,
     ) -> None:
         """
@@ -66,14 +66,14 @@ class GrpcTransport:
                 deadline crosses the wire, and is also counted by the machine's own clock.
             revisions: What this process has of its contracts; nothing is frozen if not given.
             message_bytes_max: The largest request and reply; larger requests are refused unsent.
-            compression: How requests and replies travel that have 4 KiB or more: as they are, if
-                not given.
+            compression: How requests and replies travel that have 4 KiB or more, for all services
+                or by service: as they are, if not given.
             peer: Who must answer, and who this process is; all is in plain text if not given.
         """
         self._converters = converters
         self._clock = clock
         self._message_bytes_max = message_bytes_max
-        self._compression = compression
+        self._compression = compression if callable(compression) else lambda _: compression
         self._is_closed = False
         self._held_until = 0.0
         options = client_options(message_bytes_max)
@@ -130,7 +130,7 @@ class GrpcTransport:
         # gRPC is handed bytes and no serializers: it sends an empty request if one of its raises.
         messages, name = self._converters.messages, method.full_name
         call: Any = self._channel.unary_unary(messages.path(method))
-        more = ASKED if self._compression else ()
+        more = ASKED if self._compression(method.service) else ()
 
         async def send(context: Context, body: bytes) -> bytes:
             remaining = self._remaining(name, context)
@@ -151,12 +151,12 @@ class GrpcTransport:
 
     def _connection(self, method: Method, agreement: Agreement) -> Connection:
         """What the streams of *method* need of this transport."""
-        more = ASKED if self._compression else ()
+        more = ASKED if self._compression(method.service) else ()
         return Connection(
             channel=self._channel,
             path=self._converters.messages.path(method),
             bytes_max=self._message_bytes_max,
-            is_compressing=self._compression is not None,
+            is_compressing=bool(more),
             monotonic=self._clock.monotonic,
             remaining=lambda context: self._remaining(method.full_name, context),
             metadata=lambda context, remaining: (

@@ -127,7 +127,12 @@ class Apart:
             address = self.reroute.get(endpoint.address, endpoint.address)
             peer = Peer(identity=identity, process=endpoint.process) if identity else None
             transport = GrpcTransport(
-                address, converters, hosted.clock, revisions=revisions, peer=peer
+                address,
+                converters,
+                hosted.clock,
+                revisions=revisions,
+                compression=hosted.calls.compression,
+                peer=peer,
             )
             return self.around(transport, hosted.clock)
 
