@@ -297,6 +297,7 @@ def test_at_one_address_the_last_that_was_said_counts_before_what_is_only_held()
         watched.snapshot(Snapshot(entries={"l1.0": entry}, sequence=3))
 
         assert [one.instance for one in watched.resolution().endpoints] == ["run"]
-        watched.close()
+        assert watched.take(Entry("l1.0", 4, None))
+        assert watched.resolution().endpoints == (), "nobody comes back to where another one left"
 
     asyncio.run(story())

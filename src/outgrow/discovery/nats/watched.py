@@ -94,8 +94,12 @@ class Watched:
             self._know(entry)
         if not self._holds:
             self.close()
+        there = {self._address_of(key) for key in self._entries}
         for entry in missing.values() if self._holds else ():
-            self._hold(entry)
+            if entry.endpoint is not None and entry.endpoint.address not in there:
+                self._hold(entry)
+        for key in self._held.keys() - self._entries.keys():
+            self._release(key)
         self._holds = self.watchers > 0
         self._sequence = snapshot.sequence
         for entry in ahead:
@@ -119,13 +123,24 @@ class Watched:
         self.stale()
 
     def _know(self, entry: Entry) -> None:
-        timer = self._held.pop(entry.key, None)
+        self._release(entry.key)
+        if entry.endpoint is None:
+            return
+        # Who is held at its address was there before it, and cannot be there now.
+        for key in list(self._held):
+            if self._address_of(key) == entry.endpoint.address:
+                self._release(key)
+        self._entries[entry.key] = entry
+
+    def _release(self, key: str) -> None:
+        self._entries.pop(key, None)
+        timer = self._held.pop(key, None)
         if timer is not None:
             timer.cancel()
-        if entry.endpoint is None:
-            self._entries.pop(entry.key, None)
-        else:
-            self._entries[entry.key] = entry
+
+    def _address_of(self, key: str) -> str | None:
+        entry = self._entries.get(key)
+        return entry.endpoint.address if entry is not None and entry.endpoint is not None else None
 
     def _hold(self, entry: Entry) -> None:
         """Keep *entry* for one lease; one that was held before is not held for longer."""
@@ -139,8 +154,7 @@ class Watched:
         self._held[entry.key] = self._clock.call_at(until, lambda: self._let_go(entry.key))
 
     def _let_go(self, key: str) -> None:
-        self._held.pop(key, None)
-        self._entries.pop(key, None)
+        self._release(key)
         self._tell()
 
     def close(self) -> None:
