@@ -188,7 +188,9 @@ def _others(state: Path, application: str, service: str, setting: str) -> Iterat
             kept = Kept.read(state)
         except StoreRefused:
             kept = Kept()  # Whoever needs it is told.
-        if service in kept.roles and (state / POSTGRES / "data").exists():
+        # What a supervisor started says where it listens, and is the same one.
+        is_here = kept.sockets != "" and f"?host={kept.sockets}" in setting
+        if service in kept.roles and (state / POSTGRES / "data").exists() and not is_here:
             found.append(POSTGRES)
         if service in kept.created and setting in (SQLITE, POSTGRES):
             found.append(shown(kept.created[service]))

@@ -78,3 +78,13 @@ async def test_a_new_file_beside_a_database_that_was_created_is_warned_of(
 def _damaged(state: Path) -> Iterator[None]:
     (state / "postgres.json").write_text("{")
     yield
+
+
+async def test_the_server_of_a_supervisor_is_the_one_that_comes_along(
+    state: Path, outgrow_postgres: PostgresServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = await outgrow_postgres.database()
+    (state / "postgres" / "data").mkdir(parents=True)
+    Kept(sockets=str(outgrow_postgres.cluster.sockets), roles={"a": "secret"}).write(state)
+
+    assert await warnings(state, url, caplog) == []

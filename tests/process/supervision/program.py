@@ -146,14 +146,21 @@ class Program:
     def messages(self, process: str) -> list[str]:
         return [line["message"] for line in self.lines if line["process"] == process]
 
-    def wait_line(self, message: str, process: str = "supervisor", *, nth: int = 1) -> str:
+    def wait_line(
+        self,
+        message: str,
+        process: str = "supervisor",
+        *,
+        nth: int = 1,
+        seconds: float = WAIT_SECONDS,
+    ) -> str:
         """The *nth* message of *process* that begins with *message*."""
 
         def found() -> bool:
             return sum(m.startswith(message) for m in self.messages(process)) >= nth
 
         with self._changed:
-            self._changed.wait_for(lambda: found() or not self._reader.is_alive(), WAIT_SECONDS)
+            self._changed.wait_for(lambda: found() or not self._reader.is_alive(), seconds)
         assert found(), f"{process} says no {message!r}: {self.lines} {self.others}"
         return [m for m in self.messages(process) if m.startswith(message)][nth - 1]
 

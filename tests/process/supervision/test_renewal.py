@@ -15,6 +15,9 @@ from tests.process.supervision.conftest import Start
 from tests.process.supervision.program import TOPOLOGY, Program, kill
 
 CONNECTIONS = 16
+WAIT_SECONDS = 90.0
+"""For a restart of all processes, on a machine that is busy otherwise."""
+
 BESIDE = ("nats", "postgres")
 
 
@@ -77,7 +80,7 @@ async def renew_under_load(running: Program, requests: int, times: int) -> Load:
         for nth in range(1, times + 1):
             running.signal(signal.SIGHUP)
             kill(running.pid("nats"))
-            await asyncio.to_thread(running.wait_line, "renewed", nth=nth)
+            await asyncio.to_thread(running.wait_line, "renewed", nth=nth, seconds=WAIT_SECONDS)
             await asyncio.to_thread(
                 running.wait_process, "nats", lambda told, nth=nth: is_back(told, nth)
             )
@@ -101,6 +104,7 @@ def tell(load: Load, what: str) -> None:
     )
 
 
+@pytest.mark.timeout(150)
 async def test_a_rolling_restart_under_load_fails_no_request(start: Start, folder: Path) -> None:
     """Of a process that has two replicas, and of one that is alone."""
     (folder / "outgrow.toml").write_text(TOPOLOGY.replace('["notes"]', '["notes"]\nreplicas = 2'))
