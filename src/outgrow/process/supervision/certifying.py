@@ -6,7 +6,7 @@ import functools
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from outgrow.clock import Clock
 from outgrow.errors import ExtraMissing
@@ -15,8 +15,14 @@ from outgrow.process.apart import ENVIRONMENT
 from outgrow.process.seating import RUN_FOLDER
 from outgrow.topology import Topology
 
+if TYPE_CHECKING:
+    from outgrow.identity.certificates import Identity
+
 FOLDER: Final = "identity"
 """Where the keys and certificates are, below the folder of sockets."""
+
+WATCH_SECONDS: Final = 30.0
+"""How often it is looked for new certificates of what runs beside the processes."""
 
 LOOPBACK: Final = ("localhost", "127.0.0.1")
 """Further names of a server beside the processes, whose clients compare the host of its URL."""
@@ -47,16 +53,25 @@ class Certifying:
 
         Raises:
             ExtraMissing: Certificates cannot be made here.
+            IdentityRefused: What comes from elsewhere for those *beside* cannot be used.
         """
-        self.folder = Path(os.environ.get(ENVIRONMENT) or state / RUN_FOLDER / FOLDER)
+        elsewhere = os.environ.get(ENVIRONMENT)
+        self.folder = Path(elsewhere or state / RUN_FOLDER / FOLDER).resolve()
+        self._clock = clock
         self._told: dict[str, Callable[[], object]] = {}
+        self._watched: dict[str, Identity] = {}
         self._issuer = None
-        if ENVIRONMENT in os.environ:
-            return
         try:
-            from outgrow.identity.certificates import Authority, Issuer  # noqa: PLC0415 - an extra
+            from outgrow.identity.certificates import (  # noqa: PLC0415 - an extra
+                Authority,
+                Identity,
+                Issuer,
+            )
         except ModuleNotFoundError as error:
             raise ExtraMissing("grpc", "calls between processes") from error
+        if elsewhere:
+            self._watched = {name: Identity(self.folder / name) for name in beside}
+            return
         self._issuer = Issuer(Authority(clock), self.folder, clock)
         self._issuer.remove()  # What a supervisor left that was killed.
 
@@ -73,9 +88,17 @@ class Certifying:
         self._told[name] = tell
 
     async def run(self) -> None:
-        """Renew in time, until cancelled."""
+        """Renew in time, or tell of what was renewed elsewhere, until cancelled."""
         if self._issuer is not None:
             await self._issuer.run()
+        seen = {name: identity.generation for name, identity in self._watched.items()}
+        while True:
+            await self._clock.sleep(WATCH_SECONDS)
+            for name, identity in self._watched.items():
+                identity.look_again()
+                if identity.generation != seen[name]:
+                    seen[name] = identity.generation
+                    self._tell(name)
 
     def renew(self) -> list[str]:
         """Renew all at once; the names of those that have new certificates."""
