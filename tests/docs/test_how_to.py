@@ -35,6 +35,8 @@ ATTEMPTS_MAX = 50
         "keep-journals-small",
         "look-inside",
         "test-a-service",
+        "inject-faults",
+        "write-a-transport",
         "operate-a-split-application",
         "run-replicas",
         "back-up-a-store",

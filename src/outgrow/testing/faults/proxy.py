@@ -22,6 +22,9 @@ TICK_SECONDS: Final = 0.02
 """How often bytes pass where they are slow."""
 
 
+_Receiver = asyncio.Protocol
+
+
 def place_of(address: str) -> tuple[str, int] | str:
     """Host and port of *address*, or the path of its Unix socket."""
     scheme, _, path = address.partition(":")
@@ -31,7 +34,7 @@ def place_of(address: str) -> tuple[str, int] | str:
     return host, int(port)
 
 
-class _Side(asyncio.Protocol):
+class _Side(_Receiver):
     """One side of a connection; what arrives here goes to the other."""
 
     def __init__(self, link: Link, *, is_caller: bool) -> None:

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Annotated, Generic, Literal, TypeVar
 from uuid import UUID
 
-from annotated_types import Ge, MaxLen, MinLen
+import msgspec
 
 from outgrow.contracts import (
     Contract,
@@ -23,6 +23,7 @@ from outgrow.contracts import (
 )
 
 T = TypeVar("T")
+Name = Annotated[str, msgspec.Meta(min_length=1)]
 
 
 class Colour(enum.Enum):
@@ -184,8 +185,8 @@ class Probe(Contract):
     @query()
     async def measure(
         self,
-        count: Annotated[int, Ge(1)],
-        names: Annotated[list[Annotated[str, MinLen(1)]], MaxLen(3)] = [],  # noqa: B006 - copied
+        count: Annotated[int, msgspec.Meta(ge=1)],
+        names: Annotated[list[Name], msgspec.Meta(max_length=3)] = [],  # noqa: B006 - copied
         factor: float = 1.5,
     ) -> list[str]: ...
 
@@ -229,7 +230,7 @@ class Probe(Contract):
     async def ring(self, name: str) -> int: ...
 
     @query(raises=[Refused])
-    def count(self, to: Annotated[int, Ge(0)]) -> AsyncIterator[int]: ...
+    def count(self, to: Annotated[int, msgspec.Meta(ge=0)]) -> AsyncIterator[int]: ...
 
     @query()
     def pages(self, size: int) -> AsyncIterator[bytes]: ...
