@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 HEAVY = {
-    "aiohttp", "duckdb", "google.protobuf", "grpc", "httptools", "nats", "nicegui", "opentelemetry",
+    "aiohttp", "cryptography", "duckdb", "google.protobuf", "grpc", "httptools", "nats", "nicegui", "opentelemetry",
     "pydantic", "pytest", "rich", "sqlalchemy", "typer", "uvicorn", "uvloop",
 }  # fmt: skip
 RATIO_MAX = 2.5
