@@ -25,7 +25,7 @@ LATE_SECONDS_MAX: Final = 0.05
 STRIKES_MAX: Final = 3
 """Calls in a row that fail or are far too slow, after which an endpoint is left out."""
 
-SLOW: Final = 8.0
+SLOW: Final = 5.0
 """How many times longer than usual is far too slow,"""
 
 SLOW_SECONDS_MIN: Final = 0.02
