@@ -88,6 +88,7 @@ class Issuer:
             hosts: Further names, as in `Authority.issue`.
             told: Called whenever they were renewed.
         """
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         issued = _Issued(name, tuple(hosts), self._clock.now(), told)
         self._issued[name.process] = issued
         self._issue(issued)
