@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from outgrow.clock import ManualClock, SystemClock
+from outgrow.discovery import Endpoint
 from outgrow.errors import IdentityRefused
 from outgrow.identity import Callers
 from outgrow.identity.certificates import write_papers
@@ -16,6 +17,7 @@ from outgrow.process.apart.identifying import (
     KnownCallers,
     identity_folder,
     identity_of,
+    process_of,
     with_own_broker,
 )
 from outgrow.process.supervision.certifying import WATCH_SECONDS, Certifying
@@ -99,6 +101,12 @@ def test_a_process_finds_its_own_folder(town: Town, monkeypatch):
     assert with_own_broker(seating(), "back").broker == "tls://t@h:1?"
     with pytest.raises(IdentityRefused, match="that of spiffe://shop.local/other is needed"):
         identity_of(seated, "other")
+
+
+def test_who_must_answer_is_said_by_the_seating_and_not_by_the_directory():
+    planted = Endpoint(service="counts", address="unix:/x", process="thief", instance="thief/1")
+
+    assert process_of(seating(), planted) == "back"
 
 
 def test_who_may_call_is_read_again_when_it_is_written_anew(town: Town):

@@ -11,6 +11,7 @@ from urllib.parse import quote
 import msgspec
 
 from outgrow.clock import SystemClock
+from outgrow.discovery import Endpoint
 from outgrow.errors import ControlError, ExtraMissing
 from outgrow.identity import OUTSIDE, Callers
 from outgrow.process.seating import Seating, read_seating
@@ -66,6 +67,16 @@ def identity_of(seating: Seating, process: str | None) -> Identity | None:
     except ModuleNotFoundError as error:
         raise ExtraMissing("grpc", "calls between processes") from error
     return Identity(folder, seating.name_of(process))
+
+
+def process_of(seating: Seating, endpoint: Endpoint) -> str:
+    """
+    The process whose certificate *endpoint* must show.
+
+    The seating says it: a directory says where a process is, and nothing of who may host what.
+    """
+    seat = seating.seat_of(endpoint.service)
+    return endpoint.process if seat is None else seat.process
 
 
 def with_own_broker(seating: Seating, name: str | None) -> Seating:

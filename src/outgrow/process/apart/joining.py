@@ -19,6 +19,7 @@ from outgrow.process.apart.identifying import (
     KnownCallers,
     guard_of,
     identity_of,
+    process_of,
     told,
     with_own_broker,
 )
@@ -125,7 +126,8 @@ class Apart:
 
         def connect(endpoint: Endpoint) -> Transport:
             address = self.reroute.get(endpoint.address, endpoint.address)
-            peer = Peer(identity=identity, process=endpoint.process) if identity else None
+            process = process_of(self._seating, endpoint)
+            peer = Peer(identity=identity, process=process) if identity else None
             transport = GrpcTransport(
                 address,
                 converters,
