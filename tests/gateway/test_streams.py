@@ -233,6 +233,8 @@ async def test_the_head_alone_takes_one_item(ask: Driver, works: Works) -> None:
 
     assert (answer.status, answer.body) == (200, b"")
     assert works.made <= (1 if works.is_near else 2)
+    await ask("HEAD", "/parts/9")
+    assert works.ended.is_set() or not works.is_near
     assert answer.headers["content-type"] == "application/x-ndjson"
 
 
@@ -348,9 +350,10 @@ async def test_a_stream_may_take_an_hour_if_its_contract_does_not_say(works: Wor
     assert works.deadline == 3_600
 
 
-async def test_a_body_is_read_line_by_line(ask: Driver, works: Works) -> None:
+@pytest.mark.parametrize("size", [1, 5, 1_000])
+async def test_a_body_is_read_line_by_line(ask: Driver, works: Works, size: int) -> None:
     body = b'{"name":"a"}\r\n\n  \n{"name":"b\\u00e9","grams":2}\n{"name":"c"}'
-    chunks = [body[at : at + 5] for at in range(0, len(body), 5)]
+    chunks = [body[at : at + size] for at in range(0, len(body), size)]
     answer = await ask("POST", "/parts/x?note=now", chunks=chunks, **LINES, **WRITER)
 
     assert answer.json == "3 at x, now"
