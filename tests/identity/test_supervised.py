@@ -7,7 +7,9 @@ import json
 import signal
 import stat
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from outgrow.cli.ps import ps
 from outgrow.identity.certificates import Identity
 from outgrow.process import read_seating, seating_path
 from outgrow.process.control import ask
+from tests.identity.test_servers import reached
 from tests.process.supervision.program import (
     NOTES,
     TOPOLOGY,
@@ -28,6 +31,7 @@ from tests.process.supervision.program import (
     write_application,
 )
 
+HASTY = Path(__file__).with_name("hasty.py")
 ALONE = """
 from outgrow import *
 class Notes(Contract):
@@ -63,10 +67,15 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Pr
         patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="og-")))
 
-        def started(*arguments: str, topology: str = TOPOLOGY, **code: str) -> Program:
+        def started(
+            *arguments: str,
+            topology: str = TOPOLOGY,
+            program: tuple[str, ...] = ("-m", "outgrow"),
+            **code: str,
+        ) -> Program:
             write_application(folder, **code)
             (folder / "outgrow.toml").write_text(topology)
-            return stack.enter_context(Program(folder, *arguments))
+            return stack.enter_context(Program(folder, *arguments, program=program))
 
         yield started
 
@@ -132,6 +141,40 @@ def test_processes_know_each_other_and_let_in_who_is_declared(start):
 
     assert running.stop() == 0
     assert not papers.exists()
+
+
+@pytest.mark.long
+@pytest.mark.timeout(180)
+def test_no_request_fails_while_all_certificates_rotate(start):
+    running = start(program=(str(HASTY),)).wait_ready()
+    seating = read_seating(seating_path(running.state, "split"))
+    url, is_over = running.url(), threading.Event()
+    answered, failures = [], []
+
+    def ask_on(number: int) -> None:
+        while not is_over.is_set():
+            try:
+                answered.append(fetch(url, "/notes", {"text": f"{number}.{len(answered)}"}))
+            except Exception as error:  # noqa: BLE001 - counted
+                failures.append(error)
+
+    front = Path(seating.identity) / "front"
+    broker = seating.broker.replace("identity=own", f"identity={front}")
+    before = asyncio.run(reached(broker))
+    with ThreadPoolExecutor() as threads:
+        for number in range(4):
+            threads.submit(ask_on, number)
+        try:
+            running.wait_line("new certificates: back, front, nats", nth=4)
+        finally:
+            is_over.set()
+
+    assert failures == []
+    assert len(answered) > 100
+    told = ask(running.state / "run" / "back.sock", "statistics")["identity"]
+    assert told["renewed"] >= 3
+    assert asyncio.run(reached(broker)) != before
+    assert running.stop() == 0
 
 
 def test_plain_text_is_said(start, capsys):

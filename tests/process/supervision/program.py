@@ -92,12 +92,18 @@ class Program:
         lines: What it has logged so far.
     """
 
-    def __init__(self, folder: Path, *arguments: str, state: Path | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *arguments: str,
+        state: Path | None = None,
+        program: tuple[str, ...] = ("-m", "outgrow"),
+    ) -> None:
         self.state = state or folder / ".outgrow"
         self.lines: list[dict[str, Any]] = []
         self.others: list[str] = []
         self.process = subprocess.Popen(
-            leashed(sys.executable, "-m", "outgrow", "run", "split", "--open", *arguments),
+            leashed(sys.executable, *program, "run", "split", "--open", *arguments),
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
