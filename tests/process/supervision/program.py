@@ -170,8 +170,8 @@ class Program:
         assert found(), f"{process} says no {message!r}: {self.lines} {self.others}"
         return [m for m in self.messages(process) if m.startswith(message)][nth - 1]
 
-    def wait_ready(self) -> Self:
-        self.wait_line("all ready")
+    def wait_ready(self, seconds: float = WAIT_SECONDS) -> Self:
+        self.wait_line("all ready", seconds=seconds)
         return self
 
     def processes(self) -> dict[str, dict[str, Any]]:

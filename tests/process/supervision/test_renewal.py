@@ -108,7 +108,7 @@ def tell(load: Load, what: str) -> None:
 async def test_a_rolling_restart_under_load_fails_no_request(start: Start, folder: Path) -> None:
     """Of a process that has two replicas, and of one that is alone."""
     (folder / "outgrow.toml").write_text(TOPOLOGY.replace('["notes"]', '["notes"]\nreplicas = 2'))
-    running = start().wait_ready()
+    running = start().wait_ready(WAIT_SECONDS)
 
     load = await renew_under_load(running, 2_000, times=1)
 
@@ -128,7 +128,7 @@ async def test_rolling_restarts_under_load_fail_none_of_50_000_requests(
         text = text.replace('["*"]', f'["*"]\nreplicas = {replicas}')
         text = text.replace("[topology.split]", '[topology.split]\nstore = "postgres"')
     (folder / "outgrow.toml").write_text(text)
-    running = start().wait_ready()
+    running = start().wait_ready(WAIT_SECONDS)
 
     load = await renew_under_load(running, 50_000, times=5)
 

@@ -15,6 +15,7 @@ from tests.process.supervision.program import TOPOLOGY, fetch, kill
 from tests.process.supervision.test_refusals import refused
 
 REQUESTS = 12
+WAIT_SECONDS = 40.0
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def folder(folder: Path) -> Path:
 
 
 def test_one_that_dies_or_stands_still_is_not_missed(start: Start) -> None:
-    running = start().wait_ready()
+    running = start().wait_ready(WAIT_SECONDS)
     url = running.url("front")
     assert running.url("front.2") == url
 
