@@ -161,3 +161,14 @@ def test_that_calls_are_refused_is_logged_once_and_that_they_no_longer_are() -> 
         "all calls can be answered in time again",
     ]
     assert limiter.statistics()["is_limiting"] is False
+
+
+def test_a_pause_of_the_machine_is_no_crowd() -> None:
+    limiter, gate = Limiter(), Gate("orders.place")
+    limiter._rate = 10_000.0  # What it had learned before the machine stood still.
+
+    for _ in range(200):
+        limiter.enter(gate, waited=0.5, left=5.0, now=1.0)
+
+    assert limiter.in_flight == 200
+    assert limiter.refused == 0

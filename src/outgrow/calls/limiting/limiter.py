@@ -135,7 +135,8 @@ class Limiter:
             gate.in_flight += 1
             return
         queue = self.in_flight + waited * self._rate
-        if queue >= self.limit:
+        # Until there is overload, a wait may be a pause of the machine, and no queue at all.
+        if queue >= self.limit and (self.is_limiting or self.in_flight >= self.limit):
             self._refuse(gate, queue, now)
         if self.is_limiting and left < gate.baseline_seconds / 2:
             self._expire(gate, now)
