@@ -96,8 +96,8 @@ class StreamsServed:
                 raise
             else:
                 served.end(call, ending_of(served.method, error))
-        except _CallerGone:
-            return
+        except _CallerGone as gone:
+            raise asyncio.CancelledError from gone
         except Exception as error:  # noqa: BLE001 - the border where calls come in
             served.end(call, sent.ending(error))
         finally:
@@ -164,15 +164,18 @@ class _Sent:
                 f"its reply has {len(message)} bytes; at most {self._served.bytes_max} are carried"
             )
             raise CallFailed(self._served.method.full_name, "builtins.ValueError", text)
-        if self._served.method.stream is not None and self._served.method.is_reply_stream:
-            await self.want()  # Headers go once, and this message would send them.
+        if self._served.method.is_reply_stream:
+            # Headers go once. If this message sent them, and were cut off, its status would too.
+            await self.want()
         try:
             await self._call.write(message)
         except _UNSENT as error:
             raise _CallerGone from error
 
     async def want(self) -> None:
-        """Let the caller give its items: they are asked for, or it has been replied to."""
+        """Let the caller give its items, if any: they are asked for, or it is replied to."""
+        if self._has_headers:
+            return
         async with self._headers:
             if not self._has_headers:
                 try:
