@@ -15,8 +15,7 @@ def main() -> None:
     """Send one request, and print the body of its answer."""
     asked = _asked()
     url = urlsplit(asked.url if "//" in asked.url else f"http://{asked.url}")
-    seconds = asked.max_time or 20
-    connection = http.client.HTTPConnection(url.hostname or "", url.port or 80, timeout=seconds)
+    connection = http.client.HTTPConnection(url.hostname or "", url.port or 80, timeout=20)
     if asked.unix_socket:
         connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         connection.sock.connect(asked.unix_socket)
@@ -27,9 +26,11 @@ def main() -> None:
     verb = asked.request or ("GET" if body is None else "POST")
     connection.request(verb, url.path or "/", body, headers)
     answer = connection.getresponse()
-    with contextlib.suppress(TimeoutError):  # of silence, which is as good as --max-time
+    with contextlib.suppress(TimeoutError):
         while part := answer.read1():
             sys.stdout.write(part.decode())
+            if asked.max_time:  # of silence after what came, however long that took
+                connection.sock.settimeout(asked.max_time)
     connection.close()
 
 
