@@ -159,6 +159,22 @@ async def test_who_must_know_is_told_of_each_change(health: Health) -> None:
     assert told == [{"press"}, set()]
 
 
+async def test_in_a_process_that_stops_no_service_is_ready(health: Health) -> None:
+    health.watch("press", None, object(), [])
+    health.watch("oven", None, object(), [])
+    told: asyncio.Future[set[str]] = asyncio.get_running_loop().create_future()
+
+    async def tell(services: Any) -> None:
+        told.set_result(set(services))
+
+    async with telling(health, tell):
+        health.stop()
+        health.stop()
+        assert await asyncio.wait_for(told, 10) == {"press", "oven"}
+
+    assert health.waiting() == {"application": "it is stopping"}
+
+
 async def test_a_hook_is_asked_while_the_application_runs_and_no_more_often(write) -> None:
     file = write(press=HOOK)
     async with start_application(read_topology(file), Options()) as application:

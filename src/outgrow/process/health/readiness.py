@@ -67,7 +67,9 @@ class Health:
 
     @property
     def unready(self) -> dict[str, str]:
-        """The services that are not ready, and why."""
+        """The services that are not ready, and why; all of them in a process that stops."""
+        if self._phase == STOPPING:
+            return dict.fromkeys(self._names, STOPPING)
         return dict(self._unready)
 
     def waiting(self) -> dict[str, str]:
@@ -99,7 +101,9 @@ class Health:
 
     def stop(self) -> None:
         """No new work should come."""
-        self._phase = STOPPING
+        if self._phase != STOPPING:
+            self._phase = STOPPING
+            self._tell()
 
     def listen(self, wake: Callable[[], object]) -> Callable[[], None]:
         """Call *wake* when other services are unready, until what is returned is called."""
@@ -135,8 +139,11 @@ class Health:
         for service in before.keys() - reasons.keys():
             logger.info("service %s is ready again", service)
         if before.keys() != reasons.keys():
-            for wake in list(self._listeners):
-                wake()
+            self._tell()
+
+    def _tell(self) -> None:
+        for wake in list(self._listeners):
+            wake()
 
 
 async def _ask(service: str, hook: Hook) -> str | None:
