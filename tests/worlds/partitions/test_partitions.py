@@ -21,7 +21,7 @@ from ring.two.contract import Two
 from outgrow.testing import World
 
 CONTRACTS = {"one": One, "two": Two, "three": Three}
-CALL_SECONDS = 0.4
+CALL_SECONDS = 1.0
 PAUSE_SECONDS = 0.02
 TICK_SECONDS = 0.05
 HOPS = 2
@@ -39,7 +39,9 @@ class Load:
 
     clients: dict[str, object]
     numbers: count = field(default_factory=lambda: count(1))
-    outcomes: dict[tuple[str, str], list[tuple[float, Outcome]]] = field(default_factory=dict)
+    outcomes: dict[tuple[str, str], list[tuple[float, float, Outcome]]] = field(
+        default_factory=dict
+    )
     rung: dict[tuple[str, str], dict[int, Outcome]] = field(default_factory=dict)
     is_over: bool = False
 
@@ -49,20 +51,21 @@ class Load:
         rung = self.rung.setdefault((caller, callee), {})
         client = self.clients[caller]
         while not self.is_over:
+            began = perf_counter()
             outcome = await getattr(client, f"ask_{callee}")("x", CALL_SECONDS)
-            asked.append((perf_counter(), outcome))
-            number = next(self.numbers)
+            asked.append((began, perf_counter(), outcome))
+            number, began = next(self.numbers), perf_counter()
             rung[number] = await getattr(client, f"ring_{callee}")(number, CALL_SECONDS)
-            asked.append((perf_counter(), rung[number]))
+            asked.append((began, perf_counter(), rung[number]))
             await asyncio.sleep(PAUSE_SECONDS)  # noqa: TID251 - so that the load is not all there is
 
-    def between(self, lane: tuple[str, str], since: float, until: float) -> list[Outcome]:
-        """What ended on *lane* in that time."""
-        return [outcome for at, outcome in self.outcomes[lane] if since <= at <= until]
+    def inside(self, lane: tuple[str, str], since: float, until: float) -> list[Outcome]:
+        """What began and ended on *lane* in that time."""
+        return [o for began, ended, o in self.outcomes[lane] if since <= began and ended <= until]
 
     def first_answer(self, lane: tuple[str, str], since: float) -> float | None:
         """When the first call on *lane* succeeded after *since*."""
-        good = [at for at, outcome in self.outcomes[lane] if at >= since and not outcome.error]
+        good = [ended for _, ended, o in self.outcomes[lane] if ended >= since and not o.error]
         return min(good, default=None)
 
 
@@ -87,18 +90,23 @@ async def partition_each(world: World, seconds: float, slack: float) -> list[str
 async def _partition(
     world: World, load: Load, pair: tuple[str, str], *, seconds: float, slack: float
 ) -> str:
-    affected = [pair, pair[::-1]]
-    began = perf_counter()
+    affected, began = [pair, pair[::-1]], perf_counter()
+    others = [lane for lane in load.outcomes if lane not in affected]
     async with world.partition(*pair):
-        await _until(lambda: perf_counter() - began >= seconds)
+        partitioned = perf_counter()
+
+        def is_seen() -> bool:
+            now = perf_counter()
+            is_long = now - partitioned >= seconds
+            return is_long and all(load.inside(lane, partitioned, now) for lane in affected)
+
+        await _until(is_seen)
         healing = perf_counter()
     healed = perf_counter()
     await _until(lambda: all(load.first_answer(lane, healed) for lane in affected))
     recovered = max(load.first_answer(lane, healed) - healed for lane in affected)
-    cut = [o for lane in affected for o in load.between(lane, began + 2 * CALL_SECONDS, healing)]
-    others = [lane for lane in load.outcomes if lane not in affected]
-    whole = [o for lane in others for o in load.between(lane, began, healed)]
-    assert cut
+    cut = [o for lane in affected for o in load.inside(lane, partitioned, healing)]
+    whole = [o for lane in others for o in load.inside(lane, began, healed)]
     assert {o.error for o in cut} <= {"CallTimedOut", "ServiceUnreachable"}
     assert whole
     assert not [o for o in whole if o.error]
