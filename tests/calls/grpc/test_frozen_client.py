@@ -100,3 +100,46 @@ async def test_a_generated_client_is_told_what_is_missing_and_what_breaks_a_limi
             await users.Rename(request)
         assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
         assert place_told in caught.value.details()
+
+
+async def test_a_generated_client_reads_a_stream(channel):
+    from shop_client import (
+        orders_pb2,
+        orders_pb2_grpc,
+        stock_pb2,
+        stock_pb2_grpc,
+        users_pb2,
+        users_pb2_grpc,
+    )
+
+    users = users_pb2_grpc.UsersStub(channel)
+    stock = stock_pb2_grpc.StockStub(channel)
+    orders = orders_pb2_grpc.OrdersStub(channel)
+    user = (await users.Register(users_pb2.RegisterRequest(name="Ada"))).value
+    delivery = stock_pb2.Delivery(item_id="piano", price_cents=900, quantity=1)
+    await stock.Receive(stock_pb2.ReceiveRequest(deliveries=[delivery]))
+    line = orders_pb2.Line(item_id="piano", quantity=1)
+    request = orders_pb2.PlaceOrderRequest(user_id=user.user_id, lines=[line])
+    placed = (await orders.PlaceOrder(request)).value
+
+    followed = orders.FollowOrder(orders_pb2.FollowOrderRequest(order_id=placed.order_id))
+    seen = [reply.value async for reply in followed]
+
+    assert {order.order_id for order in seen} == {placed.order_id}
+    assert len(seen) >= 1
+
+
+async def test_a_generated_client_meets_a_problem_instead_of_items(channel):
+    from google.rpc import error_details_pb2
+    from google.rpc.status_pb2 import Status
+    from shop_client import orders_pb2, orders_pb2_grpc
+
+    orders = orders_pb2_grpc.OrdersStub(channel)
+
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await anext(aiter(orders.FollowOrder(orders_pb2.FollowOrderRequest(order_id="none"))))
+
+    assert caught.value.code() is grpc.StatusCode.NOT_FOUND
+    trailer = dict(caught.value.trailing_metadata())["grpc-status-details-bin"]
+    info = error_details_pb2.ErrorInfo.FromString(Status.FromString(trailer).details[0].value)
+    assert (info.reason, dict(info.metadata)) == ("orders.UnknownOrder", {"order_id": "none"})
