@@ -172,3 +172,18 @@ def test_a_pause_of_the_machine_is_no_crowd() -> None:
 
     assert limiter.in_flight == 200
     assert limiter.refused == 0
+
+
+def test_who_comes_back_after_minutes_of_silence_finds_no_limit() -> None:
+    limiter = Limiter()
+    simulation = Simulation(limiter, servers=0, seconds=always(0.01))
+    simulation.run(5, per_second=70)
+    simulation.run(5, per_second=300)
+    gate = Gate("desk.ask")
+
+    for n in range(2):  # A look is at a call that ends; the second begins after the first.
+        began = simulation.now + 300 + n
+        limiter.enter(gate, waited=0.0, left=10.0, now=began)
+        limiter.leave(gate, waited=0.0, began=began, now=began + 0.06)
+
+    assert limiter.statistics()["is_limiting"] is False

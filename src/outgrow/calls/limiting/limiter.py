@@ -204,6 +204,9 @@ class Limiter:
             self._look_at_probe(now)
             return
         if elapsed > LOOK_SECONDS_MAX:
+            # So little has come that what was learned of an overload is over.
+            if self.is_limiting:
+                self._relax()
             self._standing_since = math.inf
             self._begin(now)
             return
@@ -259,7 +262,9 @@ class Limiter:
         """The limit for the next look, while there is overload."""
         self._measure()
         self._limit_by_baseline()
-        self.limit *= 2 ** ((now - self._refused_at) / DOUBLING_SECONDS)
+        # More doublings than any limit needs are as good as all, and no number is too large.
+        doublings = min((now - self._refused_at) / DOUBLING_SECONDS, math.log2(IN_FLIGHT_MAX))
+        self.limit *= 2**doublings
         if self.limit >= IN_FLIGHT_MAX:
             self._relax()
         elif now >= self._probe_at:
