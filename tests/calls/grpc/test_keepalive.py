@@ -40,7 +40,9 @@ async def way(unstarted, monkeypatch, stack):
     return unstarted, proxies, proxy
 
 
-@pytest.mark.parametrize("fault", [Fault(half_open=True), Fault(black_hole=True)], ids=["half open", "black hole"])
+@pytest.mark.parametrize(
+    "fault", [Fault(half_open=True), Fault(black_hole=True)], ids=["half open", "black hole"]
+)
 async def test_a_call_ends_when_its_connection_leads_nowhere(way, fault):
     wire, proxies, proxy = way
     entered = asyncio.Event()

@@ -45,6 +45,8 @@ DETAILS_TRAILER: Final = "grpc-status-details-bin"
 DETAILS_BYTES_MAX: Final = 3_072
 """What others accept is 8 KiB of headers, if they were not told otherwise; this is one of three."""
 
+VIOLATIONS_MAX: Final = 20
+
 RESTART_SECONDS: Final = 1.0
 """When a caller should come back to a process that has said that it stops."""
 
@@ -141,7 +143,7 @@ def _of_error(error: CallError) -> list[Message]:
     match error:
         case ArgumentsRefused():
             request = kinds.BadRequest()
-            for place, message in error.findings:
+            for place, message in error.findings[:VIOLATIONS_MAX]:
                 request.field_violations.add(field=place, description=message)
             found.append(request)
         case Overloaded():
