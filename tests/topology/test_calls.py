@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,8 @@ class Desk(Contract):
     async def ask(self) -> int: ...
     @query(deadline="30s")
     async def report(self) -> int: ...
+    @query()
+    def follow(self) -> AsyncIterator[int]: ...
 
 
 @pytest.fixture
@@ -61,10 +64,13 @@ def test_a_deadline_of_the_contract_yields_to_that_of_the_method_alone(file: Pat
 
     assert applied.methods["ask"].deadline_seconds == 2.0
     assert applied.methods["report"].deadline_seconds == 30.0
+    assert applied.methods["follow"].deadline_seconds is None, "streams are no calls of seconds"
     with file.open("a") as more:
         more.write(f'[calls.{model.service}.report]\ndeadline = "1m"\n')
+        more.write(f'[calls.{model.service}.follow]\ndeadline = "1h"\n')
     (applied,) = read_topology(file).calls.apply([model])
     assert applied.methods["report"].deadline_seconds == 60.0
+    assert applied.methods["follow"].deadline_seconds == 3_600.0
     assert model.methods["ask"].deadline_seconds is None
 
 

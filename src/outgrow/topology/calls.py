@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
-from outgrow.contracts import ContractModel
+from outgrow.contracts import ContractModel, Method
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,13 +87,19 @@ class Calls:
         for model in models:
             methods = {}
             for name, method in model.methods.items():
-                settings = self.of(model.service, name, declared_seconds=method.deadline_seconds)
-                is_same = settings.deadline_seconds == method.deadline_seconds
-                methods[name] = (
-                    method
-                    if is_same
-                    else replace(method, deadline_seconds=settings.deadline_seconds)
-                )
+                seconds = self._deadline(model, method)
+                is_same = seconds == method.deadline_seconds
+                methods[name] = method if is_same else replace(method, deadline_seconds=seconds)
             is_same = all(methods[name] is method for name, method in model.methods.items())
             applied.append(model if is_same else replace(model, methods=methods))
         return applied
+
+    def _deadline(self, model: ContractModel, method: Method) -> float | None:
+        """What holds for *method*; what is said of all calls is not said of streams."""
+        declared = method.deadline_seconds
+        if method.is_streaming:
+            own: float | None = self.methods.get((model.service, method.name), {}).get(
+                "deadline_seconds", declared
+            )
+            return own
+        return self.of(model.service, method.name, declared_seconds=declared).deadline_seconds

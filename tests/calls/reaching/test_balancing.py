@@ -19,6 +19,13 @@ def cut() -> ServiceUnreachable:
     return ServiceUnreachable("desk.ask", "the connection broke", may_have_run=True)
 
 
+def exhausted() -> Overloaded:
+    """As a server that is not outgrow says it."""
+    error = full()
+    error.may_have_run = True
+    return error
+
+
 def full() -> Overloaded:
     return Overloaded("desk.ask", "full", retry_after_seconds=1.0)
 
@@ -128,6 +135,17 @@ async def test_if_all_have_too_much_the_call_is_refused_after_each_was_asked_onc
         await desk.call()
 
     assert [replica.count for replica in desk.replicas.values()] == [1, 1, 1]
+
+
+async def test_what_may_have_run_and_must_not_twice_is_not_made_elsewhere() -> None:
+    desk = Simulated()
+    for replica in desk.replicas.values():
+        replica.error = exhausted
+
+    with pytest.raises(Overloaded):
+        await desk.call("shout")
+
+    assert sum(replica.count for replica in desk.replicas.values()) == 1
 
 
 async def test_no_more_than_a_tenth_is_repeated_while_all_have_too_much() -> None:

@@ -192,7 +192,7 @@ class Balanced:
             return other
         if len(tried) >= ATTEMPTS_MAX:
             return None
-        may_have_run = isinstance(failure, ServiceUnreachable) and failure.may_have_run
+        may_have_run = isinstance(failure, CallError) and failure.may_have_run
         if may_have_run and method.repeat == "unsafe":
             return None
         is_free = isinstance(failure, ServiceUnreachable) and not may_have_run

@@ -9,19 +9,19 @@ from outgrow.clock import Clock
 RETRY_SHARE: Final = 0.1
 """Attempts that are repeats, as a share of the calls to a service."""
 
-RETRIES_PER_SECOND: Final = 10
+RETRIES_PER_SECOND: Final = 3
 """Repeats that a second always has, so that who calls seldom may repeat at all."""
 
 RETRY_WINDOW_SECONDS: Final = 10.0
 """How long what a call adds to the budget is there to be spent."""
 
 RESERVE: Final = 100.0
-"""What is there at the start: what the window holds of the least."""
+"""What is lent at the start, for a replica that dies then; the first calls pay it back."""
 
 
 class Budget:
     """
-    Repeats of calls to one service, paid by the calls: at most a tenth of them, and ten a second.
+    Repeats of calls to one service, paid by the calls: at most a tenth of them, or a few a second.
 
     A service that fails because it has too much to do would get each call several times, and so
     even more (a retry storm). So each call adds a tenth of a repeat, which can be spent in the next
@@ -36,6 +36,7 @@ class Budget:
 
     __slots__ = (
         "_machine",
+        "_owed",
         "_per_second",
         "_second",
         "_seen",
@@ -56,7 +57,7 @@ class Budget:
         per_second: int = RETRIES_PER_SECOND,
     ) -> None:
         """
-        Begin with the reserve.
+        Begin with what is lent.
 
         Args:
             machine: The machine's time.
@@ -70,7 +71,7 @@ class Budget:
         self._machine = machine
         self._share = share
         self._per_second = per_second
-        self._tokens = min(RESERVE, per_second * RETRY_WINDOW_SECONDS)
+        self._tokens = self._owed = RESERVE if share else 0.0
         self._stamp = self._second = machine.monotonic()
         self._seen = 0
         self._spent_in_second = 0
@@ -92,7 +93,10 @@ class Budget:
         passed = now - self._stamp
         kept = max(0.0, 1 - passed / RETRY_WINDOW_SECONDS)
         recent = (self.calls - self._seen) / max(1.0, passed / RETRY_WINDOW_SECONDS)
-        self._tokens = self._tokens * kept + recent * self._share
+        earned = recent * self._share
+        paid_back = min(self._owed, earned)
+        self._owed -= paid_back
+        self._tokens = self._tokens * kept + earned - paid_back
         self._stamp, self._seen = now, self.calls
         if now - self._second >= 1:
             self._second, self._spent_in_second = now, 0
