@@ -82,8 +82,11 @@ class Budget:
         if self._tokens < 1 and self._spent_in_second >= self._per_second:
             self.refused += 1
             return False
-        # What a second has in any case is owed by the calls to come, not added to what they pay.
-        self._tokens = max(self._tokens - 1, -float(self._per_second))
+        if self._tokens >= 1:
+            self._tokens -= 1
+        else:
+            # What a second has in any case is owed by the calls to come, not added to what they pay.
+            self._owed = min(self._owed + 1, 2 * RESERVE)
         self._spent_in_second += 1
         self.spent += 1
         return True
