@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import ssl
@@ -90,6 +91,24 @@ async def test_a_nats_server_is_reached_with_a_certificate_and_a_token(town: Tow
         async with asyncio.timeout(10):
             while await reached(f"tls://{place}?identity={quote(str(front))}") == before:
                 await town.wire.clock.sleep(0.01)
+
+
+async def test_who_does_not_speak_tls_learns_nothing():
+    info = {"auth_required": True, "headers": True, "max_payload": 1048576, "server_id": "x"}
+    told: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    async def pose(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"INFO " + json.dumps(info).encode() + b"\r\n")
+        first = await reader.read(1)
+        writer.close()
+        told.set_result(first)
+
+    async with await asyncio.start_server(pose, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(OSError, match="does not offer TLS"):
+            await reached(f"tls://t%40ken@127.0.0.1:{port}")
+        async with asyncio.timeout(10):
+            assert await told == b""
 
 
 @pytest.mark.parametrize(

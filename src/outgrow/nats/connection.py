@@ -65,16 +65,40 @@ class Refused(Exception):
 
 
 class _Transport(TcpTransport):
-    """The client's own, whose stream knows that it speaks TLS: else asyncio warns at its end."""
+    """
+    The client's own, for TLS alone: nothing is sent before the handshake.
+
+    The client by itself speaks TLS only if the server's first line says so, and anybody on the way
+    may write that line, or leave the words out.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._is_secure = False
 
     def __bool__(self) -> bool:
         return True
 
     async def connect_tls(self, *arguments: Any, **more: Any) -> None:
         await super().connect_tls(*arguments, **more)
+        self._is_secure = True
         with suppress(AttributeError):
+            # The client leaves it out, and asyncio warns at the stream's end.
             stream: Any = self._io_writer.transport  # type: ignore[union-attr]
-            stream.get_protocol()._over_ssl = True  # noqa: SLF001 - the client leaves it out
+            stream.get_protocol()._over_ssl = True  # noqa: SLF001
+
+    def write(self, payload: bytes) -> None:
+        self._check()
+        super().write(payload)  # type: ignore[no-untyped-call]
+
+    def writelines(self, payload: list[bytes]) -> None:
+        self._check()
+        super().writelines(payload)  # type: ignore[no-untyped-call]
+
+    def _check(self) -> None:
+        if not self._is_secure:
+            message = "its URL says tls://, and who answers does not offer TLS: nothing was sent"
+            raise ConnectionRefusedError(message)
 
 
 class Connection:
@@ -107,7 +131,8 @@ class Connection:
                 certificates: see `without_secrets`.
 
         Raises:
-            OSError: Nobody is there, or a file of the URL cannot be used.
+            OSError: Nobody is there, or a file of the URL cannot be used, or who is there does not
+                speak TLS, which the URL asks for; nothing was sent then.
             Error: Somebody is there, who refuses.
             ValueError: The URL cannot be one.
         """
@@ -115,7 +140,7 @@ class Connection:
         tls = tls_of(url)
         if tls is not None:
             # There is no option for it.
-            self._client._transport = _Transport()  # type: ignore[no-untyped-call]  # noqa: SLF001
+            self._client._transport = _Transport()  # noqa: SLF001
         try:
             self._has_begun = True
             await self._client.connect(
