@@ -204,6 +204,19 @@ async def test_what_cannot_be_is_refused(world: World) -> None:
                 pass
 
 
+@pytest.mark.faults
+@pytest.mark.worlds("apart")
+async def test_calls_go_on_while_a_process_is_parted_from_nats(world: World) -> None:
+    one, two = world.client(One), world.client(Two)
+
+    async with world.partition("one", "nats"):
+        assert (await one.ask_two("x", 5.0)).reply == "two x"
+        assert (await two.ask_one("x", 5.0)).reply == "one x"
+
+    await world.settle()
+    assert (await one.ask_two("x", 5.0)).reply == "two x"
+
+
 @pytest.mark.worlds("apart")
 async def test_bytes_need_proxies(world: World) -> None:
     with pytest.raises(ValueError, match="mark the test with"):

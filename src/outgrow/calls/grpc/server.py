@@ -216,7 +216,7 @@ class GrpcServer:
                 log_failure(too_large, context)
                 return self._end(call, tell_error(too_large))
             if len(reply) >= COMPRESSED_BYTES_MIN:
-                await compress_reply(call)
+                await compress_reply(call, metadata)
             return reply
 
         return handle
