@@ -8,7 +8,6 @@ and never takes more memory than the largest message.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, Final, Literal
 
 import grpc
@@ -21,9 +20,9 @@ ASKED: Final = ((COMPRESSION_HEADER, "gzip"),)
 """The metadata of a call whose reply may come compressed; everyone may send it."""
 
 
-async def compress_reply(call: Any, metadata: Iterable[tuple[str, str | bytes]]) -> None:
-    """Let the reply to *call* be compressed if its *metadata* asked for that; before it is sent."""
-    if any(name == COMPRESSION_HEADER for name, _ in metadata):
+async def compress_reply(call: Any) -> None:
+    """Let the reply to *call* be compressed if its caller asked for that; before it is sent."""
+    if any(name == COMPRESSION_HEADER for name, _ in call.invocation_metadata()):
         call.set_compression(grpc.Compression.Gzip)
         # A unary reply is compressed only if its headers have gone ahead.
         await call.send_initial_metadata(())

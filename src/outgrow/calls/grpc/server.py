@@ -181,7 +181,7 @@ class GrpcServer:
                 method, admission, metadata, call.time_remaining, monotonic(), stranger
             )
             if guard is not None:
-                names = tuple(call.peer_identities() or ())
+                names = tuple(call.auth_context().get(URI_PROPERTY, ()))
                 guard.check(method.service, method.full_name, names, context.via)
             return context
 
@@ -216,7 +216,7 @@ class GrpcServer:
                 log_failure(too_large, context)
                 return self._end(call, tell_error(too_large))
             if len(reply) >= COMPRESSED_BYTES_MIN:
-                await compress_reply(call, metadata)
+                await compress_reply(call)
             return reply
 
         return handle
