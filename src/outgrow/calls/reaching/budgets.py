@@ -85,7 +85,7 @@ class Budget:
         if self._tokens >= 1:
             self._tokens -= 1
         else:
-            # What a second has in any case is owed by the calls to come, not added to what they pay.
+            # What a second has in any case is owed by the calls to come, beside what they pay.
             self._owed = min(self._owed + 1, 2 * RESERVE)
         self._spent_in_second += 1
         self.spent += 1
