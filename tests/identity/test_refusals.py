@@ -7,15 +7,24 @@ nobody, and gRPC tells its log why.
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import grpc
 import grpc.aio
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from outgrow.calls.grpc import GrpcTransport
+from outgrow.calls.grpc.headers import pack
+from outgrow.calls.grpc.revisions import Revisions
 from outgrow.errors import CallerNotDeclared, ServiceUnreachable
 from outgrow.identity import Callers, Name
 from outgrow.identity.certificates import Identity
+from tests.calls.grpc.conftest import MODEL
 from tests.identity.conftest import Town, ended, name_of
 
 
@@ -108,6 +117,61 @@ async def test_who_has_no_certificate_is_refused(town: Town, capfd):
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
     assert "PEER_DID_NOT_RETURN_A_CERTIFICATE" in capfd.readouterr().err
     assert town.calls == 0
+
+
+def _papers_with(town: Town, common_name: str, *names: x509.GeneralName) -> tuple[bytes, bytes]:
+    """A key, and its certificate of our authority, which took whatever it was asked for."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), town.wire.clock.now()
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)]))
+        .issuer_name(town.authority._certificate.subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(minutes=1))
+        .not_valid_after(now + timedelta(hours=1))
+    )
+    if names:
+        builder = builder.add_extension(x509.SubjectAlternativeName(names), False)
+    chain = builder.sign(town.authority._key, hashes.SHA256())
+    pem = serialization.Encoding.PEM
+    private = serialization.PrivateFormat.PKCS8
+    return key.private_bytes(pem, private, serialization.NoEncryption()), chain.public_bytes(pem)
+
+
+URI = name_of("gateway").uri
+NAMED: dict[str, tuple[str, tuple[x509.GeneralName, ...], bool]] = {
+    "a URI": ("bob", (x509.UniformResourceIdentifier(URI),), True),
+    "a common name": (URI, (), False),
+    "a DNS name": ("bob", (x509.DNSName(URI),), False),
+    "an address of mail": (URI, (x509.RFC822Name(URI),), False),
+    "two URIs": (
+        "bob",
+        (x509.UniformResourceIdentifier(URI), x509.UniformResourceIdentifier(URI + "s")),
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize("what", NAMED)
+async def test_who_a_caller_is_is_said_by_a_uri_alone(town: Town, what: str):
+    common_name, names, is_let_in = NAMED[what]
+    address = await town.start()
+    key, chain = _papers_with(town, common_name, *names)
+    credentials = grpc.ssl_channel_credentials(town.authority.certificate, key, chain)
+    options = [("grpc.ssl_target_name_override", name_of("back").dns)]
+    method, converters = MODEL.methods["echo"], town.wire.converters
+    metadata = pack(town.wire.context(via=""), 5.0, Revisions().of(MODEL).fingerprint)
+
+    async with grpc.aio.secure_channel(address, credentials, options=options) as channel:
+        ask = channel.unary_unary(converters.messages.path(method))
+        body = converters.of(method).encode_request("hello")
+        call = ask(body, timeout=5, metadata=metadata)
+        code = await call.code()
+
+    refused = grpc.StatusCode.PERMISSION_DENIED
+    assert code is (grpc.StatusCode.OK if is_let_in else refused)
+    assert town.calls == int(is_let_in)
 
 
 async def test_plain_text_is_refused_where_certificates_are_asked_for(town: Town, capfd):

@@ -32,6 +32,9 @@ from outgrow.identity.certificates import Guard
 GRACE_SECONDS_DEFAULT = 10.0
 LINGER_SECONDS = 0.1
 
+URI_PROPERTY = "peer_uri"
+"""Where gRPC tells the URIs among the names of a caller's certificate, and nothing else of it."""
+
 
 class GrpcServer:
     """

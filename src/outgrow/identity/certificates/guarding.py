@@ -70,7 +70,8 @@ class Guard:
         Args:
             service: The service that is called.
             method: ``service.method``.
-            names: The alternative names in the caller's certificate, which was verified.
+            names: The URIs among the alternative names in the caller's certificate, which was
+                verified. Of no other kind: many authorities let who asks choose the common name.
             via: The service that calls, as the caller says.
 
         Raises:
@@ -131,6 +132,6 @@ class Guard:
 
 
 def uri_of(names: Iterable[bytes]) -> str:
-    """The one SPIFFE URI among the *names* of a certificate; empty if there is none, or several."""
+    """The one SPIFFE URI among the URIs of a certificate; empty if there is none, or several."""
     uris = [name for name in names if name.startswith(_SCHEME)]
     return uris[0].decode("ascii", "replace") if len(uris) == 1 else ""
