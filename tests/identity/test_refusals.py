@@ -21,9 +21,10 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from outgrow.calls.grpc import GrpcTransport
 from outgrow.calls.grpc.headers import pack
 from outgrow.calls.grpc.revisions import Revisions
+from outgrow.clock import ManualClock
 from outgrow.errors import CallerNotDeclared, ServiceUnreachable
 from outgrow.identity import Callers, Name
-from outgrow.identity.certificates import Identity
+from outgrow.identity.certificates import Authority, Identity, Issuer
 from tests.calls.grpc.conftest import MODEL
 from tests.identity.conftest import Town, ended, name_of
 
@@ -95,6 +96,25 @@ async def test_a_callee_whose_certificate_has_ended_is_not_called(town, caplog, 
 
     assert "its certificate has ended, or the clocks differ" in told
     assert "has ended" in caplog.text
+
+
+async def test_a_clock_that_was_ahead_and_is_set_back_refuses_nobody_for_long(town, caplog):
+    ahead = ManualClock(town.wire.clock.now() + timedelta(hours=2))
+    town.authority = Authority(ahead)
+    town.issuer = Issuer(town.authority, town.folder / "papers", ahead)
+    await town.start()
+    front = town.identity("front")
+
+    told = await _refused(town, town.connect(front))
+    assert "its certificate has not begun, or the clocks differ" in told
+    assert "front/tls.crt: the certificate begins at" in caplog.text
+
+    ahead.advance(-2 * 3600)
+    assert town.issuer.renew() == ["back", "front"]
+    assert town.issuer.renew() == []
+    front.look_again()
+    town.guard.identity.look_again()
+    assert await town.ask(town.connect(front)) == "hello"
 
 
 async def test_the_socket_of_another_process_is_not_called(town: Town, caplog):

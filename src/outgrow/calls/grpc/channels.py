@@ -60,6 +60,7 @@ class Peer:
 _DISTRUST: Final = (
     ("Hostname Verification Check", "the process that answers there is another one"),
     ("certificate has expired", "its certificate has ended, or the clocks differ"),
+    ("certificate is not yet valid", "its certificate has not begun, or the clocks differ"),
     ("CERTIFICATE_VERIFY_FAILED", "its certificate is of none of the authorities that we believe"),
     ("WRONG_VERSION_NUMBER", "it speaks plain text"),
     ("Socket closed", "it hung up instead of saying who it is. Does it believe our authority?"),

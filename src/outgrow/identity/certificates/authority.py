@@ -43,7 +43,9 @@ class Authority:
         self._clock = clock
         self._key = ec.generate_private_key(ec.SECP256R1())
         subject = _common_name(common_name)
-        builder = self._builder(subject, subject, self._key, ROOT_DAYS * 86_400.0)
+        # It begins long ago: the machine's clock may be set back later.
+        life = timedelta(days=ROOT_DAYS)
+        builder = self._builder(subject, subject, self._key, life, begun=life)
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), True)
         builder = builder.add_extension(_usage(is_authority=True), True)
         self._certificate = builder.sign(self._key, hashes.SHA256())
@@ -63,7 +65,8 @@ class Authority:
         """
         key = ec.generate_private_key(ec.SECP256R1())
         names = [x509.DNSName(name.dns), x509.UniformResourceIdentifier(name.uri)]
-        builder = self._builder(_common_name(name.process), self._certificate.subject, key, seconds)
+        subject, issuer = _common_name(name.process), self._certificate.subject
+        builder = self._builder(subject, issuer, key, timedelta(seconds=seconds))
         builder = (
             builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), True)
             .add_extension(_usage(is_authority=False), True)
@@ -84,7 +87,12 @@ class Authority:
         )
 
     def _builder(
-        self, subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, seconds: float
+        self,
+        subject: x509.Name,
+        issuer: x509.Name,
+        key: ec.EllipticCurvePrivateKey,
+        life: timedelta,
+        begun: timedelta = timedelta(seconds=SKEW_SECONDS),
     ) -> x509.CertificateBuilder:
         now, public = self._clock.now(), key.public_key()
         return (
@@ -93,8 +101,8 @@ class Authority:
             .issuer_name(issuer)
             .public_key(public)
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(seconds=SKEW_SECONDS))
-            .not_valid_after(now + timedelta(seconds=seconds))
+            .not_valid_before(now - begun)
+            .not_valid_after(now + life)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), False)
         )
 

@@ -126,9 +126,15 @@ class Identity:
         if self._expected is not None and papers.name != self._expected:
             text = f"it is the certificate of {papers.name}; that of {self._expected} is needed."
             raise IdentityRefused(place, text)
-        if papers.ends_at <= self._clock.now():
+        now = self._clock.now()
+        if papers.ends_at <= now:
             text = f"the certificate ended at {papers.ends_at.isoformat()}; a new one is needed."
             raise IdentityRefused(place, text)
+        if papers.begins_at > now:
+            text = (
+                "%s: the certificate begins at %s, and nobody believes it before. Is a clock wrong?"
+            )
+            logger.warning(text, place, papers.begins_at.isoformat())
         return papers
 
     def _stamp(self) -> tuple[tuple[int, int, int], ...]:

@@ -54,8 +54,13 @@ class _Issued:
 
     name: Name
     hosts: tuple[str, ...]
+    issued_at: datetime
     renew_at: datetime
     told: Callable[[], object] | None
+
+    def is_due(self, now: datetime) -> bool:
+        """Also if the clock was set back since, and nobody may believe what begins later."""
+        return not self.issued_at <= now < self.renew_at
 
 
 class Issuer:
@@ -89,7 +94,8 @@ class Issuer:
             told: Called whenever they were renewed.
         """
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        issued = _Issued(name, tuple(hosts), self._clock.now(), told)
+        now = self._clock.now()
+        issued = _Issued(name, tuple(hosts), now, now, told)
         self._issued[name.process] = issued
         self._issue(issued)
         return self.folder / name.process
@@ -97,7 +103,7 @@ class Issuer:
     def renew(self, *, is_forced: bool = False) -> list[str]:
         """Renew what is due, or all; the names of the processes that have new papers."""
         now = self._clock.now()
-        due = [one for one in self._issued.values() if is_forced or one.renew_at <= now]
+        due = [one for one in self._issued.values() if is_forced or one.is_due(now)]
         for one in due:
             self._issue(one)
             self.renewals += 1
@@ -124,5 +130,5 @@ class Issuer:
     def _issue(self, issued: _Issued) -> None:
         papers = self._authority.issue(issued.name, issued.hosts, self._seconds)
         write_papers(self.folder / issued.name.process, papers)
-        life = papers.ends_at - self._clock.now()
-        issued.renew_at = self._clock.now() + life * RENEW_AT
+        issued.issued_at = self._clock.now()
+        issued.renew_at = issued.issued_at + (papers.ends_at - issued.issued_at) * RENEW_AT
