@@ -13,7 +13,9 @@ import pytest
 
 from outgrow.calls import Reception, client_class, connect
 from outgrow.calls.grpc import GrpcServer, GrpcTransport, Revisions, streams
-from outgrow.calls.grpc.revisions import Revision
+from outgrow.calls.grpc.exchange import compare_handler
+from outgrow.calls.grpc.revisions import Admission, Revision
+from outgrow.calls.grpc.statuses import tell_error
 from outgrow.calls.protobuf import Converters, Messages
 from outgrow.clock import SystemClock
 from outgrow.contracts import Contract, command, query, read_contract
@@ -44,6 +46,8 @@ class BrookService(Brook):
         self.ended = asyncio.Semaphore(0)
         self.taken = asyncio.Semaphore(0)
         self.added = 0
+        self.may_ask = asyncio.Event()
+        self.may_ask.set()
 
     async def flow(self, size):
         try:
@@ -63,6 +67,7 @@ class BrookService(Brook):
 
     async def add(self, start, numbers):
         self.begun.release()
+        await self.may_ask.wait()
         try:
             async for number in numbers:
                 start += number
@@ -144,6 +149,7 @@ class Numbers:
 
     def __init__(self, *at_once: int) -> None:
         self.asked = 0
+        self.begun = asyncio.Event()
         self.more: asyncio.Queue[int | None] = asyncio.Queue()
         self.has_ended = False
         for number in at_once:
@@ -156,6 +162,7 @@ class Numbers:
     async def __call__(self):
         try:
             self.asked += 1
+            self.begun.set()
             while (number := await self.more.get()) is not None:
                 yield number
                 self.asked += 1
@@ -279,6 +286,61 @@ async def test_a_caller_whose_revision_is_compatible_loses_no_item(stack):
             assert [n async for n in brook.echo(numbers())] == [1, 2, 3]
 
 
+async def test_what_was_given_before_a_refusal_is_not_taken_for_nothing(banks, stack, monkeypatch):
+    monkeypatch.setattr(streams, "WANTED_SECONDS_MAX", 0.0)  # Items are given unasked.
+    method, conversion = MODEL.methods["add"], banks.conversion("add")
+    theirs = revision(is_frozen=True)
+    admission = Admission(MODEL, Revision(description=OURS[KEY], is_frozen=True))
+    begun = []
+
+    async def add(_, call):
+        begun.append(await call.read())
+        total = conversion.decode_item(await call.read())
+        try:
+            admission.check(method, theirs.fingerprint)
+        except ContractDiffers as refused:
+            told = tell_error(refused)
+            await call.abort(told.code, told.text, (told.trailer,))
+        while (message := await call.read()) is not grpc.aio.EOF:
+            total += conversion.decode_item(message) or 0
+        return conversion.encode_reply(total)
+
+    name = banks.converters.messages.wire_name(MODEL)
+    address = await by_hand(banks, stack, add, compare_handler({name: admission}))
+    brook, numbers = banks.connect(Pretended(theirs), address), Numbers(1, 2, 3).end()
+
+    met = await outcome(brook.add(0, numbers()))
+
+    assert isinstance(met, ServiceUnreachable)
+    assert "what was given to it by then cannot be given again" in str(met)
+    assert not met.may_have_run
+    assert len(begun) == 1, "it was not made again"
+    assert await brook.add(0, Numbers(1, 2, 3).end()()) == 6
+
+
+async def test_a_callee_that_once_was_slow_to_ask_is_waited_for_again(banks, monkeypatch):
+    monkeypatch.setattr(streams, "WANTED_SECONDS_MAX", 0.0)
+    brook, first, second = banks.connect(), Numbers(1).end(), Numbers(2).end()
+    banks.service.may_ask.clear()
+    async with asyncio.TaskGroup() as tasks:
+        adding = tasks.create_task(brook.add(0, first()))
+        await first.begun.wait()
+        banks.service.may_ask.set()
+    assert adding.result() == 1
+
+    monkeypatch.setattr(streams, "WANTED_SECONDS_MAX", 60.0)
+    banks.service.may_ask.clear()
+    await banks.service.begun.acquire()
+    async with asyncio.TaskGroup() as tasks:
+        adding = tasks.create_task(brook.add(0, second()))
+        await banks.service.begun.acquire()
+        for _ in range(3):  # Meanwhile it would have been asked.
+            await anext(brook.flow(1))
+        assert second.asked == 0
+        banks.service.may_ask.set()
+    assert adding.result() == 2
+
+
 # What is cut is no end
 
 
@@ -350,17 +412,24 @@ async def test_a_server_that_is_no_outgrow_is_given_items_after_a_moment(banks, 
             total += conversion.decode_item(message) or 0
         return conversion.encode_reply(total)
 
-    other = grpc.aio.server()
-    service, _, name = banks.path("add").strip("/").rpartition("/")
-    handlers = {name: grpc.stream_unary_rpc_method_handler(add)}
-    other.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
-    port = other.add_insecure_port("127.0.0.1:0")
-    await other.start()
-    stack.push_async_callback(other.stop, 0)
-    brook = banks.connect(address=f"127.0.0.1:{port}")
+    brook = banks.connect(address=await by_hand(banks, stack, add))
 
     for _ in range(2):
         assert await brook.add(0, Numbers(1, 2).end()()) == 3
+
+
+async def by_hand(banks, stack, add, *handlers):
+    """The address of a server that executes the method by *add*."""
+    server = grpc.aio.server()
+    service, _, name = banks.path("add").strip("/").rpartition("/")
+    methods = {name: grpc.stream_unary_rpc_method_handler(add)}
+    server.add_generic_rpc_handlers(
+        (grpc.method_handlers_generic_handler(service, methods), *handlers)
+    )
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    stack.push_async_callback(server.stop, 0)
+    return f"127.0.0.1:{port}"
 
 
 async def outcome(call):

@@ -23,7 +23,13 @@ from outgrow.calls.streaming import refused_item
 from outgrow.calls.transport import Invoke
 from outgrow.context import Context
 from outgrow.contracts import Method
-from outgrow.errors import ArgumentsRefused, CallFailed, CallTimedOut, ContractDiffers
+from outgrow.errors import (
+    ArgumentsRefused,
+    CallFailed,
+    CallTimedOut,
+    ContractDiffers,
+    ServiceUnreachable,
+)
 
 WANTED_SECONDS_MAX: Final = 0.5
 """How long items wait for headers; servers that are not outgrow may send theirs with the reply."""
@@ -90,7 +96,7 @@ class Streams:
         self.method = method
         self.connection = connection
         self.encode_item = conversion.encode_item
-        self.waits = True
+        self.waits = True  # Until it is known that the server does not ask.
         self._conversion = conversion
         self._agreement = agreement
         channel, path = connection.channel, connection.path
@@ -160,15 +166,22 @@ class Streams:
 
     async def _begin(self, context: Context, body: bytes, given: Any) -> _Begun:
         """Begin the call; again, if what the sides mean by it has to be found out first."""
-        rounds = self._agreement.rounds
+        rounds, has_asked = self._agreement.rounds, False
 
         async def attempt() -> _Begun:
+            nonlocal has_asked
+            if has_asked:
+                text = "it was replaced, and what was given to it by then cannot be given again"
+                raise ServiceUnreachable(self.method.full_name, text, may_have_run=False)
             call = self._open(context, body, given)
             try:
-                return _Begun(call, await call.read())
+                message = await call.read()
+                await call.learn()
             except BaseException:
                 await call.close()
+                has_asked = call.has_asked
                 raise
+            return _Begun(call, message)
 
         try:
             return await attempt()
@@ -204,13 +217,20 @@ async def _end(call: _StreamCall | None, given: Any) -> None:
 
 
 class _StreamCall:
-    """One call that goes on, and the task that sends what it was given."""
+    """
+    One call that goes on, and the task that sends what it was given.
+
+    Attributes:
+        has_asked: Whether the caller was asked for an item. Even if none was sent, the sending's
+            end has ended what it was given, so that the rest is not all of it.
+    """
 
     def __init__(self, streams: Streams, call: Any, body: bytes = b"", given: Any = None) -> None:
         self._streams = streams
         self._call = call
         self._messages = aiter(call)
         self._failure: BaseException | None = None
+        self.has_asked = self._has_waited_in_vain = False
         self._sending: asyncio.Task[None] | None = None
         if given is not None:
             # A task group would have to stay open between two items, when others run here.
@@ -254,6 +274,7 @@ class _StreamCall:
             return
         place = 0
         while not call.done():
+            self.has_asked = True
             try:
                 message = self._streams.encode_piece(place, await anext(given))
             except StopAsyncIteration:
@@ -294,7 +315,16 @@ class _StreamCall:
                 if WANTED_HEADER not in headers:
                     await self._call.code()
         except TimeoutError:
-            self._streams.waits = False  # It is not outgrow.
+            self._has_waited_in_vain = True  # It is not outgrow, or busy; its reply tells.
+
+    async def learn(self) -> None:
+        """Learn from the headers of a reply that has begun whether its server asks for items."""
+        if self._sending is None:
+            return
+        if WANTED_HEADER in await self._call.initial_metadata():
+            self._streams.waits = True
+        elif self._has_waited_in_vain:
+            self._streams.waits = False
 
 
 async def _passed_on(writing: Awaitable[Any]) -> bool:
