@@ -114,6 +114,43 @@ async def test_what_a_hook_raises_is_the_reason_and_is_logged_once(
     ]
 
 
+async def test_a_hook_that_waits_for_what_was_cancelled_ends_no_looks(health: Health) -> None:
+    gone = asyncio.get_running_loop().create_future()
+    gone.cancel()
+
+    async def wait() -> None:
+        await gone
+
+    press, oven = Hooked(), Hooked()
+    press.ready = wait  # type: ignore[method-assign]
+    oven.reason = OSError("no gas")
+    health.watch("press", None, press, [])
+    health.watch("oven", None, oven, [])
+
+    for _ in range(2):
+        await health.look()
+
+    assert health.waiting() == {"press": "its 'ready' was cancelled", "oven": "OSError: no gas"}
+
+
+async def test_looks_that_are_cancelled_while_a_hook_is_asked_end(health: Health) -> None:
+    is_asked = asyncio.Event()
+
+    async def wait() -> None:
+        is_asked.set()
+        await asyncio.Event().wait()
+
+    press = Hooked()
+    press.ready = wait  # type: ignore[method-assign]
+    health.watch("press", None, press, [])
+    async with asyncio.TaskGroup() as tasks:
+        look = tasks.create_task(health.look())
+        await is_asked.wait()
+        look.cancel()
+
+    assert look.cancelled()
+
+
 async def test_a_hook_that_takes_too_long_is_a_reason(
     health: Health, monkeypatch: pytest.MonkeyPatch
 ) -> None:

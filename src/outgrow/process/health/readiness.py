@@ -152,6 +152,12 @@ async def _ask(service: str, hook: Hook) -> str | None:
     try:
         async with timeout:
             await hook()
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        # Nobody has cancelled the look: what the hook waited for was. It would end all looks.
+        return "its 'ready' was cancelled"
     except Exception as error:
         if timeout.expired():
             return f"its 'ready' took longer than {READY_SECONDS_MAX:g} s"
