@@ -104,6 +104,23 @@ def test_a_broker_that_is_no_url_of_nats_is_refused(file: Path, url: str) -> Non
     assert "nats://10.0.0.7:4222" in finding
 
 
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("nat://orders:hunter2@host:4222", "nat://host:4222"),
+        ("nats://orders:hun/ter2@host:4222", "nats://host:4222"),
+        ("nats://orders:hun#t@er2@host:4222", "nats://host:4222"),
+        ("nats://orders:hunter2@host:99999", "nats://host:99999"),
+        ("orders:hunter2@host", "host"),
+        ("hunter2@", ""),
+    ],
+)
+def test_the_password_of_a_broker_is_not_shown(file: Path, url: str, shown: str) -> None:
+    (finding,) = refused(file, split(f'broker = "{url}"'))
+
+    assert finding.startswith(f"5: broker is {shown!r}.")
+
+
 def test_all_findings_about_a_topology_come_at_once_with_their_lines(file: Path) -> None:
     findings = refused(
         file,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -161,7 +162,8 @@ class _Topology:
                 'Write broker = "nats" for one that is started with the processes, or the URL of '
                 'one that runs, such as "nats://10.0.0.7:4222".'
             )
-            self._find(self._section, "broker", f"broker is {broker!r}.", remedy, "broker-url")
+            message = f"broker is {_shown(broker)!r}."
+            self._find(self._section, "broker", message, remedy, "broker-url")
         environment = table.get("environment", ENVIRONMENT)
         if not NAME.fullmatch(environment):
             message = f"environment is {environment!r}."
@@ -280,6 +282,11 @@ class _Topology:
 
     def _finder(self, section: str) -> Callable[[str, str, str], None]:
         return lambda message, remedy, slug: self._find(section, "services", message, remedy, slug)
+
+
+def _shown(broker: str) -> str:
+    """What was given as a URL, without the name and the password that may stand in it."""
+    return re.sub(r"^(.*?://)?.*@", r"\1", broker, flags=re.DOTALL)
 
 
 def _is_nats_url(text: str) -> bool:
