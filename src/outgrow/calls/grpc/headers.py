@@ -11,12 +11,13 @@ that is outgrow also tells the fingerprint of its contract: what it means by the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 
 import msgspec
 
 from outgrow.calls.arguments import check_key
-from outgrow.calls.deadlines import DEADLINE_SECONDS_DEFAULT
+from outgrow.calls.deadlines import DEADLINE_SECONDS_DEFAULT, STREAM_SECONDS_DEFAULT
 from outgrow.calls.grpc.revisions import Admission
 from outgrow.context import (
     Caller,
@@ -33,6 +34,8 @@ TRACE_HEADER = "traceparent"
 OUTGROW_HEADER = "outgrow-bin"
 WAITED_SECONDS_MIN = 0.005
 """What is less is taken for nothing: the way from the wire to Python."""
+REMAINING_SECONDS_MAX = 31_536_000.0
+"""A caller that says more has so much, a year."""
 
 
 class _Luggage(msgspec.Struct, array_like=True, frozen=True):
@@ -103,18 +106,11 @@ def unpack(  # noqa: PLR0917 - called in one place, for each call
     trace = parse_traceparent(traceparent) if isinstance(traceparent, str) else None
     if not isinstance(luggage, bytes):
         return _welcome(method, trace, ask_remaining(), now, stranger)
-    try:
-        read = _decode(luggage)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        message = (
-            f"its {OUTGROW_HEADER} metadata cannot be read: {error}. Leave it out unless the "
-            "caller runs a version of outgrow that this process understands."
-        )
-        raise CallRefused(method.full_name, message) from error
+    read = _read(method, luggage)
     if read.fingerprint != admission.fingerprint and read.fingerprint:
         admission.check(method, read.fingerprint)
     trace_id, span_id = trace or (new_trace_id(), new_span_id())
-    remaining, native = read.remaining_seconds, ask_remaining()
+    remaining, native = min(read.remaining_seconds, REMAINING_SECONDS_MAX), ask_remaining()
     # Both clocks are this machine's, so that it does not matter what the caller's says.
     waited = 0.0 if native is None else remaining - native
     if waited < WAITED_SECONDS_MIN:
@@ -132,6 +128,22 @@ def unpack(  # noqa: PLR0917 - called in one place, for each call
     )
 
 
+def _read(method: Method, luggage: bytes) -> _Luggage:
+    try:
+        read = _decode(luggage)
+        if not math.isfinite(read.remaining_seconds):
+            # It would be no deadline, and the limiter could not reckon with it.
+            message = f"{read.remaining_seconds} seconds are no time that remains"
+            raise msgspec.ValidationError(message)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        message = (
+            f"its {OUTGROW_HEADER} metadata cannot be read: {error}. Leave it out unless the "
+            "caller runs a version of outgrow that this process understands."
+        )
+        raise CallRefused(method.full_name, message) from error
+    return read
+
+
 def _welcome(
     method: Method,
     trace: tuple[int, int] | None,
@@ -141,7 +153,8 @@ def _welcome(
 ) -> Context:
     """The beginning of a request that comes from no outgrow."""
     if remaining_seconds is None:
-        remaining_seconds = method.deadline_seconds or DEADLINE_SECONDS_DEFAULT
+        usual = STREAM_SECONDS_DEFAULT if method.is_streaming else DEADLINE_SECONDS_DEFAULT
+        remaining_seconds = method.deadline_seconds or usual
     elif method.deadline_seconds is not None:
         remaining_seconds = min(remaining_seconds, method.deadline_seconds)
     return Context(
