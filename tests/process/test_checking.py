@@ -156,6 +156,17 @@ def test_a_setting_that_does_not_fit_is_found_and_one_that_is_missing_is_not(che
     assert "setting-type: setting 'limit' of 'lonely' does not fit" in found[0]
 
 
+def test_what_is_said_of_calls_of_a_method_that_no_contract_has_is_found(check) -> None:
+    text = "[calls.lonely.{0}]\nconcurrency = 2\n"
+
+    found = refused(check, {"outgrow.toml": text.format("get_on")})
+
+    assert found == [
+        "outgrow.toml:4 unknown-method: calls of 'lonely.get_on', which is no method of a contract."
+    ]
+    check({"outgrow.toml": text.format("get_one")})
+
+
 def test_replicas_over_one_sqlite_file_are_found_and_others_are_not(check) -> None:
     text = """[topology.{0}]
 store = {1}
