@@ -370,3 +370,24 @@ async def failing_in_time(desk: Simulated, seconds: float) -> bool:
         call = group.create_task(failing(desk, seconds))
         await desk.pass_time(2 * seconds)
     return isinstance(call.result(), CallTimedOut)
+
+
+async def test_what_takes_long_now_and_then_is_known_and_made_once() -> None:
+    desk = await warmed()
+    executions = []
+
+    async def ask(latency: float) -> None:
+        for replica in desk.replicas.values():
+            replica.latency = latency
+        async with asyncio.TaskGroup() as group:
+            group.create_task(desk.call())
+            await desk.pass_time(3 * latency + 1)
+
+    for _ in range(4):
+        for _ in range(20):
+            await ask(0.01)
+        before = sum(replica.count for replica in desk.replicas.values())
+        await ask(2.0)
+        executions.append(sum(replica.count for replica in desk.replicas.values()) - before)
+
+    assert executions[1:] == [1, 1, 1], "the first one taught how long it may take"

@@ -145,8 +145,8 @@ class Attempts:
             if started >= peer.out_since:
                 self._judge.good(peer, slowness, now)
             return
-        if elapsed > durations.longest:  # noqa: PLR1730 - here each call passes
-            durations.longest = elapsed
+        if elapsed > durations.longest:
+            durations.take_longest(elapsed)
         peer.take(slowness, now)
         if slowness >= SLOW and elapsed - durations.usual >= SLOW_SECONDS_MIN:
             self._judge.strike(peer, SLOWER, now)

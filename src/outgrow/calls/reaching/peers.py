@@ -22,8 +22,11 @@ DECAY_SECONDS: Final = 2.0
 LONGEST_SECONDS: Final = 0.5
 """What the longest call of a method is taken for before any has ended."""
 
-LONGEST_DECAY_SECONDS: Final = 30.0
-"""How long a longest call is remembered."""
+LONGEST_DECAY_SECONDS: Final = 600.0
+"""How long a longest call is remembered: what takes long now and then is not taken for silence."""
+
+GUESS_DECAY_SECONDS: Final = 30.0
+"""How long it is guessed, before any has been seen."""
 
 OVERDUE_SECONDS_MIN: Final = 0.25
 """A call is not overdue before, however short the others were; see `Durations.overdue`."""
@@ -50,12 +53,13 @@ class Durations:
         longest: The longest call of late.
     """
 
-    __slots__ = ("longest", "stamp", "usual")
+    __slots__ = ("_decay_seconds", "longest", "stamp", "usual")
 
     def __init__(self, now: float) -> None:
         self.usual = 0.0
         self.longest = LONGEST_SECONDS
         self.stamp = now
+        self._decay_seconds = GUESS_DECAY_SECONDS
 
     def slowness(self, elapsed: float) -> float:
         """How many times longer than usual *elapsed* is; 1 if nothing is known."""
@@ -71,9 +75,13 @@ class Durations:
         else:
             self.usual = usual + (elapsed - usual) * (FALL if elapsed < usual else RISE)
 
+    def take_longest(self, elapsed: float) -> None:
+        """Remember the longest call of all that have ended."""
+        self.longest, self._decay_seconds = elapsed, LONGEST_DECAY_SECONDS
+
     def overdue(self, now: float) -> float:
         """How long a call may wait before it is thought that nobody answers it."""
-        self.longest *= max(0.0, 1 - (now - self.stamp) / LONGEST_DECAY_SECONDS)
+        self.longest *= max(0.0, 1 - (now - self.stamp) / self._decay_seconds)
         self.stamp = now
         return max(OVERDUE_SECONDS_MIN, 2 * self.longest, 4 * self.usual)
 
