@@ -49,6 +49,7 @@ class Replica:
         self.desk = desk
         self.endpoint = endpoint
         self.latency = 0.005
+        self.end_seconds = 0.0
         self.latency_of: dict[str, float] = {}
         self.error: Callable[[], Exception] | None = None
         self.count = self.open = self.closed = self.cancelled = self.connected = 0
@@ -65,6 +66,8 @@ class Replica:
                 for _ in range(3):
                     yield await self._answer(method, context)
             finally:
+                if self.end_seconds:
+                    await self.desk.clock.sleep(self.end_seconds)
                 self.open -= 1
 
         if method.is_reply_stream:

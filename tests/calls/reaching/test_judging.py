@@ -299,6 +299,44 @@ async def test_a_caller_that_is_cancelled_while_its_call_is_moved_is_cancelled()
     assert all(not each._moved for each in path.values())
 
 
+async def test_a_call_that_its_caller_has_cancelled_is_not_moved_before_it_ends() -> None:
+    desk = await warmed(2)
+    desk[0].latency = DEAD
+    async with asyncio.TaskGroup() as group:
+        calls = [group.create_task(desk.call(seconds=60)) for _ in range(8)]
+        await desk.pass_time(0.2)
+        open_there = desk[0].open
+        for call in calls:
+            call.cancel()
+        desk.clock.advance(5)  # Looks come before the tasks.
+        assert desk.told(0)["left_out"]
+
+    assert open_there == sum(call.cancelled() for call in calls) > 0
+    assert desk.statistics()["moved"] == 0
+
+
+async def test_a_call_that_cleans_up_after_a_cancellation_is_moved_as_any_other() -> None:
+    desk = await warmed(2)
+    desk[0].latency = DEAD
+
+    async def clean_up() -> str:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            return await desk.call(seconds=60)
+        return ""
+
+    async with asyncio.TaskGroup() as group:
+        calls = [group.create_task(clean_up()) for _ in range(8)]
+        await turn()
+        for call in calls:
+            call.cancel()
+        await desk.pass_time(5)
+
+    assert {call.result() for call in calls} == {"r1"}
+    assert desk.statistics()["moved"] > 0
+
+
 async def test_a_budget_that_is_spent_lets_calls_wait_where_they_are() -> None:
     desk = await warmed(2)
     desk.budget._tokens, desk.budget._per_second = 0.0, 0
@@ -349,6 +387,27 @@ async def test_a_probe_that_finds_nothing_out_lets_another_try() -> None:
 
     assert desk.told(0)["left_out"] == ""
     assert not desk.failed
+
+
+async def test_one_that_has_come_back_is_not_left_out_for_having_too_much() -> None:
+    desk = await warmed()
+    desk[0].error = lambda: ServiceUnreachable("desk.ask", "it stops", may_have_run=False)
+    await desk.load(0.2)
+    assert desk.told(0)["left_out"]
+    desk[0].error = None
+    await desk.load(3)
+    assert not desk.told(0)["left_out"]
+    assert desk.statistics()["returned"] == 1
+
+    desk[0].error = lambda: Overloaded("desk.ask", "full")
+    before = count_of(desk, 0)
+    for _ in range(20):
+        async with asyncio.TaskGroup() as group:
+            group.create_task(failing(desk, 1))
+            await desk.pass_time(0.02)
+        assert desk.told(0)["left_out_seconds"] == 0
+
+    assert count_of(desk, 0) > before
 
 
 async def test_a_call_with_little_time_is_not_made_to_try_one_that_was_left_out() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import pytest
 
@@ -93,6 +94,27 @@ async def test_a_reader_that_goes_away_ends_the_stream_there() -> None:
     assert task.result()
     assert [replica.open for replica in desk.replicas.values()] == [0, 0, 0]
     assert sum(each["in_flight"] for each in desk.statistics()["endpoints"]) == 0
+
+
+async def test_a_reader_that_is_cancelled_while_its_stream_ends_leaves_nothing_under_way() -> None:
+    desk = Simulated(1)
+    desk[0].end_seconds = 60.0
+    items = desk.balanced.bind(METHODS["watch"])(desk.context())
+
+    async def first() -> None:
+        async with contextlib.aclosing(items):
+            await anext(items)
+
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(first())
+        await desk.pass_time(0.1)
+        assert desk.told(0)["in_flight"] == 1, "it ends just now"
+        task.cancel()
+    assert desk.told(0)["in_flight"] == 0
+
+    desk.tell({"r1": 100})
+    await desk.load(0.1)
+    assert desk[0].closed == 1
 
 
 @pytest.mark.parametrize("start", [read, fill])

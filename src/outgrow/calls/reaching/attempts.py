@@ -45,6 +45,8 @@ class Attempts:
         """
         peer, judge, task = path.peer, self._judge, running_task(self._loop)
         path.waiting[task] = started = self._monotonic()
+        if task is not None and task.cancelling():
+            path.cancelled[task] = task.cancelling()
         peer.in_flight += 1
         if not judge.is_looking:
             judge.look_later(started)
@@ -69,6 +71,8 @@ class Attempts:
             return reply
         finally:
             del path.waiting[task]
+            if path.cancelled:
+                path.cancelled.pop(task, None)
             peer.in_flight -= 1
             if peer.is_leaving and not peer.in_flight:
                 await peer.close()
@@ -108,8 +112,8 @@ class Attempts:
     ) -> AsyncGenerator[Any, None]:
         """The items of the endpoint's reply; how long the first one takes is learned from."""
         peer, started, is_first = path.peer, self._monotonic(), True
-        peer.in_flight += 1
         items: Any = path.invoke(context, *arguments)
+        peer.in_flight += 1
         try:
             async for item in items:
                 if is_first:
@@ -123,8 +127,10 @@ class Attempts:
                 self.failed(path, started, error)
             raise
         finally:
-            await items.aclose()
-            await self._end(peer)
+            try:
+                await items.aclose()  # Who waits for it may be cancelled.
+            finally:
+                await self._end(peer)
 
     async def _end(self, peer: Peer) -> None:
         """A stream is over; if it tried whether the endpoint is good, it may have found nothing."""

@@ -148,7 +148,7 @@ class Judge:
         _log.info("%s at %s is back", self._service, peer.endpoint.address)
         if peer.why == AWAY:
             peer.outs = 0  # It was not there, which is no reason to be wary of it.
-        peer.out_until, peer.why, peer.back_at = 0.0, "", now
+        peer.out_until, peer.why, peer.back_at, peer.is_probed = 0.0, "", now, False
         peer.slowness, peer.strikes = slowness, 0
         self.returned += 1
         self.arrange(now)

@@ -26,18 +26,30 @@ class Path:
         invoke: What executes the method there.
         waiting: When the calls that wait for a reply began, by their tasks. A task waits for one
             call at a time, so nothing needs to be made for each call.
+        cancelled: How often those of these tasks were cancelled before their calls began that were.
+            Whoever cancels one later cancels its call, which is not made elsewhere then.
     """
 
-    __slots__ = ("_fixed", "_is_repeatable", "_moved", "durations", "invoke", "peer", "waiting")
+    __slots__ = (
+        "_fixed",
+        "_is_repeatable",
+        "_moved",
+        "cancelled",
+        "durations",
+        "invoke",
+        "peer",
+        "waiting",
+    )
 
     def __init__(self, method: Method, peer: Peer, durations: Durations, invoke: Invoke) -> None:
         self.peer = peer
         self.durations = durations
         self.invoke = invoke
         self.waiting: dict[asyncio.Task[Any] | None, float] = {}
+        self.cancelled: dict[asyncio.Task[Any] | None, int] = {}
         self._is_repeatable = method.repeat != "unsafe" and not method.is_streaming
         self._fixed: set[asyncio.Task[Any] | None] = set()
-        self._moved: dict[asyncio.Task[Any] | None, tuple[int, float]] = {}
+        self._moved: dict[asyncio.Task[Any] | None, float] = {}
 
     def fix(self, task: asyncio.Task[Any] | None) -> None:
         """Let the call of *task* stay here, whatever happens: it has been everywhere else."""
@@ -47,13 +59,15 @@ class Path:
         """The call of *task* has ended."""
         self._fixed.discard(task)
 
-    def may_move(self, task: asyncio.Task[Any] | None) -> bool:
+    def may_move(self, task: asyncio.Task[Any]) -> bool:
         """Whether the call of *task* may be made elsewhere instead."""
-        return self._is_repeatable and task not in self._fixed and task not in self._moved
+        if not self._is_repeatable or task in self._fixed or task in self._moved:
+            return False
+        return task.cancelling() <= self.cancelled.get(task, 0)
 
     def move(self, task: asyncio.Task[Any], now: float) -> None:
         """End the call of *task* here, so that it is made elsewhere."""
-        self._moved[task] = (task.cancelling(), now - self.waiting[task])
+        self._moved[task] = now - self.waiting[task]
         task.cancel()
 
     def was_moved(self, task: asyncio.Task[Any] | None) -> Moved | None:
@@ -62,8 +76,8 @@ class Path:
 
         Takes the cancellation back.
         """
-        moved = self._moved.pop(task, None) if self._moved else None
-        if moved is None or task is None:
+        waited_seconds = self._moved.pop(task, None) if self._moved else None
+        if waited_seconds is None or task is None:
             return None
-        cancelling, waited_seconds = moved
-        return Moved(waited_seconds) if task.uncancel() <= cancelling else None
+        is_by_us = task.uncancel() <= self.cancelled.get(task, 0)
+        return Moved(waited_seconds) if is_by_us else None
