@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from outgrow.calls import Transport
 from outgrow.calls.grpc import GrpcTransport, Peer
 from outgrow.clock import ManualClock, SystemClock
 from outgrow.identity import Callers, Name
@@ -63,7 +64,7 @@ class Town:
         peer = identity and Peer(identity=identity, process=process)
         return self.wire.connect(peer=peer)
 
-    async def ask(self, transport: GrpcTransport, text: str = "hello", **fields: Any) -> Any:
+    async def ask(self, transport: Transport, text: str = "hello", **fields: Any) -> Any:
         invoke = transport.bind(MODEL.methods["echo"])
         return await invoke(self.wire.context(**fields), text)
 

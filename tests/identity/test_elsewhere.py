@@ -7,12 +7,13 @@ import threading
 
 import pytest
 
+from outgrow.calls import Transport
 from outgrow.clock import ManualClock, SystemClock
-from outgrow.discovery import Endpoint
-from outgrow.errors import IdentityRefused
+from outgrow.errors import IdentityRefused, ServiceUnreachable
 from outgrow.identity import Callers
 from outgrow.identity.certificates import write_papers
 from outgrow.process import Seat, Seating
+from outgrow.process.apart.connecting import Connections
 from outgrow.process.apart.identifying import (
     KnownCallers,
     identity_folder,
@@ -104,9 +105,30 @@ def test_a_process_finds_its_own_folder(town: Town, monkeypatch):
 
 
 def test_who_must_answer_is_said_by_the_seating_and_not_by_the_directory():
-    planted = Endpoint(service="counts", address="unix:/x", process="thief", instance="thief/1")
+    assert process_of(seating(), "counts") == "back"
 
-    assert process_of(seating(), planted) == "back"
+
+async def test_who_answers_for_one_service_is_not_believed_for_that_of_another_process(town: Town):
+    address = await town.start(process="front")
+    orders = town.identity("gateway")
+
+    def connect(at: str, process: str) -> Transport:
+        assert at == address
+        return town.connect(orders, process)
+
+    connections = Connections(connect)
+    fronts = connections.connect(address, "front")
+    again = connections.connect(address, "front")
+    backs = connections.connect(address, "back")  # as whoever is the first process could write
+
+    assert await town.ask(fronts, via="") == "hello"
+    assert await town.ask(again, via="") == "hello"
+    with pytest.raises(ServiceUnreachable, match="the process that answers there is another one"):
+        await town.ask(backs, via="")
+    assert (town.calls, connections.count) == (2, 2)
+    for one in (fronts, again, backs):
+        await one.close()
+    assert connections.count == 0
 
 
 def test_who_may_call_is_read_again_when_it_is_written_anew(town: Town):

@@ -8,6 +8,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
+import msgspec
 import pytest
 from nats.aio.client import Client
 from nats.errors import Error
@@ -141,9 +142,14 @@ async def test_what_others_write_into_it_harms_nobody(place, operator, environme
             "endpoint.orders.x.y.z": b"{}",
             "other": b"",
             "endpoint.orders": b"",
+            "endpoint.orders.z.0": msgspec.json.encode(endpoint("z", "gossip")),
         }.items():
             await operator.request(f"{prefix}.{key}", value, timeout=10)
-        await operator.publish(f"outgrow.directory.{APPLICATION}.{environment}.orders.x", b"junk")
+        told_of = f"outgrow.directory.{APPLICATION}.{environment}.orders.x"
+        await operator.publish(told_of, b"junk")
+        await operator.publish(
+            told_of, b"junk", headers={"Nats-Subject": "x", "Nats-Sequence": "1"}
+        )
         await directory.register([endpoint("a"), endpoint("b")])
 
         told = await anext(watch)

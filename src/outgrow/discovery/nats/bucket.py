@@ -256,14 +256,16 @@ class Bucket:
     def entry_of(self, message: Msg) -> Entry | None:
         """What *message* says of an endpoint; None if it says nothing that can be read."""
         headers = message.headers or {}
-        *_, lease, number = headers.get(_SUBJECT, "..").split(".")
         try:
+            *_, service, lease, number = headers[_SUBJECT].split(".")
             sequence = int(headers[_SEQUENCE])
             if _OPERATION in headers:
                 return Entry(f"{lease}.{number}", sequence, None)
             endpoint = msgspec.json.decode(message.data, type=Endpoint)
         except (KeyError, ValueError):
             return None  # Somebody else wrote it, or a later version: no endpoint of ours.
+        if _token(endpoint.service) != service:
+            return None  # It is of another service than that at whose key it stands.
         return Entry(f"{lease}.{number}", sequence, endpoint)
 
     async def names(self, connection: Connection) -> Names:

@@ -1,4 +1,4 @@
-"""The connections of one process to the others: one for each address, whoever shares it."""
+"""The connections of one process to the others, which services of one process share."""
 
 from __future__ import annotations
 
@@ -6,32 +6,35 @@ from collections.abc import Callable
 
 from outgrow.calls import Invoke, Transport
 from outgrow.contracts import Method
-from outgrow.discovery import Endpoint
 
 
 class Connections:
     """
-    Gives each endpoint the connection to its address; services of one process share it.
+    Gives whoever calls a process at an address the connection to it.
+
+    It is not shared with who expects another process there: a connection proves who answers when
+    it is made, and a directory may say one address of two processes.
 
     Args:
-        make: Makes the connection to the address of an endpoint.
+        make: Makes the connection to an address, where a process must answer.
     """
 
-    def __init__(self, make: Callable[[Endpoint], Transport]) -> None:
+    def __init__(self, make: Callable[[str, str], Transport]) -> None:
         self._make = make
-        self._open: dict[str, tuple[Transport, int]] = {}
+        self._open: dict[tuple[str, str], tuple[Transport, int]] = {}
 
-    def connect(self, endpoint: Endpoint) -> Transport:
-        """A transport to *endpoint*; the connection is closed with the last that shares it."""
-        transport, shares = self._open.get(endpoint.address) or (self._make(endpoint), 0)
-        self._open[endpoint.address] = (transport, shares + 1)
-        return _Share(transport, lambda: self._release(endpoint.address))
+    def connect(self, address: str, process: str) -> Transport:
+        """A transport to *process*; the connection is closed with the last that shares it."""
+        key = (address, process)
+        transport, shares = self._open.get(key) or (self._make(address, process), 0)
+        self._open[key] = (transport, shares + 1)
+        return _Share(transport, lambda: self._release(key))
 
-    def _release(self, address: str) -> bool:
+    def _release(self, key: tuple[str, str]) -> bool:
         """Give one share back; whether it was the last."""
-        transport, shares = self._open.pop(address)
+        transport, shares = self._open.pop(key)
         if shares > 1:
-            self._open[address] = (transport, shares - 1)
+            self._open[key] = (transport, shares - 1)
         return shares == 1
 
     @property

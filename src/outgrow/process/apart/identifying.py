@@ -11,7 +11,6 @@ from urllib.parse import quote
 import msgspec
 
 from outgrow.clock import SystemClock
-from outgrow.discovery import Endpoint
 from outgrow.errors import ControlError, ExtraMissing
 from outgrow.identity import OUTSIDE, Callers
 from outgrow.process.seating import Seating, read_seating
@@ -69,14 +68,15 @@ def identity_of(seating: Seating, process: str | None) -> Identity | None:
     return Identity(folder, seating.name_of(process))
 
 
-def process_of(seating: Seating, endpoint: Endpoint) -> str:
+def process_of(seating: Seating, service: str) -> str:
     """
-    The process whose certificate *endpoint* must show.
+    The process whose certificate whoever answers for *service* must show.
 
     The seating says it: a directory says where a process is, and nothing of who may host what.
     """
-    seat = seating.seat_of(endpoint.service)
-    return endpoint.process if seat is None else seat.process
+    seat = seating.seat_of(service)
+    assert seat is not None, "a start with a service that is nowhere is refused"
+    return seat.process
 
 
 def with_own_broker(seating: Seating, name: str | None) -> Seating:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from outgrow.calls import InProcess, Routed, Transport
 from outgrow.clock import Clock
-from outgrow.discovery import Endpoint, keeping
+from outgrow.discovery import keeping
 from outgrow.errors import ExtraMissing, Finding, InvalidTopology
 from outgrow.journal import BrokerMaker
 from outgrow.journal import in_process as in_process_broker
@@ -19,7 +19,6 @@ from outgrow.process.apart.identifying import (
     KnownCallers,
     guard_of,
     identity_of,
-    process_of,
     told,
     with_own_broker,
 )
@@ -124,12 +123,10 @@ class Apart:
         self._revisions = revisions = Revisions(frozen.numbers, frozen.contracts)
         identity = self._identity
 
-        def connect(endpoint: Endpoint) -> Transport:
-            address = self.reroute.get(endpoint.address, endpoint.address)
-            process = process_of(self._seating, endpoint)
+        def connect(address: str, process: str) -> Transport:
             peer = Peer(identity=identity, process=process) if identity else None
             transport = GrpcTransport(
-                address,
+                self.reroute.get(address, address),
                 converters,
                 hosted.clock,
                 revisions=revisions,

@@ -12,6 +12,7 @@ from outgrow.context import new_id
 from outgrow.discovery import Directory, Endpoint, Following, StaticDirectory, following
 from outgrow.errors import ExtraMissing
 from outgrow.process.apart.connecting import Connections
+from outgrow.process.apart.identifying import process_of
 from outgrow.process.options import Hosted
 from outgrow.process.seating import Seat, Seating
 from outgrow.topology import STATIC
@@ -23,17 +24,23 @@ class Neighbours:
 
     A service costs nothing before its first call.
 
+    Args:
+        seating: Says which process must answer for a service.
+        connect: Makes a connection to an address, where a process must answer.
+
     Attributes:
         directory: Where everybody is.
     """
 
     def __init__(
         self,
+        seating: Seating,
         directory: Directory,
         followed: Following,
-        connect: Callable[[Endpoint], Transport],
+        connect: Callable[[str, str], Transport],
         hosted: Hosted,
     ) -> None:
+        self._seating = seating
         self.directory = directory
         self._followed = followed
         self._connections = Connections(connect)
@@ -44,9 +51,10 @@ class Neighbours:
         """A transport to *service*, wherever it is."""
         hosted = self._hosted
         settings = hosted.calls.of(service)
+        process = process_of(self._seating, service)
         balanced = self._balanced[service] = Balanced(
             self._followed.of(service),
-            self._connections.connect,
+            lambda endpoint: self._connections.connect(endpoint.address, process),
             hosted.clock,
             budget=Budget(SystemClock(), share=settings.retries),
             ejects=settings.ejection,
@@ -88,11 +96,11 @@ def written_down(seating: Seating) -> list[Endpoint]:
 
 @asynccontextmanager
 async def neighbours(
-    seating: Seating, connect: Callable[[Endpoint], Transport], hosted: Hosted
+    seating: Seating, connect: Callable[[str, str], Transport], hosted: Hosted
 ) -> AsyncIterator[Neighbours]:
     """Find and reach the processes of *seating* until the end of the block."""
     async with _directory(seating) as directory, following(directory) as followed:
-        yield Neighbours(directory, followed, connect, hosted)
+        yield Neighbours(seating, directory, followed, connect, hosted)
 
 
 def _directory(seating: Seating) -> AbstractAsyncContextManager[Directory]:
