@@ -130,7 +130,9 @@ def test_processes_know_each_other_and_let_in_who_is_declared(start):
     running.wait_line("counts.get_count was refused to spiffe://small.local/front: ", "back")
     running.wait_line("counts.get_count was refused to spiffe://small.local/nats: ", "back")
     assert knock(address, None)[0] is grpc.StatusCode.UNAVAILABLE
-    running.wait_line("a connection was not made, and nobody said who he is: SSL_ERROR", "back")
+    running.wait_line(
+        "a connection was not made, and nobody said who it was: it spoke plain", "back"
+    )
 
     # What is declared from now on is let in, and nobody is told by hand.
     write_application(running.state.parent, notes=NOTES)

@@ -47,6 +47,48 @@ def test_what_nats_says_when_it_is_well_is_left_out() -> None:
     assert merged("nats", NATS % b"INF", is_terminal=True) == []
 
 
+GRPC = b"E0101 00:00:00.000000   4711 ssl_transport_security.cc:3238] "
+HANDSHAKE = (
+    GRPC + b"Handshake failed with error SSL_ERROR_SSL: error:1000:SSL routines::%b: Invalid"
+)
+
+
+@pytest.mark.parametrize(
+    ("reason", "meaning"),
+    [
+        (b"WRONG_VERSION_NUMBER", "it spoke plain text"),
+        (b"PEER_DID_NOT_RETURN_A_CERTIFICATE", "it showed no certificate"),
+        (b"CERTIFICATE_VERIFY_FAILED: certificate has expired", "its certificate has ended"),
+        (b"CERTIFICATE_VERIFY_FAILED: self signed", "of none of the authorities"),
+        (b"SOMETHING_NEW", "SOMETHING_NEW"),
+    ],
+)
+def test_a_connection_that_was_not_made_is_told_with_what_it_lacked(reason, meaning) -> None:
+    (line,) = merged("back", HANDSHAKE % reason)
+
+    told = json.loads(line)
+    assert told["level"] == "warning"
+    assert told["message"].startswith("a connection was not made, and nobody said who it was: ")
+    assert meaning in told["message"]
+    assert reason.decode() in told["message"]
+
+
+def test_one_reason_of_one_process_is_told_once_a_minute_whatever_grpc_calls_it() -> None:
+    stream, clock = io.BytesIO(), ManualClock()
+    together = Merged(stream, clock, is_terminal=True)
+
+    together.write("back", [HANDSHAKE % b"WRONG_VERSION_NUMBER", HANDSHAKE % b"HTTP_REQUEST"])
+    together.write(
+        "front", [HANDSHAKE % b"HTTP_REQUEST", GRPC + b"No match found for server name: x"]
+    )
+    clock.advance(60)
+    together.write("back", [HANDSHAKE % b"HTTP_REQUEST"])
+
+    lines = stream.getvalue().decode().splitlines()
+    assert [line.partition(" ")[0] for line in lines] == ["back", "front", "back"]
+    assert lines[2].endswith("(1 times more since this was said)")
+
+
 def test_at_a_terminal_each_line_begins_with_its_process() -> None:
     ours = b"12:00:00.000000 info     front      ready"
 

@@ -25,6 +25,22 @@ HANDSHAKES_SECONDS = 60.0
 """How often a failed handshake of one kind is told at most; in between they are counted."""
 
 HANDSHAKES_KNOWN_MAX = 100
+_UNKNOWN_TO_GRPC = re.compile(
+    rb"[IWE]\d{4} .* ssl_transport_security\.cc:\d+\] No match found for server name: .*"
+)
+"""Said of a name that a client asked for. The handshake goes on, and how it ends is said too."""
+
+_PLAIN = b"it spoke plain text, where only processes with a certificate are let in"
+_MEANT = (
+    (b"WRONG_VERSION_NUMBER", _PLAIN),
+    (b"HTTP_REQUEST", _PLAIN),
+    (b"PEER_DID_NOT_RETURN_A_CERTIFICATE", b"it showed no certificate"),
+    (b"certificate has expired", b"its certificate has ended, or the clocks differ"),
+    (b"certificate is not yet valid", b"its certificate has not begun, or the clocks differ"),
+    (b"CERTIFICATE_VERIFY_FAILED", b"its certificate is of none of the authorities believed here"),
+)
+"""What gRPC says of a handshake, and what that means."""
+
 _LEVELS = {b"WRN": "warning", b"ERR": "error", b"FTL": "critical"}
 
 
@@ -68,6 +84,8 @@ class Merged:
             level, text = _LEVELS.get(of_nats[1], ""), of_nats[2]
         elif (of_grpc := _OF_GRPC.fullmatch(line)) is not None:
             level, text = "warning", self._handshake(name, of_grpc[1])
+        elif _UNKNOWN_TO_GRPC.fullmatch(line):
+            return b""
         if not level or not text:
             return b""  # What a broker that is well has to say interests nobody.
         if self.is_terminal:
@@ -83,7 +101,8 @@ class Merged:
 
     def _handshake(self, name: str, reason: bytes) -> bytes:
         """What is said of a connection that failed before it was made; empty for nothing."""
-        now, key = self._clock.monotonic(), (name, reason)
+        meant = next((meant for part, meant in _MEANT if part in reason), b"")
+        now, key = self._clock.monotonic(), (name, meant or reason)
         if key not in self._handshakes and len(self._handshakes) >= HANDSHAKES_KNOWN_MAX:
             self._handshakes.clear()
         say_at, count = self._handshakes.get(key, (now, 0))
@@ -92,7 +111,8 @@ class Merged:
             return b""
         self._handshakes[key] = now + HANDSHAKES_SECONDS, 0
         more = b" (%d times more since this was said)" % count if count else b""
-        return b"a connection was not made, and nobody said who he is: " + reason + more
+        told = b"%s (%s)" % (meant, reason) if meant else reason
+        return b"a connection was not made, and nobody said who it was: " + told + more
 
 
 class LogPipe(asyncio.Protocol):
