@@ -472,6 +472,10 @@ class One(Record, tag="one"):
     error: str
 class Two(Record, tag="two"):
     error: str
+class Bare(Record, tag="bare", tag_field="error"):
+    pass
+class Told(Record, tag="told", tag_field="error"):
+    more: int
 class Shop(Contract):
     @query("GET /items")
     def watch(self) -> AsyncIterator[{}]: ...
@@ -491,6 +495,9 @@ class Shop(Contract):
         ("Whole", False),
         ("Named", False),
         ("One", False),
+        ("Bare", True),
+        ("Bare | Told", True),
+        ("Told", False),
         ("One | Two", False),
         ("list[Only]", False),
         ("str", False),

@@ -107,7 +107,7 @@ def _may_be_error(shape: Shape) -> bool:
         case MapOf(key=key):
             return getattr(key, "kind", "") == "str"
         case RecordShape():
-            return _always_written(shape) <= {_ERROR} <= _names(shape)
+            return _always_written(shape) <= {_ERROR} <= _names(shape) | _tag(shape)
         case OneOf(tag_field=tag):
             return tag == _ERROR
     return False
@@ -122,7 +122,13 @@ def _always_written(shape: RecordShape) -> set[str]:
     fields = fields_of(shape.record)
     if not is_struct(shape.cls):
         return {field.encoded for field in fields}
-    config = shape.cls.__struct_config__  # type: ignore[attr-defined]
-    tag = {config.tag_field} if config.tag_field else set()
-    is_whole = not config.omit_defaults
-    return tag | {field.encoded for field in fields if is_whole or field.is_required}
+    is_whole = not shape.cls.__struct_config__.omit_defaults  # type: ignore[attr-defined]
+    return _tag(shape) | {field.encoded for field in fields if is_whole or field.is_required}
+
+
+def _tag(shape: RecordShape) -> set[str]:
+    """The member that says which record it is, if it has one."""
+    if not is_struct(shape.cls):
+        return set()
+    field = shape.cls.__struct_config__.tag_field  # type: ignore[attr-defined]
+    return {field} if field else set()
