@@ -50,6 +50,7 @@ class Replica:
         self.endpoint = endpoint
         self.latency = 0.005
         self.end_seconds = 0.0
+        self.items = 3
         self.latency_of: dict[str, float] = {}
         self.error: Callable[[], Exception] | None = None
         self.count = self.open = self.closed = self.cancelled = self.connected = 0
@@ -63,7 +64,7 @@ class Replica:
             self.count += 1
             self.open += 1
             try:
-                for _ in range(3):
+                for _ in range(self.items):
                     yield await self._answer(method, context)
             finally:
                 if self.end_seconds:

@@ -77,6 +77,41 @@ async def test_what_waits_in_a_stream_is_not_moved_and_nobody_is_judged_for_it(s
     assert sum(each["in_flight"] for each in desk.statistics()["endpoints"]) == 0
 
 
+async def test_who_sends_items_is_heard() -> None:
+    desk = Simulated(2)
+    desk.spread = 0.0
+    await desk.load(1)
+    for replica in desk.replicas.values():
+        replica.items, replica.latency_of = 10_000, {"watch": 0.1, "report": 4.0}
+    async with asyncio.TaskGroup() as group:
+        readings = [group.create_task(read(desk)) for _ in range(4)]
+        await desk.pass_time(0.3)
+        report = group.create_task(desk.call("report", 60))
+        await desk.pass_time(10)
+        for reading in readings:
+            reading.cancel()
+
+    assert report.done()
+    assert (desk.statistics()["moved"], desk.statistics()["left_out"]) == (0, 0)
+
+
+async def test_what_is_read_of_a_stream_long_after_it_came_does_not_speak_for_who_sent_it() -> None:
+    desk = Simulated(2)
+    desk.spread = 0.0
+    await desk.load(1)
+    for replica in desk.replicas.values():
+        replica.items, replica.latency_of = 10_000, {"watch": 0.0}
+    async with asyncio.TaskGroup() as group:
+        readings = [group.create_task(read(desk, pause=0.1)) for _ in range(4)]
+        await desk.pass_time(0.3)
+        desk[0].latency = DEAD
+        await desk.load(3, callers=1)
+        for reading in readings:
+            reading.cancel()
+
+    assert desk.told(0)["left_out"] == "does not answer"
+
+
 async def test_a_reader_that_goes_away_ends_the_stream_there() -> None:
     desk = Simulated()
     items = desk.balanced.bind(METHODS["watch"])(desk.context())

@@ -9,7 +9,7 @@ from typing import Any, Final
 from outgrow.calls.deadlines import running_task
 from outgrow.calls.reaching.judging import FAILING, SILENT, SLOW, SLOW_SECONDS_MIN, SLOWER, Judge
 from outgrow.calls.reaching.paths import Path
-from outgrow.calls.reaching.peers import Peer
+from outgrow.calls.reaching.peers import GRAIN_SECONDS, Peer
 from outgrow.clock import Clock
 from outgrow.context import Context
 from outgrow.contracts import Problem
@@ -111,7 +111,8 @@ class Attempts:
         self, path: Path, context: Context, arguments: tuple[Any, ...]
     ) -> AsyncGenerator[Any, None]:
         """The items of the endpoint's reply; how long the first one takes is learned from."""
-        peer, started, is_first = path.peer, self._monotonic(), True
+        peer, monotonic, is_first = path.peer, self._monotonic, True
+        asked = started = monotonic()
         items: Any = path.invoke(context, *arguments)
         peer.in_flight += 1
         try:
@@ -119,7 +120,10 @@ class Attempts:
                 if is_first:
                     is_first = False
                     self.replied(path, started)
+                elif monotonic() > asked + GRAIN_SECONDS:
+                    peer.heard_at = monotonic()  # What was not waited for came who knows when.
                 yield item
+                asked = monotonic()
             if is_first:
                 self.replied(path, started)
         except Exception as error:

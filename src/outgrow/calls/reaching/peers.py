@@ -96,7 +96,7 @@ class Peer:
         weight: Its weight now: less than its endpoint's while it comes back.
         crowding: The greatest weight of any, divided by its own.
         in_flight: Calls and streams under way there.
-        heard_at: When it ended a call last, however that was.
+        heard_at: When it ended a call last, however that was, or gave an item of a stream.
         strikes: Calls in a row that failed or were far too slow.
         out_since: When it was left out.
         out_until: Until when it is left out at least; 0 if it is not.
