@@ -244,7 +244,16 @@ class ApartWorld(World):
         return (WEIGHT_DEFAULT,) * (self._replicas or 1 if self._can_share else 1)
 
     def _host_of(self, service: str, replica: int = 1) -> HostProcess:
-        return self._hosts[replica_name(self._topology.process_of(service), replica)]
+        """The process of *service*; a mistake in its name is a `ValueError` that tells what is."""
+        hosting = {name: one for one in self._placements.values() for name in one.services}
+        if service not in hosting:
+            message = f"{service!r} is not in this application: {', '.join(sorted(hosting))}"
+            raise ValueError(message)
+        process = hosting[service]
+        if not 1 <= replica <= process.replicas:
+            message = f"there is no replica {replica} of {service!r}, but {process.replicas}"
+            raise ValueError(message)
+        return self._hosts[replica_name(process.name, replica)]
 
     async def _begin(self, host: HostProcess, since: datetime) -> None:
         await ask_async(

@@ -10,7 +10,7 @@ from ring.two.contract import Two
 
 from outgrow import using
 from outgrow.errors import CallTimedOut, Overloaded, ServiceUnreachable
-from outgrow.testing import World
+from outgrow.testing import ApartWorld, World
 from outgrow.testing.faults import Dice, Fault
 
 pytestmark = pytest.mark.stores("sqlite")  # Nothing is kept here.
@@ -198,10 +198,26 @@ async def test_what_cannot_be_is_refused(world: World) -> None:
     with pytest.raises(ValueError, match="from 0 to 1"):
         async with world.faults.between("one", "two", error=2):
             pass
-    async with world.faults.between("one", "two", error=1):
-        with pytest.raises(ValueError, match="already"):
-            async with world.faults.between("one", "two", error=1):
-                pass
+    with pytest.raises(TypeError, match=r"'errors' is nothing that can go wrong.* error,"):
+        async with world.faults.between("one", "two", errors=1):  # type: ignore[call-arg]
+            pass
+
+
+@pytest.mark.worlds("together", "apart")
+async def test_a_second_fault_between_the_same_two_is_refused(world: World) -> None:
+    for _ in range(2):
+        async with world.faults.between("one", "two", error=1):
+            with pytest.raises(ValueError, match="something is wrong between one and two already"):
+                async with world.faults.between("one", "two", latency=0.1):
+                    pass
+
+
+@pytest.mark.worlds("apart")
+async def test_a_process_that_is_not_there_is_told_from_those_that_are(world: ApartWorld) -> None:
+    with pytest.raises(ValueError, match="'four' is not in this application: one, "):
+        world.kill("four")
+    with pytest.raises(ValueError, match="there is no replica 2 of 'one', but 1"):
+        world.kill("one", replica=2)
 
 
 @pytest.mark.faults

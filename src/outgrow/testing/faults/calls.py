@@ -66,8 +66,7 @@ class Book:
             ValueError: Something is wrong between them already.
         """
         if (caller, callee) in self._lanes:
-            message = f"something is wrong between {caller} and {callee} already; end that first"
-            raise ValueError(message)
+            raise already_wrong(caller, callee)
         lane = self._lanes[caller, callee] = Lane(fault, seed)
         return lane
 
@@ -216,6 +215,12 @@ async def _either(one: asyncio.Event, other: asyncio.Event) -> None:
 def _cut(method: Method) -> ServiceUnreachable:
     text = "the connection was cut by a fault of the test"
     return ServiceUnreachable(method.full_name, text, may_have_run=True)
+
+
+def already_wrong(caller: str, callee: str) -> ValueError:
+    """What is raised for a second fault between the same two."""
+    message = f"something is wrong between {caller} and {callee} already; end that first"
+    return ValueError(message)
 
 
 def around(book: Book, transport: Transport, clock: Clock) -> Transport:

@@ -65,7 +65,13 @@ class Faults:
 
         Raises:
             ValueError: One of them is not there, or something is wrong between them already.
+            TypeError: Nothing that can be wished for is called so.
         """
+        unknown = sorted(wishes.keys() - Wishes.__annotations__.keys())
+        if unknown:
+            known = ", ".join(Wishes.__annotations__)
+            message = f"{unknown[0]!r} is nothing that can go wrong. What can: {known}"
+            raise TypeError(message)
         happenings, fault = Happenings(), Fault(**wishes)
         self._see(caller, callee)
         await self._scene.begin(caller, callee, fault, f"{self._seed}/{caller}/{callee}")

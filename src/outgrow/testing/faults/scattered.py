@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from outgrow.process.control import ask_async
-from outgrow.testing.faults.calls import Book
+from outgrow.testing.faults.calls import Book, already_wrong
 from outgrow.testing.faults.proxy import Proxies, Proxy
 from outgrow.testing.faults.wishes import OUTSIDE, Fault, Throw
 
@@ -58,6 +58,7 @@ class Scattered:
     reroutes: dict[str, dict[str, str]] = field(default_factory=dict)
     _proxies: Proxies | None = None
     _between: dict[tuple[str, str], Proxy] = field(default_factory=dict)
+    _wrong: set[tuple[str, str]] = field(default_factory=set)
 
     async def open(self, standings: Mapping[str, Standing], broker: str) -> None:
         """Put proxies between all of *standings*, and before the *broker*, if there are to be."""
@@ -83,6 +84,7 @@ class Scattered:
 
     async def close(self) -> None:
         """End the proxies."""
+        self._wrong.clear()
         self._between.clear()
         self.reroutes.clear()
         if self._proxies is not None:
@@ -101,13 +103,17 @@ class Scattered:
         if (fault.of_bytes or callee == NATS) and self._proxies is None:
             message = "bytes pass directly here; mark the test with @pytest.mark.faults"
             raise ValueError(message)
+        if (caller, callee) in self._wrong:
+            raise already_wrong(caller, callee)
         if NATS not in {caller, callee}:
             await self._tell(caller, callee, fault=msgspec.to_builtins(fault.asked), seed=seed)
         for proxy in self._lanes(callers, callees):
             assert self._proxies is not None, "there are proxies"
             await self._proxies.begin(proxy, fault)
+        self._wrong.add((caller, callee))
 
     async def end(self, caller: str, callee: str) -> Sequence[Throw]:
+        self._wrong.discard((caller, callee))
         for proxy in self._lanes(self._processes(caller), self._processes(callee)):
             assert self._proxies is not None, "there are proxies"
             await self._proxies.heal(proxy)
