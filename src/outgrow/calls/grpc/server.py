@@ -171,6 +171,7 @@ class GrpcServer:
             is_stopping=lambda: self._is_stopping,
             let_in=let_in,
             end=self._end,
+            clock=self._clock,
         )
         return self._streams.handler(served)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,9 +18,16 @@ from outgrow.calls.grpc.streams import LAST, WANTED_HEADER
 from outgrow.calls.protobuf import Conversion
 from outgrow.calls.streaming import refused_item
 from outgrow.calls.transport import Invoke
+from outgrow.clock import Clock, Timer
 from outgrow.context import Context
 from outgrow.contracts import Method
-from outgrow.errors import ArgumentsRefused, CallFailed, ServiceUnreachable
+from outgrow.errors import (
+    ArgumentsRefused,
+    CallError,
+    CallFailed,
+    CallTimedOut,
+    ServiceUnreachable,
+)
 
 _UNSENT = (grpc.aio.UsageError, grpc.aio.InternalError)
 """What a message meets that cannot be sent any more."""
@@ -34,6 +42,7 @@ class StreamingMethod:
         is_stopping: Whether the server stops.
         let_in: ``(call) -> context``; raises if the call is refused.
         end: Ends a call otherwise than with a reply.
+        clock: Deadlines are absolute on it.
     """
 
     method: Method
@@ -43,6 +52,7 @@ class StreamingMethod:
     is_stopping: Callable[[], bool]
     let_in: Callable[[Any], Context]
     end: Callable[..., object]
+    clock: Clock
 
 
 class StreamsServed:
@@ -72,10 +82,8 @@ class StreamsServed:
 
     def end_all(self) -> None:
         """End all that are sent just now; their callers meet `ServiceUnreachable`."""
-        for task, sent in self._open.items():
-            if not sent.is_ended:
-                sent.is_ended = True
-                task.cancel()
+        for sent in self._open.values():
+            sent.cut(stopping(sent.method, may_have_run=True))
 
     async def _handle(self, served: StreamingMethod, call: Any, body: bytes | None) -> None:
         task = asyncio.current_task()
@@ -83,15 +91,16 @@ class StreamsServed:
         if served.is_stopping():
             served.end(call, tell_error(stopping(served.method)), STOPPING)
             return
-        sent = _Sent(served, call)
+        sent = _Sent(served, call, task)
         if served.method.is_reply_stream:
             self._open[task] = sent
         try:
             await sent.serve(body)
         except asyncio.CancelledError as error:
-            if sent.is_ended and not task.uncancel():
-                told = stopping(served.method, may_have_run=True)
-                served.end(call, tell_error(told), STOPPING)
+            told = sent.cut_with
+            if told is not None and not task.uncancel():
+                more = (STOPPING,) if isinstance(told, ServiceUnreachable) else ()
+                served.end(call, tell_error(told), *more)
             elif task.cancelling():
                 raise
             else:
@@ -101,6 +110,7 @@ class StreamsServed:
         except Exception as error:  # noqa: BLE001 - the border where calls come in
             served.end(call, sent.ending(error))
         finally:
+            sent.forget_deadline()
             self._open.pop(task, None)
 
 
@@ -118,25 +128,54 @@ class _Sent:
     """
     One call of a streaming method.
 
+    Its deadline is kept by the reception while the method runs, and here while the call waits for
+    its caller: for the first message, and until a reply is read. gRPC keeps the caller's own.
+
     Attributes:
-        is_ended: Whether the server ends it, since it stops.
+        method: Which one.
+        cut_with: What the caller meets, if the server has ended the call.
     """
 
-    def __init__(self, served: StreamingMethod, call: Any) -> None:
-        self.is_ended = False
+    def __init__(self, served: StreamingMethod, call: Any, task: asyncio.Task[Any]) -> None:
+        self.method = served.method
+        self.cut_with: CallError | None = None
         self._served = served
         self._call = call
+        self._task = task
         self._context: Context | None = None
         self._headers = asyncio.Lock()
         self._has_headers = False
+        self._timer: Timer | None = None
+        self._waits = self._is_late = self._has_begun = False
+
+    def cut(self, told: CallError) -> None:
+        """End the call; its caller meets *told*."""
+        if self.cut_with is None:
+            self.cut_with = told
+            self._task.cancel()
+
+    def forget_deadline(self) -> None:
+        """The call has ended."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _pass_deadline(self) -> None:
+        self._is_late = True
+        if self._waits:
+            self.cut(self._late())
+
+    def _late(self) -> CallTimedOut:
+        return CallTimedOut(self.method.full_name, may_have_run=self._has_begun)
 
     async def serve(self, body: bytes | None) -> None:
         """Execute the method, and send what it replies."""
         served, call = self._served, self._call
         self._context = context = served.let_in(call)
+        self._timer = served.clock.call_at(context.deadline, self._pass_deadline)
         received = None
         if body is None:
-            body = await call.read()
+            with self._waiting():
+                body = await call.read()
             if body is grpc.aio.EOF:
                 text = "no message came, and the first one carries the arguments"
                 raise ArgumentsRefused(served.method.full_name, [("body", text)])
@@ -144,13 +183,14 @@ class _Sent:
         arguments = served.conversion.decode_request(body)
         if received is not None:
             arguments = received.put_into(arguments)
+        self._has_begun = True
         if not served.method.is_reply_stream:
             await self._send(await served.invoke(context, *arguments))
             return
         items: Any = served.invoke(context, *arguments)
         try:
             async for item in items:
-                if self.is_ended:
+                if self.cut_with is not None:
                     # It was cancelled, and has gone on all the same.
                     raise asyncio.CancelledError
                 await self._send(item)
@@ -164,13 +204,25 @@ class _Sent:
                 f"its reply has {len(message)} bytes; at most {self._served.bytes_max} are carried"
             )
             raise CallFailed(self._served.method.full_name, "builtins.ValueError", text)
-        if self._served.method.is_reply_stream:
-            # Headers go once. If this message sent them, and were cut off, its status would too.
-            await self.want()
+        with self._waiting():
+            if self._served.method.is_reply_stream:
+                # Headers go once. If this message sent them, and was cut off, its status would too.
+                await self.want()
+            try:
+                await self._call.write(message)
+            except _UNSENT as error:
+                raise _CallerGone from error
+
+    @contextmanager
+    def _waiting(self) -> Iterator[None]:
+        """Wait for the caller, until the deadline."""
+        if self._is_late:
+            raise self._late()
+        self._waits = True
         try:
-            await self._call.write(message)
-        except _UNSENT as error:
-            raise _CallerGone from error
+            yield
+        finally:
+            self._waits = False
 
     async def want(self) -> None:
         """Let the caller give its items, if any: they are asked for, or it is replied to."""
