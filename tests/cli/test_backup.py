@@ -216,6 +216,7 @@ def test_a_backup_that_cannot_be_made_is_refused(
     assert not list(two.folder.glob("new*"))
 
 
+@pytest.mark.long
 def test_a_store_in_the_embedded_postgresql_is_backed_up_and_restored(two: Two) -> None:
     two.kept_by = "postgres"
     two.services = ["orders"]

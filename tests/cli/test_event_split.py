@@ -117,6 +117,7 @@ def until(ask: Callable[[], Any], is_so: Callable[[Any], bool]) -> Any:
     return answer
 
 
+@pytest.mark.long
 def test_rows_that_nats_and_other_processes_have_are_deleted_and_no_others(library: Path) -> None:
     running = told(library, "ps")
     pids = {one["name"]: one["pid"] for one in running["processes"]}

@@ -62,6 +62,7 @@ def test_its_own_tests_pass_in_every_world(library: Path) -> None:
     assert " passed in " in ended.stdout.splitlines()[-1]
 
 
+@pytest.mark.long
 def test_its_code_has_types_and_form(library: Path) -> None:
     select = "--select=E,F,I,UP,B,RUF,ANN,D,N"
     ignore = "--ignore=D102,D103,D203,D213"

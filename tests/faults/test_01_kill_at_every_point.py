@@ -29,7 +29,7 @@ from tests.crash.points import ROOT, points
 from tests.faults.machines import STORES
 
 STORIES: tuple[Scenario, ...] = (invariants, lists_invariants)
-SAMPLES = {"sqlite": 8, "postgres": 4}
+SAMPLES = {"sqlite": 6, "postgres": 2}
 PAIRS = 200
 SHARES = {"sqlite": (0.0, 0.2, 0.4, 0.6, 0.8, 1.0), "postgres": (0.0, 0.5, 1.0)}
 """Where in a life each point kills in the long run: the first passing, the last, and between."""

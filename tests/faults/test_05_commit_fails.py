@@ -85,6 +85,7 @@ async def test_a_listener_whose_disk_is_full_for_a_while_misses_nothing(shop: Sh
     assert len(await shop.texts()) == UNITS
 
 
+@pytest.mark.long
 @pytest.mark.timeout(120)
 async def test_a_server_whose_disk_is_full_fails_units_and_loses_nothing_that_it_acknowledged(
     tmp_path: Path, library: Path

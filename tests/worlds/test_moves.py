@@ -128,7 +128,7 @@ class Payers:
 
 
 @pytest.mark.stores("sqlite")
-@pytest.mark.parametrize("service", ["ledger", "mail"])
+@pytest.mark.parametrize("service", ["ledger", pytest.param("mail", marks=pytest.mark.long)])
 async def test_a_store_is_moved_and_moved_back_under_load(
     world: World, postgres_url: str, service: str
 ) -> None:

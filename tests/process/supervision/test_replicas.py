@@ -26,6 +26,7 @@ def folder(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.long
 def test_one_that_dies_or_stands_still_is_not_missed(start: Start) -> None:
     running = start().wait_ready(WAIT_SECONDS)
     url = running.url("front")
