@@ -9,7 +9,7 @@ import pytest
 
 from outgrow.contracts import Contract, query, read_contract
 from outgrow.errors import InvalidTopology
-from outgrow.topology import CallSettings, read_topology, unknown_methods
+from outgrow.topology import CallSettings, method_findings, read_topology
 
 GOOD = '[app]\nname = "shop"\nservices = ["shop.desk", "shop.orders"]\n'
 
@@ -103,8 +103,39 @@ def test_a_method_that_no_contract_has_is_found_where_it_is_written(file: Path) 
         GOOD.replace("shop.desk", f"shop.{model.service}")
         + f'[calls.{model.service}.reprt]\ndeadline = "2s"\n[calls.orders.what]\nconcurrency = 1\n'
     )
-    (finding,) = unknown_methods(read_topology(file).calls, [model])
+    (finding,) = method_findings(read_topology(file).calls, [model])
 
     assert finding.place == f"{file}:4"
     assert finding.slug == "unknown-method"
     assert 'Did you mean "report"?' in finding.remedy
+
+
+def test_a_limit_that_would_not_hold_for_a_method_with_a_stream_is_found(file: Path) -> None:
+    model = read_contract(Desk)
+    file.write_text(
+        GOOD.replace("shop.desk", f"shop.{model.service}")
+        + f'[calls.{model.service}.follow]\ndeadline = "2s"\nconcurrency = 8\n'
+        + f"[calls.{model.service}.report]\nconcurrency = 8\n"
+    )
+    (finding,) = method_findings(read_topology(file).calls, [model])
+
+    assert (finding.place, finding.slug) == (f"{file}:4", "stream-concurrency")
+
+    file.write_text(file.read_text().replace("concurrency = 8", 'concurrency = "adaptive"', 1))
+    assert method_findings(read_topology(file).calls, [model]) == []
+
+
+def test_what_is_shown_of_a_method_with_a_stream_is_what_holds_for_it(file: Path) -> None:
+    model = read_contract(Desk)
+    file.write_text(
+        GOOD.replace("shop.desk", f"shop.{model.service}")
+        + '[calls]\nconcurrency = 8\ncompression = "gzip"\n'
+    )
+    told = read_topology(file).calls.shown([model])
+
+    shown = {name: (said["concurrency"], said["compression"]) for name, said in told.items()}
+    assert shown == {
+        f"{model.service}.ask": (8, "gzip"),
+        f"{model.service}.report": (8, "gzip"),
+        f"{model.service}.follow": (None, "none"),
+    }

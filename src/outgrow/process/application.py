@@ -42,7 +42,7 @@ from outgrow.process.stores import (
 from outgrow.process.wiring import Clients, build_service, fill_all_settings
 from outgrow.store import Store
 from outgrow.telemetry import Meters, place_raised
-from outgrow.topology import SQLITE, Plan, read_topology, unknown_methods
+from outgrow.topology import SQLITE, Plan, method_findings, read_topology
 
 if TYPE_CHECKING:
     from outgrow.gateway import Edge, Headers
@@ -86,7 +86,7 @@ class Application:
         self.models = plan.calls.apply(m for s in self.services for m in s.contracts)
         elsewhere = load_contracts(plan, self.services, is_complete=options.is_gateway)
         self.known = [*self.models, *plan.calls.apply(elsewhere)]
-        InvalidTopology.raise_if_any(unknown_methods(plan.calls, self.known))
+        InvalidTopology.raise_if_any(method_findings(plan.calls, self.known))
         self.meters = Meters()
         self.health = Health()
         self._settings = fill_all_settings(plan, self.services)

@@ -7,7 +7,7 @@ Offers: the plan that outgrow.toml holds, the settings of services, and of calls
 """
 
 from outgrow.topology.calls import Calls, CallSettings
-from outgrow.topology.calls_reading import unknown_methods
+from outgrow.topology.calls_reading import method_findings
 from outgrow.topology.plan import (
     NATS,
     STATIC,
@@ -38,11 +38,11 @@ __all__ = [
     "Topology",
     "fault_of",
     "fill_settings",
+    "method_findings",
     "names_its_own",
     "process_of",
     "read_topology",
     "replica_name",
     "shown",
-    "unknown_methods",
     "variable",
 ]

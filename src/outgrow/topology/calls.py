@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from outgrow.contracts import ContractModel, Method
 
@@ -27,6 +27,10 @@ class CallSettings:
     retries: float = 0.1
     ejection: bool = True
     compression: Literal["none", "gzip"] = "none"
+
+
+_OF_STREAMS: Final = {"concurrency": None, "compression": "none"}
+"""What holds for methods with streams, whatever is said of others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +80,7 @@ class Calls:
             method.full_name: {
                 **asdict(self.of(model.service, method.name)),
                 "deadline_seconds": method.deadline_seconds,
+                **(_OF_STREAMS if method.is_streaming else {}),
             }
             for model in models
             for method in model.methods.values()

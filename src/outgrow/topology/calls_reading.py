@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from outgrow.contracts import ContractModel, parse_duration
+from outgrow.contracts import ContractModel, Method, parse_duration
 from outgrow.errors import Finding
 from outgrow.topology.calls import Calls
 from outgrow.topology.page import Page, nearest
@@ -15,21 +15,37 @@ CONCURRENCY_SETTING_MAX: Final = 100_000
 """The largest limit that one method may be given."""
 
 
-def unknown_methods(calls: Calls, models: Iterable[ContractModel]) -> list[Finding]:
-    """The sections of methods that no contract has; only of services that *models* tell of."""
-    known: dict[str, set[str]] = {}
+def method_findings(calls: Calls, models: Iterable[ContractModel]) -> list[Finding]:
+    """What is wrong with the sections of methods; only of services that *models* tell of."""
+    known: dict[str, dict[str, Method]] = {}
     for model in models:
-        known.setdefault(model.service, set()).update(model.methods)
-    return [
-        Finding(
-            place=calls.places[service, method],
-            message=f"calls of {service + '.' + method!r}, which is no method of a contract.",
-            remedy=nearest(method, known[service]),
-            slug="unknown-method",
-        )
-        for service, method in calls.methods
-        if service in known and method not in known[service]
-    ]
+        known.setdefault(model.service, {}).update(model.methods)
+    findings = []
+    for (service, name), said in calls.methods.items():
+        place, method = calls.places[service, name], known.get(service, {}).get(name)
+        if method is not None:
+            if method.is_streaming and said.get("concurrency") is not None:
+                findings.append(_no_limit(place, method))
+        elif service in known:
+            findings.append(
+                Finding(
+                    place=place,
+                    message=f"calls of {service + '.' + name!r}, which is no method of a contract.",
+                    remedy=nearest(name, known[service]),
+                    slug="unknown-method",
+                )
+            )
+    return findings
+
+
+def _no_limit(place: str, method: Method) -> Finding:
+    return Finding(
+        place=place,
+        message=f"'concurrency' is said of {method.full_name}, which has a stream.",
+        remedy="Leave it out: all streams of a process have one limit together. See "
+        "docs/reference/limits.md.",
+        slug="stream-concurrency",
+    )
 
 
 def read_calls(page: Page, table: Any, services: Iterable[str]) -> Calls:

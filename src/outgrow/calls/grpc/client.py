@@ -150,18 +150,14 @@ class GrpcTransport:
         return send
 
     def _connection(self, method: Method, agreement: Agreement) -> Connection:
-        """What the streams of *method* need of this transport."""
-        more = ASKED if self._compression(method.service) else ()
+        """What the streams of *method* need of this transport; they travel as they are."""
         return Connection(
             channel=self._channel,
             path=self._converters.messages.path(method),
             bytes_max=self._message_bytes_max,
-            is_compressing=bool(more),
             monotonic=self._clock.monotonic,
             remaining=lambda context: self._remaining(method.full_name, context),
-            metadata=lambda context, remaining: (
-                pack(context, remaining, agreement.fingerprint) + more
-            ),
+            metadata=lambda context, remaining: pack(context, remaining, agreement.fingerprint),
             met=lambda error: self._met(method, error),
             explain_closed=lambda error: self._explain_closed(method.full_name, error),
         )

@@ -16,7 +16,6 @@ from typing import Any, Final, NamedTuple
 import grpc
 import grpc.aio
 
-from outgrow.calls.grpc.compression import COMPRESSED_BYTES_MIN
 from outgrow.calls.grpc.exchange import Agreement
 from outgrow.calls.protobuf import Conversion
 from outgrow.calls.streaming import refused_item
@@ -68,7 +67,6 @@ class Connection:
     channel: grpc.aio.Channel
     path: str
     bytes_max: int
-    is_compressing: bool
     monotonic: Callable[[], float]
     remaining: Callable[[Context], float]
     metadata: Callable[[Context, float], Any]
@@ -196,10 +194,7 @@ class Streams:
         if given is not None:
             call = self._both(timeout=remaining, metadata=metadata)
             return _StreamCall(self, call, body, given)
-        is_long = connection.is_compressing and len(body) >= COMPRESSED_BYTES_MIN
-        gzip = grpc.Compression.Gzip if is_long else None
-        call = self._unary(body, timeout=remaining, metadata=metadata, compression=gzip)
-        return _StreamCall(self, call)
+        return _StreamCall(self, self._unary(body, timeout=remaining, metadata=metadata))
 
 
 def _seconds_left(context: Context, monotonic: Callable[[], float]) -> Callable[[], float]:

@@ -31,7 +31,7 @@ from outgrow.process.loading import find_services
 from outgrow.process.service import ServiceModel
 from outgrow.process.stores import migrations_folder, open_service_store, sharing_findings
 from outgrow.process.wiring import fill_all_settings
-from outgrow.topology import Plan, read_topology, unknown_methods
+from outgrow.topology import Plan, method_findings, read_topology
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,7 +94,7 @@ def check_program(file: Path, against: str | None = None) -> Checked:
         findings += _edge_findings(plan, models)
         findings += _wire_findings(plan, models)
         findings += _http_findings(plan)
-        findings += unknown_methods(plan.calls, models)
+        findings += method_findings(plan.calls, models)
         findings += _sharing_findings(plan, services)
         findings += asyncio.run(_migration_findings(plan, services))
         findings += breaking_findings(plan, _migrations(services), against)
