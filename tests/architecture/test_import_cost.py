@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 HEAVY = {
-    "aiohttp", "cryptography", "duckdb", "google.protobuf", "grpc", "httptools", "nats", "nicegui", "opentelemetry",
-    "pydantic", "pytest", "rich", "sqlalchemy", "typer", "uvicorn", "uvloop",
+    "aiohttp", "cryptography", "duckdb", "google.protobuf", "grpc", "httptools", "nats", "nicegui",
+    "opentelemetry", "pydantic", "pytest", "rich", "sqlalchemy", "typer", "uvicorn", "uvloop",
 }  # fmt: skip
 RATIO_MAX = 2.5
 BASELINE = "annotated_types, asyncio, inspect, logging, msgspec, sqlite3, typing_extensions"
