@@ -55,6 +55,7 @@ class Line:
         place: Where the server is, without what is secret in the URL.
         connection: The connection; None while there is none.
         connections: How many were made.
+        is_away: Whether there is none, although one was made before or at least tried.
     """
 
     def __init__(self, url: str, name: str, purpose: Purpose) -> None:
@@ -65,13 +66,14 @@ class Line:
         self.clock = SystemClock()
         self.connection: Connection | None = None
         self.connections = 0
+        self.is_away = False
         self._connected = asyncio.Event()
         self._ended = asyncio.Event()
         self._listeners: list[Callable[[], object]] = []
         self._said = ""
 
     def watch(self, wake: Callable[[], object]) -> None:
-        """Call *wake* whenever the connection is made or lost."""
+        """Call *wake* whenever the connection is made or lost, and if the first trial failed."""
         self._listeners.append(wake)
 
     async def connected(self) -> Connection:
@@ -93,6 +95,8 @@ class Line:
                 failed += 1
                 if failed > TRIALS_IN_SILENCE:
                     self._say(str(error) or type(error).__name__)
+                if not self.is_away:
+                    self._lost()
                 await connection.close()
                 await self.clock.sleep(pause)
                 pause = min(pause * 2, PAUSE_SECONDS_MAX)
@@ -124,6 +128,7 @@ class Line:
     def _made(self, connection: Connection) -> None:
         self.connection = connection
         self.connections += 1
+        self.is_away = False
         self._connected.set()
         if self._said:
             _log.info("%s: the NATS server is reached; %s", self.place, self._purpose.back)
@@ -132,6 +137,7 @@ class Line:
 
     def _lost(self) -> None:
         self.connection = None
+        self.is_away = True
         self._connected.clear()
         self._tell()
 

@@ -158,6 +158,25 @@ async def test_what_others_write_into_it_harms_nobody(place, operator, environme
         assert await instances(reader) == ["a", "b"]
 
 
+async def test_what_is_known_is_taken_at_once_if_the_server_was_never_there(
+    place, environment, monkeypatch
+):
+    monkeypatch.setattr("outgrow.discovery.nats.directory.ANSWER_SECONDS_MAX", 1_000)
+    await place.go_away()
+    async with place.open(environment, [endpoint("a")]) as directory, asyncio.timeout(20):
+        watch = directory.watch("orders")
+        told = await anext(watch)
+        assert [one.instance for one in told.endpoints] == ["a"]
+        assert told.is_stale
+        assert await directory.resolve("orders") == told
+        await directory.register([endpoint("b")])
+
+        await place.come_back()
+        while "b" not in [one.instance for one in told.endpoints] or told.is_stale:
+            told = await anext(watch)
+        await watch.aclose()
+
+
 async def test_a_server_that_is_too_old_is_said_to_be(place):
     class Old:
         async def ask_server(self, subject: str, **fields: object) -> dict[str, object]:

@@ -99,7 +99,7 @@ class NatsDirectory:
         try:
             with suppress(TimeoutError):  # What was known last, then.
                 async with asyncio.timeout(ANSWER_SECONDS_MAX):
-                    while not watched.is_current and not self._is_away:
+                    while not watched.is_current and not self._line.is_away:
                         await waking.wait()
             told: Resolution | None = None
             while True:
@@ -130,18 +130,14 @@ class NatsDirectory:
             if self._line.connection is not None and (self._own.wanted or not self._own.is_done):
                 await self._bring()
 
-    @property
-    def _is_away(self) -> bool:
-        return self._line.connection is None and self._line.connections > 0
-
     async def _connection(self) -> Connection:
         """
-        The first connection, which is waited for, or a later one if there is one.
+        The first connection, which is waited for while it is tried, or a later one.
 
         Raises:
             Lost: There is none. What is wanted is done when it is made again.
         """
-        if self._is_away:
+        if self._line.is_away:
             raise Lost
         return await self._line.connected()
 
