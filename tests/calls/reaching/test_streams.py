@@ -7,6 +7,7 @@ import contextlib
 
 import pytest
 
+from outgrow.calls.reaching.judging import STREAM_PROBE_SECONDS, UNSAFE_PROBE_SECONDS
 from outgrow.errors import CallFailed, ServiceUnreachable
 from tests.calls.reaching.simulated import DEAD, METHODS, Simulated, turn
 
@@ -204,3 +205,67 @@ async def test_a_stream_is_no_reason_to_look_at_what_waits() -> None:
         await turn()
         assert not desk.balanced._judge.is_looking
         task.cancel()
+
+
+async def test_a_stream_that_has_begun_brings_back_one_that_took_no_calls() -> None:
+    desk = Simulated()
+    await desk.load(2)
+    desk[0].error = lambda: ServiceUnreachable("desk.watch", "stopping", may_have_run=False)
+    await desk.load(0.1)
+    assert desk.told(0)["left_out"] == "takes no calls"
+
+    desk[0].error = None
+    for replica in desk.replicas.values():
+        replica.latency_of = {"watch": 3_000.0}
+    async with asyncio.TaskGroup() as group:
+        await desk.pass_time(UNSAFE_PROBE_SECONDS + 3)
+        watching = group.create_task(read(desk))
+        await desk.pass_time(STREAM_PROBE_SECONDS - 0.1)
+        assert (desk[0].open, desk.told(0)["left_out"]) == (1, "takes no calls")
+        await desk.pass_time(0.1)
+        assert (desk[0].open, desk.told(0)["left_out"]) == (1, "")
+        watching.cancel()
+
+
+async def test_a_stream_that_says_nothing_lets_another_call_try() -> None:
+    desk = Simulated()
+    await desk.load(2)
+    desk[0].error = lambda: CallFailed("desk.ask", "builtins.OSError", "no disk")
+    async with asyncio.TaskGroup() as group:
+
+        async def caller() -> None:
+            while not desk.told(0)["left_out"]:
+                with contextlib.suppress(CallFailed):
+                    await desk.call()
+
+        group.create_task(caller())
+        await desk.pass_time(0.9)
+
+    desk[0].error = None
+    for replica in desk.replicas.values():
+        replica.latency_of = {"watch": 3_000.0}
+    async with asyncio.TaskGroup() as group:
+        await desk.pass_time(UNSAFE_PROBE_SECONDS + 3)
+        watching = group.create_task(read(desk))
+        await desk.load(STREAM_PROBE_SECONDS - 0.1)
+        assert (desk[0].open, desk.told(0)["left_out"]) == (1, "fails")
+        await desk.load(0.2)
+        assert (desk[0].open, desk.told(0)["left_out"]) == (1, "")
+        watching.cancel()
+
+
+async def test_a_stream_that_fails_at_once_brings_nobody_back() -> None:
+    desk = Simulated()
+    await desk.load(2)
+    desk[0].error = lambda: ServiceUnreachable("desk.watch", "stopping", may_have_run=False)
+    await desk.load(0.1)
+    await desk.pass_time(UNSAFE_PROBE_SECONDS + 3)
+
+    tried = desk[0].count
+    with pytest.raises(ServiceUnreachable):
+        await read(desk)
+    desk[0].error = None
+    await desk.pass_time(STREAM_PROBE_SECONDS)
+
+    assert desk[0].count == tried + 1
+    assert desk.told(0)["left_out"] == "takes no calls"

@@ -6,6 +6,7 @@ import logging
 import math
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from functools import partial
 from statistics import median_low
 from typing import Any, Final
 
@@ -51,6 +52,9 @@ OUT_SHARE_MAX: Final = 0.5
 
 UNSAFE_PROBE_SECONDS: Final = 5.0
 """How long only calls that may be made elsewhere try an endpoint that was left out."""
+
+STREAM_PROBE_SECONDS: Final = 2.0
+"""How long a stream tries an endpoint alone: its first item may come in an hour."""
 
 PROBE_SECONDS_MIN: Final = 1.0
 """What must be left of the deadline of such a call."""
@@ -136,9 +140,28 @@ class Judge:
         for peer in self.peers:
             if peer.out_until and not peer.is_probed and peer.out_until + wait_seconds <= now:
                 peer.is_probed = True
+                peer.probes += 1
+                if method.is_streaming:
+                    see = partial(self._see_stream, peer, peer.probes)
+                    self._machine.call_at(now + STREAM_PROBE_SECONDS, see)
                 self.arrange(now)
                 return peer
         return None
+
+    def _see_stream(self, peer: Peer, probe: int) -> None:
+        """
+        A stream that tries the endpoint may wait for its first item still.
+
+        That it could begin is all that was to be found out of one that took no calls: making a
+        connection fails sooner. Otherwise it tells nothing yet, and another call may try.
+        """
+        if not peer.is_probed or peer.probes != probe or peer.is_leaving:
+            return
+        now = self._machine.monotonic()
+        if peer.why == AWAY:
+            self.good(peer, 1.0, now)
+        else:
+            self.unknown(peer, now)
 
     def good(self, peer: Peer, slowness: float, now: float) -> None:
         """An endpoint that is left out has answered: it comes back, if it is like the others."""

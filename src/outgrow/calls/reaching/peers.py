@@ -103,6 +103,7 @@ class Peer:
         outs: How often in a row it was left out.
         back_at: When it came back; it grows to its weight from then on.
         is_probed: Whether a call tries it while it is left out.
+        probes: How many calls have tried it so.
         is_leaving: Whether the directory names it no more.
     """
 
@@ -121,6 +122,7 @@ class Peer:
         "out_since",
         "out_until",
         "outs",
+        "probes",
         "slowness",
         "stamp",
         "strikes",
@@ -136,6 +138,7 @@ class Peer:
         self.weight = float(endpoint.weight)
         self.crowding = 1.0
         self.in_flight = self.calls = self.failures = self.strikes = self.outs = 0
+        self.probes = 0
         self.out_until = 0.0
         self.why = ""
         self.is_probed = self.is_leaving = False
