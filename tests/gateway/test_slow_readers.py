@@ -187,6 +187,23 @@ async def test_both_ways_at_once_for_a_client_that_can(peer: Peer) -> None:
         await peer.read_until(b"0\r\n\r\n")
 
 
+async def test_a_client_that_goes_away_ends_a_method_that_reads_no_more(
+    peer: Peer, works: Works, listener: Listener
+) -> None:
+    line = b'{"name":"enough","grams":1}\n'
+    async with asyncio.timeout(30):
+        await peer.ask(
+            "POST /weighings HTTP/1.1\r\ncontent-type: application/x-ndjson\r\n"
+            "transfer-encoding: chunked"
+        )
+        await peer.send(b"%x\r\n%b\r\n" % (len(line), line))
+        await works.waiting.wait()
+        peer.close()
+        await works.ended.wait()
+        while listener.statistics()["requests"]:
+            await turns()
+
+
 async def test_after_a_stream_the_connection_is_used_again(peer: Peer) -> None:
     async with asyncio.timeout(30):
         await peer.ask("GET /parts/2 HTTP/1.1")

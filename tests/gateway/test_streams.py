@@ -109,9 +109,17 @@ class Works(Belt):
             yield Part(name=name, grams=grams)
 
     async def weigh(self, parts: AsyncIterator[Part]) -> AsyncIterator[int]:
-        async for part in parts:
-            self.taken.append(part)
-            yield part.grams
+        try:
+            async for part in parts:
+                self.taken.append(part)
+                yield part.grams
+                if part.name == "enough":
+                    break
+            while self.taken[-1:] and self.taken[-1].name == "enough":
+                self.waiting.set()
+                yield await self.marked.get()
+        finally:
+            self.ended.set()
 
 
 @pytest.fixture

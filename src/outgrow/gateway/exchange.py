@@ -22,6 +22,9 @@ Headers = dict[bytes, bytes]
 
 SMALL_BODY_BYTES = 64 * 1024
 
+GONE = "outgrow.gone"
+"""What our listener tells of the connection of a request, in the request's ``state``."""
+
 _CORRELATION_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 
 
@@ -35,13 +38,20 @@ class Reply(msgspec.Struct, frozen=True):
 
 
 class Request:
-    """A request. Its head is at hand; its body is read when it is asked for."""
+    """
+    A request. Its head is at hand; its body is read when it is asked for.
+
+    Attributes:
+        gone: Set when the client has gone away; None if another server than ours has the request,
+            where that is told only to who reads on.
+    """
 
     __slots__ = (
         "_is_too_slow",
         "_limits",
         "_receive",
         "correlation_id",
+        "gone",
         "has_unread_body",
         "headers",
         "path",
@@ -60,6 +70,7 @@ class Request:
         self.watchman = watchman
         self._is_too_slow = False
         self._limits = limits
+        self.gone: asyncio.Event | None = scope.get("state", {}).get(GONE)
         # Of a header that comes twice the last one counts.
         self.headers: Headers = dict(scope["headers"])
         self.verb: str = scope["method"]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from outgrow.clock import Clock
-from outgrow.gateway.exchange import Receive, Scope, Send
+from outgrow.gateway.exchange import GONE, Receive, Scope, Send
 from outgrow.gateway.listening.addresses import BACKLOG, open_socket
 
 Asgi = Callable[[Scope, Receive, Send], Any]
@@ -283,6 +283,7 @@ def _connection_class(protocol: Any, listener: Listener) -> Any:  # noqa: C901 -
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
+            self.app_state[GONE] = asyncio.Event()
             if listener.is_full:
                 transport.abort()
             # uvicorn waits for ever for a first request, and for the rest of a head.
@@ -292,6 +293,7 @@ def _connection_class(protocol: Any, listener: Listener) -> Any:  # noqa: C901 -
 
         def connection_lost(self, error: Exception | None) -> None:
             super().connection_lost(error)
+            self.app_state[GONE].set()
             self._unset_keepalive_if_required()
             self._end_head()
             listener.connection_ended()

@@ -138,9 +138,16 @@ class Lines:
         return line
 
     async def wait_disconnect(self) -> None:
-        """Wait until the client has gone away; while it sends its body, reading that tells it."""
-        await self._ended.wait()
-        await self._request.wait_disconnect()
+        """
+        Wait until the client has gone away.
+
+        Other servers than ours tell it only to who reads, and the method may never read on.
+        """
+        if self._request.gone is not None:
+            await self._request.gone.wait()
+        else:
+            await self._ended.wait()
+            await self._request.wait_disconnect()
 
     async def aclose(self) -> None:
         """Read no more."""
