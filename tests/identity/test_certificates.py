@@ -108,6 +108,24 @@ def test_papers_are_renewed_at_half_of_their_life(folder: Path):
     assert not folder.exists()
 
 
+def test_papers_that_cannot_be_written_keep_nobody_else_from_new_ones(folder: Path, caplog):
+    clock = ManualClock()
+    issuer = Issuer(Authority(clock), folder, clock)
+    for process in ("a", "b", "c"):
+        issuer.provide(name_of(process))
+    in_the_way = folder / "a" / "tls.key"
+    in_the_way.unlink()
+    in_the_way.mkdir()
+
+    clock.advance(6 * 3600)
+    assert issuer.renew() == ["b", "c"]
+    assert issuer.renew() == []
+    assert caplog.text.count("the certificate of a could not be renewed: ") == 1
+
+    in_the_way.rmdir()
+    assert issuer.renew() == ["a"]
+
+
 @pytest.mark.parametrize(
     ("spoil", "text"),
     [

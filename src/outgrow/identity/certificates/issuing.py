@@ -20,7 +20,7 @@ from outgrow.identity.names import Name
 RENEW_AT: Final = 0.5
 """At which part of its life a certificate is renewed; the rest is for whoever was asleep."""
 
-LOOK_SECONDS: Final = 30.0
+LOOK_SECONDS: Final = 1.0
 """How often it is looked for what is due, by the wall clock: a machine may have slept."""
 
 logger = logging.getLogger("outgrow.identity")
@@ -82,6 +82,7 @@ class Issuer:
         self._clock = clock
         self._seconds = seconds
         self._issued: dict[str, _Issued] = {}
+        self._troubles: dict[str, str] = {}
 
     def provide(
         self, name: Name, hosts: Sequence[str] = (), told: Callable[[], object] | None = None
@@ -101,25 +102,36 @@ class Issuer:
         return self.folder / name.process
 
     def renew(self, *, is_forced: bool = False) -> list[str]:
-        """Renew what is due, or all; the names of the processes that have new papers."""
+        """
+        Renew what is due, or all; the names of the processes that have new papers.
+
+        What cannot be written is logged, keeps nobody else from being renewed, and is tried again.
+        """
         now = self._clock.now()
         due = [one for one in self._issued.values() if is_forced or one.is_due(now)]
-        for one in due:
+        return [one.name.process for one in due if self._renew(one)]
+
+    def _renew(self, one: _Issued) -> bool:
+        try:
             self._issue(one)
-            self.renewals += 1
-            if one.told is not None:
-                one.told()
-        return [one.name.process for one in due]
+        except OSError as error:
+            process, trouble = one.name.process, str(error)
+            if self._troubles.get(process) != trouble:
+                self._troubles[process] = trouble
+                text = "the certificate of %s could not be renewed: %s. It is tried again each %s s"
+                logger.warning(text, process, trouble, LOOK_SECONDS)
+            return False
+        self._troubles.pop(one.name.process, None)
+        self.renewals += 1
+        if one.told is not None:
+            one.told()
+        return True
 
     async def run(self) -> None:
-        """Renew in time, until cancelled. A disk that is full is met again, and said each time."""
+        """Renew in time, until cancelled."""
         while True:
             await self._clock.sleep(LOOK_SECONDS)
-            try:
-                renewed = self.renew()
-            except OSError as error:
-                logger.warning("certificates could not be renewed: %s", error)
-                continue
+            renewed = self.renew()
             if renewed:
                 logger.info("new certificates: %s", ", ".join(sorted(renewed)))
 
