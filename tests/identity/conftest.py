@@ -47,8 +47,8 @@ class Town:
         self.calls += 1
         return text
 
-    def identity(self, process: str, **more: str) -> Identity:
-        return Identity(self.issuer.provide(name_of(process, **more)))
+    def identity(self, process: str, *hosts: str, **more: str) -> Identity:
+        return Identity(self.issuer.provide(name_of(process, **more), hosts))
 
     def stranger(self, process: str) -> Identity:
         """One whose papers are of another authority."""

@@ -50,9 +50,18 @@ def seating(**fields) -> Seating:
 async def test_nothing_is_issued_and_what_is_new_is_told(town: Town, monkeypatch):
     papers, state = town.issuer.folder, town.folder / "state"
     monkeypatch.setenv("OUTGROW_IDENTITY", str(papers))
-    with pytest.raises(IdentityRefused, match="nats/tls.key: it cannot be read"):
-        Certifying("shop", TOPOLOGY, state, ManualClock(), beside=["nats"])
-    town.identity("nats")
+    for provide, match in (
+        (lambda: None, "nats/tls.key: it cannot be read"),
+        (lambda: town.identity("nats"), "nats/tls.crt: 127.0.0.1 is not among"),
+        (
+            lambda: write_papers(papers / "nats", town.authority.issue(name_of("front"))),
+            "certificate of spiffe://shop.local/front; that of spiffe://shop.local/nats is needed",
+        ),
+    ):
+        provide()
+        with pytest.raises(IdentityRefused, match=match):
+            Certifying("shop", TOPOLOGY, state, ManualClock(), beside=["nats"])
+    town.identity("nats", "127.0.0.1")
     clock, told = ManualClock(), []
     certifying = Certifying("shop", TOPOLOGY, state, clock, beside=["nats"])
     certifying.when_renewed("nats", lambda: told.append("nats"))

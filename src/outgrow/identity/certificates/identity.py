@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from outgrow.clock import SystemClock
 from outgrow.errors import IdentityRefused
-from outgrow.identity.certificates.papers import Papers, read_papers
+from outgrow.identity.certificates.papers import Papers, names_host, read_papers
 from outgrow.identity.folder import AUTHORITIES_FILE, CHAIN_FILE, KEY_FILE
 from outgrow.identity.names import Name
 
@@ -66,6 +66,17 @@ class Identity:
             self._look()
         with self._lock:
             return self._generation, self._papers
+
+    def check_host(self, host: str) -> None:
+        """
+        See that who reaches this process at the IP address *host* believes that it is there.
+
+        Raises:
+            IdentityRefused: The certificate does not say so.
+        """
+        if not names_host(self.papers()[1], host):
+            text = f"{host} is not among the certificate's alternative names, and is needed there."
+            raise IdentityRefused(str(self.folder / CHAIN_FILE), text)
 
     def client_context(self) -> ssl.SSLContext:
         """How to speak TLS to a server that is not gRPC's, with these papers as they are now."""

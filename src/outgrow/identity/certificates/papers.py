@@ -80,6 +80,16 @@ def name_of(certificate: x509.Certificate) -> Name | None:
     return next(filter(None, map(read_name, uris)), None)
 
 
+def names_host(papers: Papers, host: str) -> bool:
+    """Whether the certificate is for a server that is reached at the address *host*."""
+    leaf = _first(papers.chain)
+    try:
+        names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (x509.ExtensionNotFound, ValueError):
+        return False
+    return host in map(str, names.get_values_for_type(x509.IPAddress))
+
+
 def _read(path: Path) -> bytes:
     try:
         with path.open("rb") as file:

@@ -69,14 +69,17 @@ class Certifying:
             )
         except ModuleNotFoundError as error:
             raise ExtraMissing("grpc", "calls between processes") from error
-        if elsewhere:
-            self._watched = {name: Identity(self.folder / name) for name in beside}
-            return
-        self._issuer = Issuer(Authority(clock), self.folder, clock)
-        self._issuer.remove()  # What a supervisor left that was killed.
 
         def name_of(process: str) -> Name:
             return Name(application=application, environment=topology.environment, process=process)
+
+        if elsewhere:
+            for name in beside:
+                self._watched[name] = Identity(self.folder / name, name_of(name))
+                self._watched[name].check_host(LOOPBACK[1])
+            return
+        self._issuer = Issuer(Authority(clock), self.folder, clock)
+        self._issuer.remove()  # What a supervisor left that was killed.
 
         for process in topology.processes:
             self._issuer.provide(name_of(process))
