@@ -50,6 +50,8 @@ def test_one_that_dies_or_stands_still_is_not_missed(start: Start) -> None:
     assert ask(supervisor, "restart", process="front.2")["renewed"] == {"front.2": True}
     with pytest.raises(ControlError, match=r"Known: back, front, front\.2"):
         ask(supervisor, "restart", process="front.3")
+    with pytest.raises(ControlError, match="takes the field 'process' alone, and not 'proces'"):
+        ask(supervisor, "restart", proces="front")
     told = running.processes()
     assert {name: (one["restarts"], one["renewed"]) for name, one in told.items()} == {
         "nats": (0, 0),

@@ -82,6 +82,10 @@ class _Questions:
         Of a process all replicas are renewed; a name such as ``back.2`` is that one's alone. Tells
         which were renewed, and why the others were not.
         """
+        unknown = sorted(fields.keys() - {"process"})
+        if unknown:
+            message = f"restart takes the field 'process' alone, and not {unknown[0]!r}."
+            raise ControlError(message)
         name = fields.get("process")
         topology = self._supervisor.topology
         seats = self._supervisor.seats.seats if self._supervisor.seats else {}
