@@ -227,3 +227,9 @@ def test_what_is_written_otherwise_is_refused(file: Path, text: str, expected: s
     findings = refused(file, text + (APP if not app else ""), app)
 
     assert findings[0].startswith(expected)
+
+
+def test_a_list_of_weights_is_not_counted_if_the_number_of_replicas_is_wrong(file: Path) -> None:
+    findings = refused(file, split() + "replicas = 33\nweight = [1, 2]\n")
+
+    assert [finding.partition(".")[0] for finding in findings] == ["7: replicas is 33"]

@@ -208,9 +208,11 @@ class _Topology:
             and any(weights)
         ):
             return weights
+        if isinstance(weight, list) and replicas != table.get("replicas", replicas):
+            return (WEIGHT_DEFAULT,) * replicas  # How many there are is wrong, and was said.
         remedy = (
             f"Write a number from 1 to {WEIGHT_MAX} for all replicas, or a list with one for each "
-            "of them; one that has 0 is not called, and one of them must be."
+            "of them; one that has 0 is not called, and at least one has more."
         )
         told = f"weight of process {name!r} is {weight!r}, for {replicas} of it."
         self._find(f"{self._section}.process.{name}", "weight", told, remedy, "weight")
