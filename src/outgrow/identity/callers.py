@@ -34,13 +34,8 @@ class Callers(msgspec.Struct, frozen=True, kw_only=True):
             via: The service that calls, as that process says; empty if the call is from outside.
         """
         name = read_name(peer)
-        if name is None:
-            return (
-                f"its certificate names {peer[:255] or 'nobody'}, which is no process of outgrow. "
-                f"Only processes of {own.application}.{own.environment} may call."
-            )
-        if (name.application, name.environment) != (own.application, own.environment):
-            return f"{peer} is a process of another application or environment than {own}."
+        if name is None or not _are_together(name, own):
+            return stranger(own, peer)
         return self._of_process(called, name.process, via)
 
     def _of_process(self, called: str, process: str, via: str) -> str | None:
@@ -62,6 +57,23 @@ class Callers(msgspec.Struct, frozen=True, kw_only=True):
                 "class a field of the contract that it calls, so that everybody can see it."
             )
         return None
+
+
+def stranger(own: Name, peer: str) -> str | None:
+    """Why *peer*, the URI in a certificate, is nobody of *own*'s; None if it is somebody."""
+    name = read_name(peer)
+    if name is None:
+        return (
+            f"its certificate names {peer[:255] or 'nobody'}, which is no process of outgrow. "
+            f"Only processes of {own.application}.{own.environment} may call."
+        )
+    if not _are_together(name, own):
+        return f"{peer} is a process of another application or environment than {own}."
+    return None
+
+
+def _are_together(one: Name, other: Name) -> bool:
+    return (one.application, one.environment) == (other.application, other.environment)
 
 
 def callers_of(declared: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:

@@ -45,15 +45,21 @@ _decode_asked = msgspec.json.Decoder(_Asked).decode
 _decode_judgement = msgspec.json.Decoder(Judgement).decode
 
 
-def compare_handler(admissions: Mapping[str, Admission]) -> Any:
+def compare_handler(
+    admissions: Mapping[str, Admission],
+    check: Callable[[str, Any], Awaitable[object]] | None = None,
+) -> Any:
     """
     What answers callers that ask.
 
     Args:
         admissions: Those of the contracts that are kept here, by their wire names.
+        check: ``(name, call)``; ends the call of somebody who may not ask.
     """
 
     async def handle(body: bytes, call: Any) -> bytes:
+        if check is not None:
+            await check(f"{SERVICE}/{METHOD}", call)
         try:
             asked = _decode_asked(body)
             admission = admissions.get(asked.contract)

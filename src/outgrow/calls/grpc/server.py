@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Collection
 from typing import Any
 
 import grpc
@@ -26,7 +26,7 @@ from outgrow.calls.transport import Invoke
 from outgrow.clock import Clock
 from outgrow.context import Caller, Context
 from outgrow.contracts import ContractModel, Method
-from outgrow.errors import CallFailed, Finding, InvalidTopology
+from outgrow.errors import CallerNotDeclared, CallFailed, Finding, InvalidTopology
 from outgrow.identity.certificates import Guard
 
 GRACE_SECONDS_DEFAULT = 10.0
@@ -111,7 +111,8 @@ class GrpcServer:
             raise InvalidTopology([_cannot_listen(address, "another process answers there")])
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         self._add_reflection()
-        self._server.add_generic_rpc_handlers((compare_handler(self._admissions),))
+        comparing = compare_handler(self._admissions, self._check_process)
+        self._server.add_generic_rpc_handlers((comparing,))
         try:
             identity = self._guard.identity if self._guard else None
             port = open_port(self._server, address, identity)
@@ -156,8 +157,17 @@ class GrpcServer:
         for module in known:
             pool.AddSerializedFile(module.DESCRIPTOR.serialized_pb)
         names = {s.full_name for m in known for s in m.DESCRIPTOR.services_by_name.values()}
-        servicer = reflection.aio.ReflectionServicer({*self._admissions, *names}, pool)
+        servicer = _Reflection({*self._admissions, *names}, pool, self._check_process)
         reflection_pb2_grpc.add_ServerReflectionServicer_to_server(servicer, self._server)
+
+    async def _check_process(self, name: str, call: Any) -> None:
+        """End a *call* that asks for contracts, and comes from no process of the application."""
+        if self._guard is None:
+            return
+        try:
+            self._guard.check_process(name, _uris(call))
+        except CallerNotDeclared as refused:
+            await call.abort(grpc.StatusCode.PERMISSION_DENIED, str(refused))
 
     def _handler(self, method: Method, admission: Admission) -> Any:
         let_in = self._let_in(method, admission)
@@ -185,8 +195,7 @@ class GrpcServer:
                 method, admission, metadata, call.time_remaining, monotonic(), stranger
             )
             if guard is not None:
-                names = tuple(call.auth_context().get(URI_PROPERTY, ()))
-                guard.check(method.service, method.full_name, names, context.via)
+                guard.check(method.service, method.full_name, _uris(call), context.via)
             return context
 
         return let_in
@@ -236,6 +245,28 @@ class GrpcServer:
         call.set_trailing_metadata((*trailers, *more))
         # gRPC sends no message with a code other than OK, so what is returned does not matter.
         return b""
+
+
+class _Reflection(reflection.aio.ReflectionServicer):  # type: ignore[misc]
+    """Shows contracts to who may see them."""
+
+    def __init__(
+        self, names: Collection[str], pool: Any, check: Callable[[str, Any], Awaitable[object]]
+    ) -> None:
+        super().__init__(names, pool)
+        self._check = check
+
+    async def ServerReflectionInfo(  # noqa: N802 - gRPC's name
+        self, requests: AsyncIterable[Any], call: Any
+    ) -> AsyncIterator[Any]:
+        await self._check("reflection", call)
+        async for answer in super().ServerReflectionInfo(requests, call):
+            yield answer
+
+
+def _uris(call: Any) -> tuple[bytes, ...]:
+    """The URIs in the certificate of who calls."""
+    return tuple(call.auth_context().get(URI_PROPERTY, ()))
 
 
 def _too_large(method: Method, size: int, bytes_max: int) -> CallFailed:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from outgrow.clock import SystemClock
 from outgrow.errors import CallerNotDeclared
-from outgrow.identity.callers import Callers
+from outgrow.identity.callers import Callers, stranger
 from outgrow.identity.certificates.identity import Identity
 
 REFUSAL_LOG_SECONDS: Final = 60.0
@@ -95,6 +95,18 @@ class Guard:
         if len(self._let_in) >= LET_IN_MAX:
             self._let_in.clear()
         self._let_in.add(key)
+
+    def check_process(self, method: str, names: tuple[bytes, ...]) -> None:
+        """
+        Return if a caller is any process of this application and environment.
+
+        Raises:
+            CallerNotDeclared: It is none.
+        """
+        peer = uri_of(names)
+        reason = stranger(self.identity.name, peer)
+        if reason is not None:
+            raise self._refuse(method, peer, "", reason)
 
     def statistics(self) -> dict[str, Any]:
         """Who this process is, until when that is proven, and how many calls were refused."""
