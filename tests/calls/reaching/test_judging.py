@@ -337,6 +337,22 @@ async def test_a_call_that_cleans_up_after_a_cancellation_is_moved_as_any_other(
     assert desk.statistics()["moved"] > 0
 
 
+@pytest.mark.parametrize(("name", "times"), [("order", 1), ("report", 3)])
+async def test_a_command_that_nobody_has_timed_is_begun_at_one_replica_only(
+    name: str, times: int
+) -> None:
+    desk = await warmed()
+    for replica in desk.replicas.values():
+        replica.latency_of[name] = 4.0
+    before = sum(count_of(desk, n) for n in range(3))
+    async with asyncio.TaskGroup() as group:
+        group.create_task(desk.call(name, seconds=60))
+        await desk.pass_time(20)
+
+    assert sum(count_of(desk, n) for n in range(3)) - before == times
+    assert desk.statistics()["moved"] == times - 1
+
+
 async def test_a_budget_that_is_spent_lets_calls_wait_where_they_are() -> None:
     desk = await warmed(2)
     desk.budget._tokens, desk.budget._per_second = 0.0, 0

@@ -32,6 +32,7 @@ class Path:
 
     __slots__ = (
         "_fixed",
+        "_is_query",
         "_is_repeatable",
         "_moved",
         "cancelled",
@@ -48,6 +49,7 @@ class Path:
         self.waiting: dict[asyncio.Task[Any] | None, float] = {}
         self.cancelled: dict[asyncio.Task[Any] | None, int] = {}
         self._is_repeatable = method.repeat != "unsafe" and not method.is_streaming
+        self._is_query = method.kind == "query"
         self._fixed: set[asyncio.Task[Any] | None] = set()
         self._moved: dict[asyncio.Task[Any] | None, float] = {}
 
@@ -60,8 +62,15 @@ class Path:
         self._fixed.discard(task)
 
     def may_move(self, task: asyncio.Task[Any]) -> bool:
-        """Whether the call of *task* may be made elsewhere instead."""
+        """
+        Whether the call of *task* may be made elsewhere instead.
+
+        A key holds a command's effects together only in stores. So a mere guess at how long one
+        takes is no reason to begin it at several replicas, none of which has failed.
+        """
         if not self._is_repeatable or task in self._fixed or task in self._moved:
+            return False
+        if not self._is_query and not self.durations.usual:
             return False
         return task.cancelling() <= self.cancelled.get(task, 0)
 
