@@ -168,16 +168,17 @@ async def test_a_methods_own_deadline_counts(kitchen: Kitchen) -> None:
     assert kitchen.contexts[0].deadline == 5
 
 
-async def test_a_command_without_a_key_gets_one_and_a_query_none(
+async def test_a_command_without_a_key_gets_one_and_what_keeps_no_key_none(
     ask: Driver, kitchen: Kitchen
 ) -> None:
     first, second = await ask("POST", "/orders", ORDER), await ask("POST", "/orders", ORDER)
     await ask("GET", "/orders/7", idempotency_key="ignored")
+    await ask("PUT", "/orders/7/notes/1", {"text": "x"}, idempotency_key="ignored too")
     keys = [context.key for context in kitchen.contexts]
 
     assert len(keys[0] or "") == len(keys[1] or "") == 36
     assert keys[0] != keys[1]
-    assert keys[2] is None
+    assert keys[2:] == [None, None]
     assert "idempotency-key" not in first.headers
     assert "idempotency-key" not in second.headers
 

@@ -73,7 +73,7 @@ class MethodEndpoint:
         caller = self._authenticate(request.headers)
         if method.allow is not None and not caller.may(method.allow):
             raise CallerNotAllowed(method.full_name, method.allow, str(caller))
-        key = self._key(request) if method.kind == "command" else None
+        key = self._key(request) if method.is_keyed else None
         lines = None if self._lines is None else self._lines_of(request, self._lines)
         body = await self._body(request) if lines is None else b""
         arguments = self._binder.bind(request.path_values, request.query, body, lines)
