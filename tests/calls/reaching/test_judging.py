@@ -36,7 +36,7 @@ async def test_one_that_is_20_times_slower_gets_next_to_nothing_within_2_seconds
     await desk.load(4, callers=16)
 
     assert desk.slowest(began + 0.5) <= USUAL
-    assert desk.told(0)["left_out"] == "slower than the others"
+    assert desk.told(0)["left_out"] == "is slower than the others"
     assert not desk.failed
 
 

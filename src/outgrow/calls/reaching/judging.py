@@ -63,7 +63,7 @@ FORGET_SECONDS: Final = 60.0
 """How long an endpoint has to be good until the times before are forgotten."""
 
 AWAY: Final = "takes no calls"
-SLOWER: Final = "slower than the others"
+SLOWER: Final = "is slower than the others"
 FAILING: Final = "fails"
 SILENT: Final = "does not answer"
 
