@@ -18,6 +18,7 @@ from outgrow.process.apart.identifying import (
     KnownCallers,
     identity_folder,
     identity_of,
+    looked_at,
     process_of,
     with_own_broker,
 )
@@ -111,6 +112,22 @@ def test_a_process_finds_its_own_folder(town: Town, monkeypatch):
     assert with_own_broker(seating(), "back").broker == "tls://t@h:1?"
     with pytest.raises(IdentityRefused, match="that of spiffe://shop.local/other is needed"):
         identity_of(seated, "other")
+
+
+def test_what_cannot_be_used_later_is_said_also_if_nobody_connects(town: Town, caplog):
+    back, clock = town.identity("back"), ManualClock()
+    with looked_at(back, clock), looked_at(None, clock):
+        clock.advance(10)
+        assert back.statistics()["trouble"] == ""
+        (back.folder / "tls.key").write_text("bad")
+        clock.advance(2)
+        assert "tls.key: it is no PEM" in caplog.text
+        assert "tls.key: it is no PEM" in back.statistics()["trouble"]
+
+        town.issuer.renew(is_forced=True)
+        clock.advance(1)
+        assert (back.statistics()["trouble"], back.generation) == ("", 2)
+    assert clock.next_timer() is None
 
 
 def test_who_must_answer_is_said_by_the_seating_and_not_by_the_directory():

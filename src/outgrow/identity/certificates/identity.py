@@ -90,12 +90,13 @@ class Identity:
         self._look_at = 0.0
 
     def statistics(self) -> dict[str, Any]:
-        """Whose papers they are, until when they hold, and how often they changed."""
+        """Whose papers they are, until when they hold, how often they changed, what is wrong."""
         generation, papers = self.papers()
         return {
             "name": self.name.uri,
             "ends_at": papers.ends_at.isoformat(),
             "renewed": generation - 1,
+            "trouble": self._said,
         }
 
     def _look(self) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 import msgspec
 
-from outgrow.clock import SystemClock
+from outgrow.clock import Clock, SystemClock, Timer
 from outgrow.errors import ControlError, ExtraMissing
 from outgrow.identity import OUTSIDE, Callers
 from outgrow.process.seating import Seating, read_seating
@@ -134,6 +136,31 @@ class KnownCallers:
         except OSError:
             return 0, 0
         return (found.st_mtime_ns, found.st_ino) if found else (0, 0)
+
+
+@contextmanager
+def looked_at(identity: Identity | None, clock: Clock) -> Iterator[None]:
+    """
+    Look at the files of *identity* until the end of the block, also while nobody connects.
+
+    A file that cannot be used is then said in time, and not when the certificate has ended.
+    """
+    if identity is None:
+        yield
+        return
+    timer: Timer
+
+    def look() -> None:
+        nonlocal timer
+        identity.look_again()
+        identity.papers()
+        timer = clock.call_at(clock.monotonic() + LOOK_SECONDS, look)
+
+    timer = clock.call_at(clock.monotonic() + LOOK_SECONDS, look)
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def guard_of(identity: Identity, callers: KnownCallers) -> Guard:

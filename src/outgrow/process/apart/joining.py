@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from outgrow.calls import InProcess, Routed, Transport
-from outgrow.clock import Clock
+from outgrow.clock import Clock, SystemClock
 from outgrow.discovery import keeping
 from outgrow.errors import ExtraMissing, Finding, InvalidTopology
 from outgrow.journal import BrokerMaker
@@ -19,6 +19,7 @@ from outgrow.process.apart.identifying import (
     KnownCallers,
     guard_of,
     identity_of,
+    looked_at,
     told,
     with_own_broker,
 )
@@ -189,7 +190,8 @@ class Apart:
                 keeping(self._neighbours.directory, offered_by(self._seat)) as keeper,
                 telling(hosted.health, server.tell_unready, keeper.set_unready),
             ):
-                yield
+                with looked_at(self._identity, SystemClock()):
+                    yield
         finally:
             await server.drain(min(self._grace_seconds, hosted.seconds_left()))
 

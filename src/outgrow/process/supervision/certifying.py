@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 FOLDER: Final = "identity"
 """Where the keys and certificates are, below the folder of sockets."""
 
-WATCH_SECONDS: Final = 30.0
+WATCH_SECONDS: Final = 1.0
 """How often it is looked for new certificates of what runs beside the processes."""
 
 LOOPBACK: Final = ("localhost", "127.0.0.1")
