@@ -226,7 +226,7 @@ class Judge:
         seconds = min(first * 2 ** min(peer.outs, 10), most)
         log = _log.debug if peer.out_until or why == AWAY else _log.warning
         told = (self._service, peer.endpoint.address, why, seconds)
-        log("%s at %s %s: no calls go there for %.2f s", *told)
+        log("%s at %s is left out (%s): no calls go there for %.2f s", *told)
         peer.outs += 1
         peer.out_since, peer.out_until, peer.why = now, now + seconds, why
         peer.is_probed, peer.strikes = False, 0
