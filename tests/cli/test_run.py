@@ -281,3 +281,10 @@ def test_a_path_that_no_socket_can_have_is_refused(tmp_path: Path) -> None:
 
     assert ended.returncode == 2
     assert "--state DIR" in ended.stderr
+
+
+def test_plaintext_is_for_a_topology(tmp_path: Path) -> None:
+    ended = run(tmp_path, "run", "--plaintext")
+
+    assert ended.returncode == 2
+    assert "--plaintext is for a topology" in ended.stderr

@@ -67,6 +67,9 @@ def run(
         is_open=open_, state=state, clock=clock, is_plaintext=plaintext, is_test=test_mode
     )
     if topology is None:
+        if plaintext:
+            message = "--plaintext is for a topology: one process calls nobody. Leave it out."
+            raise typer.BadParameter(message)
         configure_logs(level=log_level.upper())
         run_together(read_topology(file, http=http), options)
     elif "/" in topology:

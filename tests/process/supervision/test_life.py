@@ -185,6 +185,7 @@ def test_a_second_signal_does_not_wait(stuck: Program) -> None:
 
     stuck.signal(signal.SIGINT)
 
+    stuck.wait_line("told twice to end: what still runs is killed")
     assert stuck.end() == 130
     assert wait_gone(pids, 2.0) == []
 

@@ -117,6 +117,7 @@ class _Told:
     def _end(self) -> None:
         if self.to_end.is_set():
             # Whoever asks twice does not want to wait.
+            logger.warning("told twice to end: what still runs is killed")
             for keeper in self.keepers:
                 keeper.kill()
             os._exit(130)
