@@ -31,7 +31,8 @@ from outgrow.clock import SystemClock
 from outgrow.context import SYSTEM, Context, enter, leave
 from outgrow.contracts import Method, read_contract
 from outgrow.journal import in_process
-from outgrow.process import Apart, Options, Seat, Seating, leashed, start_application
+from outgrow.process import Options, Seat, Seating, leashed, start_application
+from outgrow.process.apart import Apart
 from outgrow.topology import Plan, read_topology
 
 CALLS = 3_200

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from outgrow.clock import Clock, SystemClock
 from outgrow.journal import in_process
-from outgrow.process import Apart, Application, Options, Seating, leashed, start_application
+from outgrow.process import Application, Options, Seating, leashed, start_application
+from outgrow.process.apart import Apart
 from outgrow.topology import read_topology
 
 ROOT = Path(__file__).parents[2]

@@ -11,7 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from outgrow.journal import in_process
-from outgrow.process import Apart, Options, read_seating, start_application
+from outgrow.process import Options, read_seating, start_application
+from outgrow.process.apart import Apart
 from outgrow.topology import read_topology
 
 

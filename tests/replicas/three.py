@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 
 from outgrow.clock import SystemClock
-from outgrow.process import Apart, Application, Options, start_application
+from outgrow.process import Application, Options, start_application
+from outgrow.process.apart import Apart
 from outgrow.testing import ApartWorld
 from outgrow.topology import process_of, replica_name
 from tests.replicas.book.contract import Book, Line

@@ -10,7 +10,8 @@ import typer
 
 from outgrow.cli.printing import print_columns, print_json, print_to_stderr
 from outgrow.errors import ControlError
-from outgrow.process import PLAINTEXT_TOLD, STATE_FOLDER, SUPERVISOR
+from outgrow.process import STATE_FOLDER, SUPERVISOR
+from outgrow.process.apart import PLAINTEXT_TOLD
 from outgrow.process.control import ask
 
 TOGETHER = "main"

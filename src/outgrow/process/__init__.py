@@ -6,7 +6,6 @@ Uses: everything below.
 Offers: the application, service classes, and the life of a process.
 """
 
-from outgrow.process.apart import PLAINTEXT_TOLD, Apart
 from outgrow.process.application import STATE_FOLDER, Application, start, start_application
 from outgrow.process.blocking import blocking
 from outgrow.process.inherited import Inherited, take_inherited
@@ -25,10 +24,8 @@ from outgrow.process.service import service
 from outgrow.process.stores import open_service_store
 
 __all__ = [
-    "PLAINTEXT_TOLD",
     "STATE_FOLDER",
     "SUPERVISOR",
-    "Apart",
     "Application",
     "Hosted",
     "Inherited",

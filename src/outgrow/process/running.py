@@ -17,9 +17,7 @@ from typing import Any
 import msgspec
 
 from outgrow.errors import ControlError, Finding, InvalidTopology
-from outgrow.process.apart import PLAINTEXT_TOLD, Apart
 from outgrow.process.application import STATE_FOLDER, Application
-from outgrow.process.control import ControlChannel, control_verbs
 from outgrow.process.holding import released, take_lock
 from outgrow.process.inherited import ANSWER, LOADED, OPEN, READY, SERVING, Inherited
 from outgrow.process.loading import declared_services
@@ -83,6 +81,9 @@ def run_seat(
         ControlError: The topology does not run, or has no such process.
         OutgrowError: What `run_process` raises.
     """
+    # Imported here: who runs everything together finds nobody.
+    from outgrow.process.apart import PLAINTEXT_TOLD, Apart  # noqa: PLC0415
+
     state = options.state or plan.folder / STATE_FOLDER
     path = seating_path(state, topology)
     seating = read_seating(path)
@@ -243,6 +244,7 @@ async def _control(application: Application) -> AsyncIterator[None]:
     """Serve the control channel on a Unix socket below the state folder."""
     # Imported here: a program that embeds an application serves it by itself.
     from outgrow.gateway import Listener  # noqa: PLC0415
+    from outgrow.process.control import ControlChannel, control_verbs  # noqa: PLC0415
 
     path = _socket_path(application.state, application.options.process)
     verbs = control_verbs(application)

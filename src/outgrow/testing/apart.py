@@ -18,7 +18,8 @@ from outgrow.context import new_id
 from outgrow.errors import ControlError
 from outgrow.identity import OUTSIDE
 from outgrow.journal import WaitingKey
-from outgrow.process import Apart, Options, Seat, Seating, start_application
+from outgrow.process import Options, Seat, Seating, start_application
+from outgrow.process.apart import Apart
 from outgrow.process.control import ask, ask_async
 from outgrow.testing.databases import PostgresServer
 from outgrow.testing.faults import Faults, Scattered, Standing, around

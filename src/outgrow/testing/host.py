@@ -25,7 +25,8 @@ from outgrow.clock import ManualClock, SystemClock
 from outgrow.errors import ControlError
 from outgrow.gateway import Listener
 from outgrow.identity import callers_of
-from outgrow.process import Apart, Application, Options, Seating, declared_services, read_seating
+from outgrow.process import Application, Options, Seating, declared_services, read_seating
+from outgrow.process.apart import Apart
 from outgrow.process.control import ControlChannel, Verb, control_verbs
 from outgrow.telemetry import TerminalFormatter
 from outgrow.testing.faults import Book, around, tell
