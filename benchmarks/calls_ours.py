@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.calling import Call, Payments, PaymentsService, cases
-from outgrow.calls import Balanced, Patience, Reception, Retrying, Transport, client_class, connect
+from outgrow.calls import Patience, Reception, Transport, client_class, connect
 from outgrow.calls.grpc import GrpcServer, GrpcTransport, Peer
 from outgrow.calls.protobuf import Converters
+from outgrow.calls.reaching import Balanced, Retrying
 from outgrow.clock import SystemClock
 from outgrow.contracts import read_contract
 from outgrow.discovery import Endpoint, StaticDirectory, following

@@ -13,9 +13,10 @@ from typing import Any, Literal
 
 import msgspec
 
-from outgrow.calls import Balanced, Patience, Retrying, client_class, connect, using
+from outgrow.calls import Patience, client_class, connect, using
 from outgrow.calls.grpc import GrpcTransport
 from outgrow.calls.protobuf import Converters, Messages
+from outgrow.calls.reaching import Balanced, Retrying
 from outgrow.clock import SystemClock
 from outgrow.contracts import Contract, query, read_contract
 from outgrow.discovery import Endpoint, Followed, Resolution

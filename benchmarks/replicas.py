@@ -12,18 +12,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from outgrow.calls import (
-    Balanced,
-    Invoke,
-    Patience,
-    Retrying,
-    Transport,
-    client_class,
-    connect,
-    using,
-)
+from outgrow.calls import Invoke, Patience, Transport, client_class, connect, using
 from outgrow.calls.grpc import GrpcTransport
 from outgrow.calls.protobuf import Converters, Messages
+from outgrow.calls.reaching import Balanced, Retrying
 from outgrow.clock import SystemClock
 from outgrow.contracts import Contract, Method, command, query, read_contract
 from outgrow.discovery import Endpoint, Followed, Resolution

@@ -7,7 +7,8 @@ import math
 
 import pytest
 
-from outgrow.calls import Patience, Retrying, Routed
+from outgrow.calls import Patience
+from outgrow.calls.reaching import Retrying, Routed
 from outgrow.clock import ManualClock, SystemClock
 from outgrow.context import SYSTEM, Context, new_span_id, new_trace_id
 from outgrow.contracts import Problem, read_contract

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from outgrow.calls import Patience, Retrying
+from outgrow.calls import Patience
+from outgrow.calls.reaching import Retrying
 from outgrow.clock import SystemClock
 from outgrow.context import SYSTEM, Context, new_span_id, new_trace_id
 from outgrow.contracts import Contract, Problem, command, query, read_contract

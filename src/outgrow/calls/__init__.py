@@ -20,7 +20,7 @@ from outgrow.calls.client import Client, client_class, connect, using
 from outgrow.calls.deadlines import DEADLINE_SECONDS_DEFAULT, STREAM_SECONDS_DEFAULT, Watch
 from outgrow.calls.failures import decode_failure, encode_failure, failure_of, tell_failure
 from outgrow.calls.in_process import InProcess
-from outgrow.calls.reaching import Balanced, Budget, Patience, Retrying, Routed
+from outgrow.calls.patience import Patience
 from outgrow.calls.reception import Reception
 from outgrow.calls.repeats import MISSING, Memory
 from outgrow.calls.streaming import Ending, Stream
@@ -31,8 +31,6 @@ __all__ = [
     "KEY_CHARACTERS_MAX",
     "MISSING",
     "STREAM_SECONDS_DEFAULT",
-    "Balanced",
-    "Budget",
     "Client",
     "Ending",
     "InProcess",
@@ -40,8 +38,6 @@ __all__ = [
     "Memory",
     "Patience",
     "Reception",
-    "Retrying",
-    "Routed",
     "Stream",
     "Transport",
     "Watch",

@@ -8,10 +8,11 @@ import grpc.aio
 import msgspec
 import pytest
 
-from outgrow.calls import Patience, Retrying
+from outgrow.calls import Patience
 from outgrow.calls.grpc import GrpcTransport, Revisions
 from outgrow.calls.grpc.exchange import EXCHANGES_MAX, METHOD, SERVICE, Agreement
 from outgrow.calls.grpc.revisions import JUDGED_MAX, Admission, Revision
+from outgrow.calls.reaching import Retrying
 from outgrow.contracts.descriptions import (
     FieldDescription,
     ScalarType,

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from outgrow.calls import Patience, Retrying
+from outgrow.calls import Patience
 from outgrow.calls.grpc import GrpcTransport
 from outgrow.calls.protobuf import Converters, Messages
+from outgrow.calls.reaching import Retrying
 from outgrow.clock import SystemClock
 from outgrow.context import SYSTEM, Context, new_id, new_span_id, new_trace_id
 from outgrow.contracts import read_contract

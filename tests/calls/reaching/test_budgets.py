@@ -6,7 +6,8 @@ import math
 
 import pytest
 
-from outgrow.calls.reaching import Budget, Patience, Retrying
+from outgrow.calls import Patience
+from outgrow.calls.reaching import Budget, Retrying
 from outgrow.clock import ManualClock, SystemClock
 from outgrow.context import SYSTEM, Context, new_span_id, new_trace_id
 from outgrow.errors import Overloaded, ServiceUnreachable

@@ -8,7 +8,7 @@ Offers: transports around transports; whatever they decide can be seen in their 
 
 from outgrow.calls.reaching.balancing import Balanced
 from outgrow.calls.reaching.budgets import Budget
-from outgrow.calls.reaching.retrying import Patience, Retrying
+from outgrow.calls.reaching.retrying import Retrying
 from outgrow.calls.reaching.routing import Routed
 
-__all__ = ["Balanced", "Budget", "Patience", "Retrying", "Routed"]
+__all__ = ["Balanced", "Budget", "Retrying", "Routed"]

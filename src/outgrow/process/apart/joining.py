@@ -9,7 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from outgrow.calls import InProcess, Routed, Transport
+from outgrow.calls import InProcess, Transport
+from outgrow.calls.reaching import Routed
 from outgrow.clock import Clock, SystemClock
 from outgrow.discovery import keeping
 from outgrow.errors import ExtraMissing, Finding, InvalidTopology

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
-from outgrow.calls import Balanced, Budget, Retrying, Transport
+from outgrow.calls import Transport
+from outgrow.calls.reaching import Balanced, Budget, Retrying
 from outgrow.clock import SystemClock
 from outgrow.context import new_id
 from outgrow.discovery import Directory, Endpoint, Following, StaticDirectory, following

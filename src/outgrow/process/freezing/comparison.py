@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from outgrow.contracts.comparing import Change, compare
 from outgrow.contracts.descriptions import ServiceDescription
 from outgrow.process.freezing.program import Program
 from outgrow.process.freezing.reading import read_frozen, shown
+
+if TYPE_CHECKING:
+    from outgrow.contracts.comparing import Change
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +66,9 @@ def compare_services(
     Raises:
         DefinitionError: What is frozen beside the code cannot be read; its numbers are needed.
     """
+    # Imported here: who runs a program compares nothing.
+    from outgrow.contracts.comparing import compare  # noqa: PLC0415
+
     new = program.describe(read_frozen(program.plan.folder))
     changes = [
         change if change.place else replace(change, place=place)

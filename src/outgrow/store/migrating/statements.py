@@ -9,21 +9,14 @@ from typing import Final
 
 from outgrow.errors import MigrationFailed
 
-_SQLITE_NOISE: Final = re.compile(
-    r"""--[^\n]* | /\*.*?(?:\*/|\Z) | '(?:[^']|'')*'
-    | "(?:[^"]|"")*" | `(?:[^`]|``)*` | \[[^\]]*\]""",
-    re.VERBOSE | re.DOTALL,
-)
-_POSTGRES_NOISE: Final = re.compile(
-    r"""--[^\n]* | /\* | (?<![\w$])[eE]'(?:[^'\\]|''|\\.)*' | '(?:[^']|'')*' | "(?:[^"]|"")*"
-    | (?<![\w$])\$(?P<tag>(?:[A-Za-z_]\w*)?)\$.*?\$(?P=tag)\$""",
-    re.VERBOSE | re.DOTALL,
-)
+_SQLITE_NOISE: Final = r"""(?xs)--[^\n]* | /\*.*?(?:\*/|\Z) | '(?:[^']|'')*'
+    | "(?:[^"]|"")*" | `(?:[^`]|``)*` | \[[^\]]*\]"""
+# Texts, compiled when they are needed: who starts with SQLite needs none of PostgreSQL's.
+_POSTGRES_NOISE: Final = r"""(?xs)--[^\n]* | /\*
+    | (?<![\w$])[eE]'(?:[^'\\]|''|\\.)*' | '(?:[^']|'')*' | "(?:[^"]|"")*"
+    | (?<![\w$])\$(?P<tag>(?:[A-Za-z_]\w*)?)\$.*?\$(?P=tag)\$"""
 _COMMENT_EDGE: Final = re.compile(r"/\*|\*/")
-_BODY: Final = re.compile(
-    r"\s*create\s+(or\s+replace\s+)?(function|procedure)\b.*\bbegin\s+atomic\b",
-    re.IGNORECASE | re.DOTALL,
-)
+_BODY: Final = r"(?is)\s*create\s+(or\s+replace\s+)?(function|procedure)\b.*\bbegin\s+atomic\b"
 _BODY_END: Final = re.compile(r"\bend\s*;\Z", re.IGNORECASE)
 _COMMENTS_AND_TEXTS: Final = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'", re.DOTALL)
 _RESERVED: Final = re.compile(r"(?<![\w$])\"?outgrow_", re.IGNORECASE)
@@ -139,7 +132,7 @@ def _postgres_ends(sql: str) -> Iterator[int]:
     while (end := bare.find(";", position)) != -1:
         position = end + 1
         statement = bare[begin:position]
-        if _BODY.match(statement) and not _BODY_END.search(statement):
+        if re.match(_BODY, statement) and not _BODY_END.search(statement):
             continue
         if statement.strip() != ";":
             yield position
@@ -147,7 +140,7 @@ def _postgres_ends(sql: str) -> Iterator[int]:
 
 
 def _noise(sql: str, *, is_postgres: bool) -> Iterator[tuple[int, int]]:
-    noise = _POSTGRES_NOISE if is_postgres else _SQLITE_NOISE
+    noise = re.compile(_POSTGRES_NOISE if is_postgres else _SQLITE_NOISE)
     position = 0
     while (match := noise.search(sql, position)) is not None:
         start, position = match.span()

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from outgrow.errors import StoreUnreadable
-from outgrow.store.moving import refuse_moved
 from outgrow.store.schema import Schema
 
 
@@ -44,7 +43,11 @@ def steps_to_today(
         StoreUnreadable: Something newer wrote it, or it is so old that no step is known.
         StoreMoved: A move has taken its rows elsewhere, or has not brought all of them yet.
     """
-    refuse_moved(place, meta)
+    if meta:
+        # Imported here: a store that is made has not been moved.
+        from outgrow.store.moving import refuse_moved  # noqa: PLC0415
+
+        refuse_moved(place, meta)
     found = int(meta.get("format", layout))
     if found != layout:
         raise _not_ours(place, "format", found, layout)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -144,6 +143,8 @@ def _exchange(path: Path, copy: Path, positions: Mapping[str, int], aside: Path)
     draft = path.with_name(f"{path.name}.restoring")
     is_there = path.exists()
     try:
+        import shutil  # noqa: PLC0415 - what is imported here nobody needs at the start
+
         shutil.copyfile(copy, draft)
         _give(draft, path if is_there else path.parent)
         _give(path.with_name(f"{path.name}.lock"), path if is_there else path.parent)
