@@ -33,7 +33,7 @@ from outgrow.errors import CallTimedOut, Overloaded
 IN_FLIGHT_MAX = 1_000
 """How many calls from outside a process lets in at once, whatever it has learned."""
 
-QUEUE_CALLS_MIN = 16
+QUEUE_CALLS_MIN = 40
 """A queue of so many calls or fewer is no overload: callers that wait for replies make it."""
 
 QUEUE_SECONDS_MIN = 0.25
