@@ -8,10 +8,16 @@ is connected keeps the certificate of that moment; gRPC checks it when a connect
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
+
+# Before gRPC is imported, which this file is the first to do. In a process that is forked it would
+# begin anew, with threads of its own; what is forked here becomes another program at once, whose
+# start those threads have been seen to break off.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
 import grpc
 import grpc.aio
