@@ -57,6 +57,7 @@ def library() -> Iterator[Path]:
                 supervisor.communicate(timeout=60)
 
 
+@pytest.mark.long
 def test_all_processes_are_asked_and_who_is_stopped_is_named(library: Path) -> None:
     consumers = told(library, "event", "consumers")["consumers"]
     rows = told(library, "event", "list", "loans")

@@ -94,6 +94,7 @@ def _address(supervisor: subprocess.Popen[str]) -> str:
     return found
 
 
+@pytest.mark.long
 def test_a_process_that_is_started_again_goes_where_its_store_is(
     library: Library, postgres_url: str
 ) -> None:

@@ -51,6 +51,7 @@ def test_a_page_does_what_it_shows(library: Terminal, page: str) -> None:
         library.follow(block)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(120)
 def test_a_nats_of_ones_own_may_come_later(library: Terminal) -> None:
     library.type(Command(place="here:1", text="outgrow run --open", shown=()))  # Handlers begin.
