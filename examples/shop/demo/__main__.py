@@ -40,11 +40,14 @@ async def demo(base_url: str, topology: str, seconds: float, console: Console) -
                 console.print(_processes(server.list_processes()), soft_wrap=True)
                 await replay.fill_shelves(deliveries(purchases))
                 totals = await _watch(replay, _is_over(seconds), console)
+            troubles = server.troubles()
     findings = disagreements(replay.account, totals)
     if server.status != 0:
         findings.append(f"the shop stopped with status {server.status}, not 0")
     for finding in findings[:20]:
         console.print(f"does not agree: {finding}", style="red", markup=False)
+    for trouble in troubles if findings else []:
+        console.print(trouble, soft_wrap=True, markup=False)
     console.print(_last_line(replay.account, totals, findings), soft_wrap=True, markup=False)
     return 1 if findings else 0
 

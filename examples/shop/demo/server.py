@@ -15,6 +15,7 @@ from .client import Client
 
 FOLDER = Path(__file__).parents[1]
 OUTGROW = Path(sysconfig.get_path("scripts"), "outgrow")
+TROUBLES_MAX = 20
 STOP_SECONDS = 30.0
 
 
@@ -106,6 +107,11 @@ class Server:
             process.kill()
             self.status = await process.wait()
         return self.status
+
+    def troubles(self) -> list[str]:
+        """The last lines of its log that tell of warnings and errors."""
+        lines = self.log.read_text(errors="replace").splitlines()
+        return [line for line in lines if '"level":"info"' not in line][-TROUBLES_MAX:]
 
     def _tail(self) -> str:
         return self.log.read_text(errors="replace")[-4000:]

@@ -49,10 +49,9 @@ def left_running(folder: str) -> list[str]:
     ("topology", "store"),
     [
         ("", "sqlite"),
-        ("", "postgres"),
-        # Divided, the shop is replayed and killed by tests/crash in each run.
+        ("split", "postgres"),
+        pytest.param("", "postgres", marks=pytest.mark.long),
         pytest.param("split", "sqlite", marks=pytest.mark.long),
-        pytest.param("split", "postgres", marks=pytest.mark.long),
     ],
 )
 def test_sums_agree_and_nothing_is_left_running(topology: str, store: str) -> None:
