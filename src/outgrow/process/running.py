@@ -141,18 +141,21 @@ async def _run_to_the_end(plan: Plan, options: Options, inherited: Inherited | N
 async def _run(plan: Plan, options: Options, inherited: Inherited | None) -> None:
     told = _Told(is_supervised=inherited is not None)
     told.listen()
-    application = Application(plan, options)
-    if inherited is not None:
-        # While the process before this one still works, so that its successor is quick.
-        _load_ahead()
-        declared = declared_services(application.services)
-        inherited.say(LOADED, msgspec.json.encode(declared).decode())
-        await _wait_either(inherited.wait_told(OPEN), told.to_end)
-    if not told.to_end.is_set():
-        async with contextlib.AsyncExitStack() as stack:
-            if await told.unless(stack.enter_async_context(application.run())):
-                await _serve(application, told.to_end, inherited)
-    logger.info("stopped")
+    try:
+        application = Application(plan, options)
+        if inherited is not None:
+            # While the process before this one still works, so that its successor is quick.
+            _load_ahead()
+            declared = declared_services(application.services)
+            inherited.say(LOADED, msgspec.json.encode(declared).decode())
+            await _wait_either(inherited.wait_told(OPEN), told.to_end)
+        if not told.to_end.is_set():
+            async with contextlib.AsyncExitStack() as stack:
+                if await told.unless(stack.enter_async_context(application.run())):
+                    await _serve(application, told.to_end, inherited)
+        logger.info("stopped")
+    finally:
+        told.hear_no_more()
 
 
 class _Told:
@@ -173,6 +176,20 @@ class _Told:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._end)
+
+    def hear_no_more(self) -> None:
+        """
+        Let no signal end a supervised process that is ending.
+
+        A loop that closes, and at last Python, give signals back to the system, which would kill the
+        process in its last moments, and the supervisor would take that for an accident.
+        """
+        if not self._is_supervised:
+            return
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_IGN)
 
     async def unless(self, start: Awaitable[None]) -> bool:
         """Wait for a *start*, and give it up when the process is told to end; else it is done."""

@@ -139,6 +139,9 @@ class Program:
         self._reader.join(END_SECONDS)
         assert self.process.stderr is not None
         self.process.stderr.close()
+        if status:  # A test that fails of it shows why.
+            print(*(line for line in self.lines if line["level"] != "INFO"), sep="\n")
+            print(*self.others, sep="")
         return status
 
     def signal(self, number: signal.Signals) -> None:

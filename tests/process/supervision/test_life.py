@@ -208,6 +208,31 @@ def test_a_signal_to_all_processes_at_once_lets_a_request_end(start: Start, fold
     assert answer.startswith(b"HTTP/1.1 200")
 
 
+def test_a_signal_does_not_kill_a_process_that_is_ending_in_order(
+    start: Start, folder: Path
+) -> None:
+    gate = folder / "gate"
+    os.mkfifo(gate)
+    text = (folder / "counts.py").read_text()
+    leaving = "@atexit.register\ndef leave():\n    print('leaving', flush=True)\n"
+    leaving += f"    open({str(gate)!r}).read()\n"
+    (folder / "counts.py").write_text(f"import atexit\n{text}{leaving}")
+    running = start().wait_ready()
+    pid = running.pid("back")
+    os.kill(pid, signal.SIGTERM)
+    running.wait_line("leaving", "back")
+
+    os.kill(pid, signal.SIGTERM)
+
+    # Python's own handlers are gone before it is, and a signal would kill it then.
+    status = Path(f"/proc/{pid}/status").read_text()
+    ignored = int(status.partition("SigIgn:")[2].split()[0], 16)
+    assert all(ignored >> number - 1 & 1 for number in (signal.SIGTERM, signal.SIGINT))
+    gate.write_text("")  # It waits until somebody reads.
+    running.wait_line("process back is back")
+    assert not any("was ended" in message for message in running.messages("supervisor"))
+
+
 @pytest.mark.long
 def test_what_is_stuck_is_cut_off_after_ten_seconds_in_all(stuck: Program) -> None:
     clock = SystemClock()
