@@ -181,8 +181,8 @@ class _Told:
         """
         Let no signal end a supervised process that is ending.
 
-        A loop that closes, and at last Python, give signals back to the system, which would kill the
-        process in its last moments, and the supervisor would take that for an accident.
+        A loop that closes, and at last Python, give signals back to the system. That would kill the
+        process in its last moments, and the supervisor would take it for an accident.
         """
         if not self._is_supervised:
             return

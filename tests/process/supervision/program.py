@@ -140,8 +140,8 @@ class Program:
         assert self.process.stderr is not None
         self.process.stderr.close()
         if status:  # A test that fails of it shows why.
-            print(*(line for line in self.lines if line["level"] != "INFO"), sep="\n")
-            print(*self.others, sep="")
+            told = [f"{line}\n" for line in self.lines if line["level"] != "info"]
+            sys.stderr.writelines(told + self.others)
         return status
 
     def signal(self, number: signal.Signals) -> None:
