@@ -13,6 +13,7 @@ import pytest
 from outgrow.errors import DefinitionError
 from outgrow.process import Seat, Seating
 from outgrow.process.checking import Checked
+from tests.modules import forget_modules
 from tests.process import town
 
 Write = Callable[..., Path]
@@ -21,7 +22,7 @@ Write = Callable[..., Path]
 @pytest.fixture
 def write(tmp_path: Path) -> Iterator[Write]:
     """Write an application's modules and its outgrow.toml; forget the modules afterwards."""
-    before, paths = set(sys.modules), list(sys.path)
+    paths = list(sys.path)
 
     def write_application(*, more: str = "", **modules: str) -> Path:
         for name, source in modules.items():
@@ -35,9 +36,7 @@ def write(tmp_path: Path) -> Iterator[Write]:
 
     yield write_application
     sys.path[:] = paths
-    for name in set(sys.modules) - before:
-        if not name.startswith("outgrow"):
-            del sys.modules[name]
+    forget_modules(tmp_path)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from outgrow.process.freezing import Program, read_program
+from tests.modules import forget_modules
 
 ORDERS = '''
 from outgrow import *
@@ -47,12 +48,10 @@ Code = Callable[..., Program]
 @pytest.fixture
 def code(tmp_path: Path) -> Iterator[Code]:
     """Write the orders, forgetting what they were before, and read the program."""
-    before, paths = set(sys.modules), list(sys.path)
+    paths = list(sys.path)
 
     def write(source: str = ORDERS, **others: str) -> Program:
-        for name in set(sys.modules) - before:
-            if not name.startswith("outgrow"):
-                del sys.modules[name]
+        forget_modules(tmp_path)
         modules = {"orders": source, **others}
         for name, text in modules.items():
             (tmp_path / f"{name}.py").write_text(text)
@@ -63,6 +62,4 @@ def code(tmp_path: Path) -> Iterator[Code]:
 
     yield write
     sys.path[:] = paths
-    for name in set(sys.modules) - before:
-        if not name.startswith("outgrow"):
-            del sys.modules[name]
+    forget_modules(tmp_path)
