@@ -10,6 +10,7 @@ from outgrow.context import Caller, Context, context, new_id
 from outgrow.contracts import Contract, Event, Problem, Record, Secret, command, query, upcast
 from outgrow.journal import on, transactional
 from outgrow.process import Application, blocking, service, start
+from outgrow.sagas import Saga, saga
 from outgrow.store import Snapshot, Store, Transaction
 from outgrow.topology import Settings
 
@@ -21,6 +22,7 @@ __all__ = [
     "Event",
     "Problem",
     "Record",
+    "Saga",
     "Secret",
     "Settings",
     "Snapshot",
@@ -32,6 +34,7 @@ __all__ = [
     "new_id",
     "on",
     "query",
+    "saga",
     "service",
     "start",
     "transactional",

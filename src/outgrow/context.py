@@ -61,7 +61,9 @@ class Context(msgspec.Struct):
         method: ``service.method`` that is executed; empty outside of any.
         key: The execution's id: the caller's idempotency key, or derived from it.
         via: The service that made the call; empty if it came from outside.
-        transaction: The transaction that is open, if any.
+        transaction: The transaction that is open, if any; of a saga's method, its run.
+        undoes: The key under which the step of a saga was sent that this call undoes, with its
+            method: ``stock.hold 0f3a...``. Nobody knows whether that one arrived.
         waited: Seconds that the call was in this process before it began; None if its transport
             cannot tell.
     """
@@ -79,6 +81,7 @@ class Context(msgspec.Struct):
     ordinals: dict[str, int] | None = None
     unanswered: dict[str, list[str]] | None = None
     waited: float | None = None
+    undoes: str = ""
 
     @property
     def traceparent(self) -> str:

@@ -9,9 +9,10 @@ OutgrowError
 ├─ CallError             a call failed; .may_have_run says whether the other side may have acted
 │  ├─ CallRefused        it did not run
 │  │  ├─ ArgumentsRefused · CallerNotAllowed · CallerNotDeclared · CallInTransaction
-│  │  ├─ ContractDiffers · KeyReused · Overloaded
+│  │  ├─ ContractDiffers · KeyReused · Overloaded · CommandOutsideStep · AlreadyUndone
 │  ├─ ServiceUnreachable
 │  ├─ CallTimedOut
+│  ├─ StillRunning · SagaAborted
 │  └─ CallFailed         it raised something that its contract does not declare
 ├─ StoreError
 │  ├─ StoreRefused       StoreInUse · StoreOfAnother · StoreUnreadable · MigrationFailed
@@ -23,6 +24,7 @@ OutgrowError
 │     ├─ TransactionClosed · SnapshotExpired · WaitedInTransaction
 ├─ JournalError          EventTooLarge · EventKeyRefused · EventUnreadable · NotTheOwner
 │                        BrokerUnreachable · TimerRefused · TimerExists · ArchiveBroken
+├─ SagaError             StepRefused · StepNotAwaited · SagaDiverged · SagaCodeMissing
 ├─ ListenRefused         an address could not be listened on
 ├─ IdentityRefused       a key or a certificate cannot be used
 ├─ ExtraMissing          an optional part is not installed
@@ -313,6 +315,110 @@ class CallFailed(CallError):
         self.error_type = error_type
         self.error_text = error_text
         super().__init__(method, f"it raised {error_type}: {error_text}")
+
+
+class CommandOutsideStep(CallRefused):
+    """A saga called a command directly, so that nobody would know after a crash whether it ran."""
+
+    def __init__(self, method: str) -> None:
+        super().__init__(
+            method,
+            "a saga calls commands in steps, which are written down: "
+            "await run.step(self.payments.charge, ...).undo(self.payments.refund, ...).",
+        )
+
+
+class AlreadyUndone(CallRefused):
+    """A step of a saga came after its undo; it has no effect any more."""
+
+    def __init__(self, method: str, key: str) -> None:
+        self.key = key
+        super().__init__(method, f"the step under key {key!r} was undone before it came.")
+
+
+class StillRunning(CallError):
+    """
+    A saga goes on, and its caller's time is over. A repeat under the same key joins it.
+
+    Attributes:
+        saga_id: Under which it can be asked for.
+        retry_after_seconds: When it is worth asking again.
+    """
+
+    def __init__(self, method: str, saga_id: str, *, retry_after_seconds: float = 1.0) -> None:
+        self.saga_id = saga_id
+        self.retry_after_seconds = retry_after_seconds
+        super().__init__(
+            method,
+            f"saga {saga_id} goes on under its own deadline. Ask again under the same key, "
+            "or look it up by its id.",
+        )
+
+
+class SagaAborted(CallError):
+    """
+    A saga could not be finished, and what it had done is undone.
+
+    Attributes:
+        saga_id: Under which it can be looked up.
+        cause: Why it was undone.
+    """
+
+    def __init__(self, method: str, saga_id: str, cause: str) -> None:
+        self.saga_id = saga_id
+        self.cause = cause
+        super().__init__(method, f"saga {saga_id} was undone: {cause}")
+
+
+class SagaError(OutgrowError):
+    """A saga's code cannot be run as it is written."""
+
+
+class StepRefused(SagaError):
+    """What a saga asks for can be no step."""
+
+
+class StepNotAwaited(SagaError):
+    """A saga made a step and never awaited it, so it was not done."""
+
+
+class SagaDiverged(SagaError):
+    """
+    A saga's code does something else than what is written down of its first run.
+
+    Attributes:
+        number: Of the step where the two differ.
+        written: What was done then.
+        asked: What the code asks for now.
+    """
+
+    def __init__(self, number: int, written: str, asked: str) -> None:
+        self.number = number
+        self.written = written
+        self.asked = asked
+        super().__init__(
+            f"step {number} was {written} when the saga ran first, and the code asks for {asked} "
+            "now. Bring the code back under which it began, beside the new one: "
+            "@saga(version=...). Then retry it."
+        )
+
+
+class SagaCodeMissing(SagaError):
+    """
+    Sagas are under way whose code this program does not have.
+
+    Attributes:
+        missing: ``service.method, version n: count`` of each.
+    """
+
+    def __init__(self, missing: list[str]) -> None:
+        self.missing = missing
+        told = "".join(f"\n- {each}" for each in missing)
+        super().__init__(
+            f"sagas are under way whose code is not here:{told}\n"
+            "Keep the old code beside the new one, as @saga(version=..., name=...), until they "
+            "have ended; or leave them to an operator: outgrow run --abandon."
+        )
 
 
 class StoreError(OutgrowError):

@@ -88,6 +88,10 @@ class Client:
     def _call(self, method: Method, arguments: tuple[Any, ...]) -> Any:
         """Call with whatever is unusual: from outside of any execution, with wishes or a key."""
         parent = current(None)
+        if parent is not None and parent.transaction is not None:
+            ask = parent.transaction.ask
+            if ask is not None:
+                return ask(method, arguments)
         context = self._context(method, arguments, parent)
         answer = getattr(self, f"_invoke_{method.name}")(context, *arguments)
         if parent is None or context.key is None:

@@ -19,7 +19,7 @@ from outgrow.journal.messages import Source
 from outgrow.journal.outbox import Outbox
 from outgrow.journal.overview import Overview
 from outgrow.journal.reading import Journal
-from outgrow.journal.replicas import LEASE_SECONDS
+from outgrow.journal.replicas import LEASE_SECONDS, Replica
 from outgrow.journal.timing import Timers, TimerStatistics
 from outgrow.store import Store
 
@@ -223,6 +223,10 @@ class Delivery:
             except BrokerUnreachable:
                 ends[name] = None
         return [consumer.statistics(ends[consumer.source]) for consumer in consumers]
+
+    def replica(self, service: str) -> Replica:
+        """What of the common work of a hosted *service* is this process's."""
+        return self._posts[service].replica
 
     def replicas(self) -> dict[str, dict[str, Any]]:
         """What of each service's work is this process's, by service; and the limits of leases."""

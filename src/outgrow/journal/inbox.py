@@ -22,9 +22,11 @@ from outgrow.contracts import (
     problem_type,
 )
 from outgrow.errors import (
+    AlreadyUndone,
     CommitUnknown,
     EventUnreadable,
     KeyReused,
+    StillRunning,
     TransactionClosed,
     WaitedInTransaction,
 )
@@ -46,6 +48,15 @@ UNKNOWN_COMMITS_MAX: Final = 3
 
 PRUNE_ROWS: Final = 256
 """How many are forgotten in one unit of work, so that nobody waits for it."""
+
+UNDONE: Final = "undone"
+"""The state of a key whose step was undone before it came."""
+
+NOTHING: Final = "nothing"
+"""The state of the key of an undo that found nothing to undo."""
+
+SAGA: Final = "saga"
+"""The state of the key of a saga that was called as a step and goes on; its reply is its id."""
 
 _FIND = (
     "select arguments_hash, state, reply from outgrow_inbox "
@@ -164,6 +175,7 @@ async def run_once(
     keyed: Keyed,
     replies: Replies,
     unit: Callable[[Transaction], Awaitable[Any]],
+    undoes: str = "",
 ) -> Any:
     """
     Run *unit* and remember its reply, in one transaction; or answer what is remembered.
@@ -171,13 +183,22 @@ async def run_once(
     The effect comes first and the key last, so that a first run asks nothing. If the key is there
     already, the effect is undone.
 
+    Args:
+        undoes: Method and key of the step of a saga that *unit* undoes. If that had no effect,
+            *unit* is not run, and the step can have none any more.
+
     Raises:
         Problem: It is the reply.
         KeyReused: The key was used with other arguments.
+        AlreadyUndone: It is a step of a saga, and comes after its undo.
         Exception: What else *unit* raised; nothing is remembered then.
     """
 
     async def once(tx: Transaction) -> Any:
+        if undoes and not await _had_effect(tx, store.clock, keyed.caller, undoes):
+            expires_at = _expiry(store.clock, KEEP_SECONDS)
+            await tx.own(_INSERT, (*_row(keyed), NOTHING, "null", expires_at))
+            return None
         try:
             outcome = await unit(tx)
         except (WaitedInTransaction, TransactionClosed):
@@ -202,6 +223,19 @@ async def run_once(
     if isinstance(outcome, Problem):
         raise outcome
     return outcome
+
+
+async def _had_effect(tx: Transaction, clock: Clock, caller: str, undoes: str) -> bool:
+    """Whether a step of a saga, told by method and key, had an effect; if not, it has none."""
+    method, _, key = undoes.partition(" ")
+    place = (method, caller, key)
+    expires_at = _expiry(clock, KEEP_SECONDS)
+    if await tx.own(_INSERT, (*place, "", UNDONE, "null", expires_at)):
+        return False
+    ((_, state, reply),) = await tx.own(_FIND, place)
+    if state == SAGA:
+        raise StillRunning(method, reply)
+    return bool(state == "reply")
 
 
 async def _transact_until_known(store: Store, once: Callable[[Transaction], Awaitable[Any]]) -> Any:
@@ -370,8 +404,11 @@ async def _insert(
     tx: Transaction, keyed: Keyed, replies: Replies, outcome: Any, expires_at: str
 ) -> bool:
     state, text = replies.encode(outcome)
-    row = (keyed.method, keyed.caller, keyed.key, keyed.arguments_hash, state, text, expires_at)
-    return await tx.conclude(_INSERT, row)
+    return await tx.conclude(_INSERT, (*_row(keyed), state, text, expires_at))
+
+
+def _row(keyed: Keyed) -> tuple[str, str, str, str]:
+    return keyed.method, keyed.caller, keyed.key, keyed.arguments_hash
 
 
 async def _find(tx: Transaction, keyed: Keyed, replies: Replies) -> Any:
@@ -383,6 +420,8 @@ def _answer(rows: list[Any], keyed: Keyed, replies: Replies) -> Any:
     if not rows:
         return MISSING
     arguments_hash, state, text = rows[0]
+    if state == UNDONE:
+        raise AlreadyUndone(keyed.method, keyed.key)
     if arguments_hash != keyed.arguments_hash:
         raise KeyReused(keyed.method, keyed.key)
-    return replies.decode(state, text)
+    return None if state == NOTHING else replies.decode(state, text)

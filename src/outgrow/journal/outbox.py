@@ -29,7 +29,7 @@ from outgrow.contracts import Event, event_key, event_schema, event_type, servic
 from outgrow.errors import CallRefused, EventKeyRefused, EventTooLarge, NotTheOwner
 from outgrow.journal.bodies import Codec, codec_of
 from outgrow.journal.messages import partition_of, time_text
-from outgrow.journal.timing import SET, TOPIC, TimerBook
+from outgrow.journal.timing import TimerBook
 from outgrow.store import Transaction
 
 BODY_BYTES_MAX: Final = 256 * 1024
@@ -139,11 +139,15 @@ class Outbox:
         """
         return self._entry("audit", name, None, key, self._encode(body))
 
-    async def append(self, tx: Transaction, entries: list[Entry]) -> None:
-        """Write *entries* as the last thing that the unit of *tx* does."""
-        rows = [entry for entry in entries if entry != SET]
+    async def append(self, tx: Transaction, entries: list[Entry | str]) -> None:
+        """
+        Write *entries* as the last thing that the unit of *tx* does.
+
+        One that is a text is no row: it is a topic whose watchers are to be told of the commit.
+        """
+        rows = [entry for entry in entries if not isinstance(entry, str)]
         if len(rows) < len(entries):
-            self._said.add(TOPIC)
+            self._said.update(entry for entry in entries if isinstance(entry, str))
         if rows:
             await tx.add("outgrow_journal", _COLUMNS, rows)
         self._said.update(row[_DESTINATION] or row[_TYPE] for row in rows)

@@ -19,7 +19,7 @@ from outgrow.contracts import (
     read_contract,
     resolve_hints,
 )
-from outgrow.errors import Finding, InvalidService
+from outgrow.errors import CommandOutsideStep, Finding, InvalidService
 from outgrow.journal.inbox import Keyed, Replies, run_once
 from outgrow.store import Store, Transaction
 
@@ -57,7 +57,7 @@ def transactional(
         plan = plans.get(type(self))
         if plan is None:
             plan = plans[type(self)] = _Plan(type(self), fn, run, signature)
-        store = _store_of(self)
+        store = store_of(self)
 
         async def unit(tx: Transaction) -> Any:
             return await fn(self, tx, *args, **kwargs)
@@ -65,11 +65,11 @@ def transactional(
         context = current(None)
         if context is None or context.key is None or not plan.is_keyed:
             return await store.transact(unit)
-        if context.transaction is not None and context.transaction.is_running:
+        if context.transaction is not None and _joins(context, store, fn.__name__):
             return await store.transact(unit)
         keyed, arguments, replies = plan.keyed(context, store.service, args, kwargs)
         try:
-            return await run_once(store, keyed, replies, unit)
+            return await run_once(store, keyed, replies, unit, context.undoes)
         except Problem:
             raise
         except BaseException:
@@ -79,6 +79,7 @@ def transactional(
 
     run.__signature__ = signature  # type: ignore[attr-defined]
     run.__outgrow_keyed__ = True  # type: ignore[attr-defined]
+    run.__outgrow_transactional__ = True  # type: ignore[attr-defined]
     return run  # type: ignore[return-value]
 
 
@@ -144,6 +145,20 @@ def _claim(context: Context, name: str) -> bool:
     return True
 
 
+def _joins(context: Context, store: Store, name: str) -> bool:
+    """
+    Whether what is called in *context* joins the transaction that is open there.
+
+    Raises:
+        CommandOutsideStep: A saga called it, and not in a step.
+    """
+    if context.transaction.is_running:
+        return True
+    if context.transaction.ask is not None:
+        raise CommandOutsideStep(f"{store.service}.{name}")
+    return False
+
+
 def _methods_of(service: type, name: str) -> dict[str, Method]:
     """What the method *name* of a class keeps, in each version of its contract that has it."""
     models = [read_contract(contract) for contract in contracts_of(service)]
@@ -151,7 +166,13 @@ def _methods_of(service: type, name: str) -> dict[str, Method]:
     return {method.full_name: method for method in methods}
 
 
-def _store_of(service: Any) -> Store:
+def store_of(service: Any) -> Store:
+    """
+    The store that *service* owns.
+
+    Raises:
+        InvalidService: It has none, or several.
+    """
     stores = [value for value in vars(service).values() if isinstance(value, Store)]
     if len(stores) == 1:
         return stores[0]
@@ -202,4 +223,4 @@ def _may_be_transaction(hint: Any) -> bool:
 
 def is_transactional(method: Any) -> bool:
     """Whether *method* was marked `transactional`."""
-    return getattr(method, "__outgrow_keyed__", False) is True
+    return getattr(method, "__outgrow_transactional__", False) is True

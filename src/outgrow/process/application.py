@@ -40,6 +40,7 @@ from outgrow.process.stores import (
     sharing_findings,
 )
 from outgrow.process.wiring import Clients, build_service, fill_all_settings
+from outgrow.sagas.driving import Hosting
 from outgrow.store import Store
 from outgrow.telemetry import Meters, place_raised
 from outgrow.topology import SQLITE, Plan, method_findings, read_topology
@@ -106,6 +107,7 @@ class Application:
         self._at_edge = Ending(self._clients.bind)
         self._methods = {m.full_name: m for model in self.known for m in model.methods.values()}
         self._delivery = Delivery(self.clock, options.source)
+        self._sagas = Hosting(self._call_sent)
         self._stores: dict[str, Store] = {}
         self.stores: dict[str, HostedStore] = {}
         self._end_by: float | None = None
@@ -134,7 +136,11 @@ class Application:
             Seconds until the earliest retry of what failed; None if nothing waits for one.
         """
         await self._reception.wait_idle()
-        return await self._delivery.settle()
+        while True:
+            before = await self.activity()
+            dues = [await self._delivery.settle(), await self._sagas.settle()]
+            if await self.activity() == before:
+                return min((due for due in dues if due is not None), default=None)
 
     async def activity(self) -> int:
         """
@@ -144,7 +150,7 @@ class Application:
         went from one to another meanwhile.
         """
         calls = sum(one.calls for one in self.meters.statistics().values())
-        return calls + await self._delivery.activity()
+        return calls + await self._delivery.activity() + self._sagas.activity()
 
     async def statistics(self) -> dict[str, Any]:
         """What was counted since the start, and the limits, by what it is about."""
@@ -157,6 +163,7 @@ class Application:
             "consumers": await self._delivery.statistics(),
             "timers": await self._delivery.timers(),
             "inboxes": await self._delivery.inboxes(),
+            "sagas": await self._sagas.statistics(),
             "replicas": self._delivery.replicas(),
             "broker": await self._delivery.broker_statistics(),
             "identity": self.options.identity(),
@@ -226,6 +233,7 @@ class Application:
             self._clients.connect(transport.bind)
             self.asgi = self._edge()
             await self._delivery.open()
+            await self._sagas.open()
             await self._open_services(stack, services)
             async with self._delivering():
                 self.health.start()
@@ -303,6 +311,9 @@ class Application:
             for contract in model.contracts:
                 self._reception.admit(contract, service, inboxes.get(model.name))
             self._delivery.subscribe(model.name, service)
+            if model.name in self.stores:
+                replica = self._delivery.replica(model.name)
+                self._sagas.host(service, self.stores[model.name].outbox, replica)
             self.health.watch(model.name, self._stores.get(model.name), service, model.contracts)
             built.append(service)
         return built
@@ -313,6 +324,7 @@ class Application:
         raised: BaseException | None = None
         async with asyncio.TaskGroup() as tasks:
             delivering = tasks.create_task(self._delivery.run())
+            working = tasks.create_task(self._sagas.run())
             looking = tasks.create_task(self.health.run())
             try:
                 yield
@@ -323,10 +335,12 @@ class Application:
             try:
                 async with asyncio.timeout_at(self._end_by):
                     await self._reception.wait_idle()
-                    await asyncio.wait([delivering])
+                    self._sagas.stop()
+                    await asyncio.wait([delivering, working])
             except TimeoutError:
                 # A sent command that is cut off is sent again after the next start.
                 logger.warning("not all ended", extra={"in_flight": self._reception.in_flight})
+                self._sagas.stop()
                 delivering.cancel()
         if raised is not None:
             raise raised

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from outgrow.clock import Clock
 from outgrow.errors import Finding, StoreError, StoreRefused
-from outgrow.journal import SCHEMA, Outbox
+from outgrow.journal import Outbox
+from outgrow.process.schemas import SCHEMAS
 from outgrow.store import Store, open_store
 from outgrow.topology import POSTGRES, SQLITE, shown
 
@@ -282,7 +283,7 @@ async def _open(  # noqa: PLR0917 - two callers, beside it
         application=application,
         service=service,
         clock=clock,
-        schemas=[SCHEMA],
+        schemas=SCHEMAS,
         migrations=migrations,
         outbox=outbox,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import datetime, timedelta
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Any, ClassVar, Concatenate, ParamSpec, Protocol, TypeVar
 
 from outgrow.errors import NoSuchRow, StatementRefused
 from outgrow.store.rows import adapt, shorten, to_list
@@ -114,9 +114,12 @@ class Transaction(Snapshot):
 
     Attributes:
         entries: What was recorded and sent so far, as entries of the outbox.
+        ask: What stands between clients and the services that they call; a saga has something.
     """
 
     __slots__ = ("_outbox", "_session", "entries")
+
+    ask: ClassVar[Callable[..., Any] | None] = None
 
     def __init__(self, session: Session, outbox: Outbox | None) -> None:
         self._reading = session

@@ -12,7 +12,7 @@ from outgrow.clock import SystemClock
 from outgrow.errors import OutgrowError
 from outgrow.journal.replicas.leases import BEATS_PER_LEASE, LEASE_SECONDS, Leases
 from outgrow.journal.schema import PARTITIONS
-from outgrow.store import Others, Store, Transaction
+from outgrow.store import Others, Snapshot, Store, Transaction
 
 MEMBERS: Final = "(members)"
 """What others are told of when a process joins or leaves."""
@@ -72,6 +72,17 @@ class Replica:
         self._changes = 0
         self._superseded = 0
         store.on_switch(self._turned.set)
+
+    @property
+    def id(self) -> str:
+        """This process, as it is told from the others."""
+        return self._leases.me
+
+    async def living(self, snapshot: Snapshot) -> frozenset[str]:
+        """The processes that have the store open and live."""
+        if not self._store.is_shared:
+            return frozenset({self.id})
+        return frozenset((await self._leases.standing(snapshot)).members) | {self.id}
 
     @property
     def is_ready(self) -> bool:

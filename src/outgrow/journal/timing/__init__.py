@@ -6,11 +6,10 @@ Uses: of journal the messages; the store.
 Offers: the book in which units of work write timers, and what fires them when they are due.
 """
 
-from outgrow.journal.timing.book import SET, TOPIC, SetTimer, TimerBook, tell_timers
+from outgrow.journal.timing.book import TOPIC, SetTimer, TimerBook, tell_timers
 from outgrow.journal.timing.firing import Timers, TimerStatistics
 
 __all__ = [
-    "SET",
     "TOPIC",
     "SetTimer",
     "TimerBook",

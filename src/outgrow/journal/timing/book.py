@@ -26,10 +26,10 @@ TOLD_MAX: Final = 1_000
 """How many timers of a service are told an operator at once."""
 
 TOPIC: Final = "\ntimers"
-"""What watchers of an outbox call a timer that was set; no type and no service has such a name."""
-
-SET: Final[tuple[Any, ...]] = ()
-"""Stands among the entries of a unit that set a timer, so that its commit is told."""
+"""
+What watchers of an outbox call a timer that was set; no type and no service has such a name. Stands
+among the entries of the unit that set it, so that its commit is told.
+"""
 
 _INSERT = (
     "insert into outgrow_timer (id, name, due_at, kind, type, schema, destination, key, partition, "
@@ -104,7 +104,7 @@ class TimerBook:
     def move(self, tx: Transaction, timer: str, when: datetime | timedelta) -> Awaitable[bool]:
         """Let *timer*, an id or a name, be due at another moment; whether it was still to be."""
         moving = tx.own(_MOVE, (self.due_at(when), timer, timer))
-        tx.entries.append(SET)
+        tx.entries.append(TOPIC)
         return self._is_done(moving, 0)
 
     def due_at(self, when: datetime | timedelta) -> str:
@@ -149,7 +149,7 @@ class TimerBook:
         self.count += 1
         if self.count > TIMERS_MAX:
             await self._refuse_if_too_many(tx)
-        tx.entries.append(SET)
+        tx.entries.append(TOPIC)
         return timer
 
     async def _refuse_if_too_many(self, tx: Transaction) -> None:

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from outgrow.clock import Clock
 from outgrow.errors import StoreOfAnother, StoreRefused
-from outgrow.journal import JOURNAL_TABLE, SCHEMA
+from outgrow.journal import JOURNAL_TABLE
 from outgrow.process.backups.note import Backup, read_note
+from outgrow.process.schemas import SCHEMAS
 from outgrow.store.sqlite import Opening, bring_back
 
 
@@ -105,7 +106,7 @@ def restore(
         application=application,
         service=service,
         clock=clock,
-        schemas=[SCHEMA],
+        schemas=SCHEMAS,
         migrations=migrations,
     )
     was_there = bring_back(opening, file, {JOURNAL_TABLE: heard}, aside)

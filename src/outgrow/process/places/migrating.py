@@ -12,8 +12,8 @@ import msgspec
 
 from outgrow.clock import SystemClock
 from outgrow.errors import ExtraMissing, MigrationFailed
-from outgrow.journal import SCHEMA
 from outgrow.process.places.finding import Places
+from outgrow.process.schemas import SCHEMAS
 from outgrow.store import bring_up_to_date
 from outgrow.store.migrating import is_alembic
 
@@ -55,7 +55,7 @@ async def migrate_stores(
                 application=places.plan.application,
                 service=service,
                 clock=SystemClock(),
-                schemas=[SCHEMA],
+                schemas=SCHEMAS,
                 migrations=places.migrations_of(service),
                 is_trial=is_trial,
             )

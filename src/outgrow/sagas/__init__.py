@@ -1,0 +1,14 @@
+"""
+Work that spans services, and can be undone.
+
+Floor: store, journal, sagas.
+Uses: the ground, contracts, calls, store, journal.
+Offers: methods that are sagas, and what they are handed.
+"""
+
+from outgrow.sagas.code import Code, code_of, codes_of, heard_by
+from outgrow.sagas.marking import saga
+from outgrow.sagas.saga import Saga, Step
+from outgrow.sagas.schema import SCHEMA
+
+__all__ = ["SCHEMA", "Code", "Saga", "Step", "code_of", "codes_of", "heard_by", "saga"]

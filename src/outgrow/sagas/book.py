@@ -1,0 +1,297 @@
+"""What is written down of sagas and their steps."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, Final
+
+import msgspec
+
+from outgrow.context import Caller
+from outgrow.journal import Superseded
+from outgrow.store import Snapshot, Transaction
+
+RUNNING: Final = "running"
+WAITING: Final = "waiting"
+STUCK: Final = "stuck"
+COMPLETED: Final = "completed"
+UNDONE: Final = "undone"
+RESOLVED: Final = "resolved"
+"""The states of a saga; the last three are final, the last by an operator."""
+
+FINAL: Final = frozenset({COMPLETED, UNDONE, RESOLVED})
+
+PLANNED: Final = "planned"
+REPLY: Final = "reply"
+PROBLEM: Final = "problem"
+SKIPPED: Final = "skipped"
+"""
+The states of a step: written down and perhaps sent, answered, undone (`UNDONE`), or passed over by
+an operator.
+"""
+
+
+class SagaRow(msgspec.Struct, kw_only=True):
+    """
+    A saga as it is written down; the columns of docs/journal.md.
+
+    Attributes:
+        due_at: When it may be taken up by a process; None while one works at it, or if nobody may.
+        cause: Why it is being undone, as `outcome` is kept.
+        outcome: What it ended with: state and text of a reply, of a problem, or of ``aborted``.
+        holder: The process that works at it; empty if none does.
+        epoch: Grows whenever a process takes it up. What an earlier one commits is rolled back.
+    """
+
+    id: str
+    method: str
+    version: int
+    caller: str
+    scope: str
+    key: str
+    arguments_hash: str
+    arguments: str
+    correlation_id: str
+    trace: str
+    state: str
+    is_undoing: int = 0
+    due_at: str | None = None
+    attempts: int = 0
+    error: str | None = None
+    cause: str | None = None
+    outcome: str | None = None
+    tags: str = "{}"
+    waits_type: str | None = None
+    waits_key: str | None = None
+    started_at: str
+    deadline_at: str
+    ended_at: str | None = None
+    holder: str
+    epoch: int = 1
+
+
+class StepRow(msgspec.Struct, kw_only=True):
+    """
+    A step as it is written down, or a query, a moment, a pause or an event that was waited for.
+
+    Attributes:
+        number: Its place in the saga, from 1 on.
+        kind: ``step``, ``query``, ``now``, ``sleep`` or ``until``.
+        name: ``service.method`` of a step or query; the type of an event.
+        result: State and text are those of a reply; of a pause the moment when it ends.
+        undo: ``service.method`` of what undoes it.
+    """
+
+    saga: str
+    number: int
+    kind: str
+    name: str
+    arguments: str
+    state: str
+    result: str | None = None
+    undo: str | None = None
+    undo_arguments: str | None = None
+    is_pivot: int = 0
+    planned_at: str
+
+    @property
+    def was_done(self) -> bool:
+        """Whether it is known to have been done."""
+        return self.state == REPLY
+
+    @property
+    def shown(self) -> str:
+        """What it asks for, in a line."""
+        undo = "" if self.undo is None else f", undone by {self.undo} {self.undo_arguments}"
+        pivot = ", the pivot" if self.is_pivot else ""
+        return f"{self.kind} {self.name} {self.arguments}{undo}{pivot}"
+
+
+_SAGA: Final = SagaRow.__struct_fields__
+_STEP: Final = StepRow.__struct_fields__
+_CHANGING: Final = (
+    "state",
+    "is_undoing",
+    "due_at",
+    "attempts",
+    "error",
+    "cause",
+    "outcome",
+    "tags",
+    "waits_type",
+    "waits_key",
+    "ended_at",
+    "holder",
+)
+
+
+def _marks(names: tuple[str, ...]) -> str:
+    return ", ".join("?" * len(names))
+
+
+_BEGIN: Final = (
+    f"insert into outgrow_saga ({', '.join(_SAGA)}) values ({_marks(_SAGA)}) "  # noqa: S608 - ours
+    "on conflict (method, scope, key) do nothing returning id"
+)
+_SAVE: Final = (
+    f"update outgrow_saga set {', '.join(f'{name} = ?' for name in _CHANGING)} "  # noqa: S608 - ours
+    "where id = ? and epoch = ? returning id"
+)
+_SAVE_STEP: Final = (
+    f"insert into outgrow_step ({', '.join(_STEP)}) values ({_marks(_STEP)}) "  # noqa: S608 - ours
+    "on conflict (saga, number) do update set state = excluded.state, result = excluded.result"
+)
+_FIND: Final = f"select {', '.join(_SAGA)} from outgrow_saga where id = ?"  # noqa: S608 - ours
+_FIND_KEY: Final = (
+    f"select {', '.join(_SAGA)} from outgrow_saga "  # noqa: S608 - ours
+    "where method = ? and scope = ? and key = ?"
+)
+_STEPS: Final = f"select {', '.join(_STEP)} from outgrow_step where saga = ? order by number"  # noqa: S608 - ours
+_DUE: Final = "select id, epoch from outgrow_saga where due_at <= ? order by due_at limit ?"
+_NEXT: Final = "select min(due_at) from outgrow_saga where due_at is not null"
+_NEXT_RETRY: Final = (
+    "select min(due_at) from outgrow_saga where due_at is not null "
+    "and (state = 'running' or is_undoing = 1)"
+)
+_HELD: Final = "select id, epoch, holder from outgrow_saga where ended_at is null and holder <> ''"
+_TAKE: Final = (
+    "update outgrow_saga set holder = ?, epoch = epoch + 1, due_at = null, state = 'running', "
+    "waits_type = null, waits_key = null where id = ? and epoch = ? and ended_at is null "
+    "returning id, epoch"
+)
+_RELEASE: Final = (
+    "update outgrow_saga set holder = '', due_at = ? where holder = ? and ended_at is null "
+    "and due_at is null and waits_type is null"
+)
+_VERSIONS: Final = (
+    "select method, version, count(*) from outgrow_saga where ended_at is null "
+    "group by method, version order by method, version"
+)
+_COUNT: Final = (
+    "select state, is_undoing, count(*) from outgrow_saga where ended_at is null "
+    "group by state, is_undoing"
+)
+_OLDEST: Final = (
+    "select (select min(ended_at) from outgrow_saga where ended_at is not null), "
+    "(select min(heard_at) from outgrow_heard)"
+)
+_FORGET: Final = (
+    "delete from outgrow_saga where id in (select id from outgrow_saga where ended_at is not null "
+    "and ended_at <= ? order by ended_at limit ?) returning id"
+)
+_FORGET_STEPS: Final = "delete from outgrow_step where saga = ?"
+
+
+async def begin(tx: Transaction, row: SagaRow) -> bool:
+    """Write a new saga down; false if its key is there already."""
+    return bool(await tx.own(_BEGIN, msgspec.structs.astuple(row)))
+
+
+async def save(tx: Transaction, row: SagaRow) -> None:
+    """
+    Write down how a saga stands, by the process that works at it.
+
+    Raises:
+        Superseded: Another process has taken it up.
+    """
+    values = tuple(getattr(row, name) for name in _CHANGING)
+    if not await tx.own(_SAVE, (*values, row.id, row.epoch)):
+        raise Superseded(f"saga {row.id} was taken up by another process after epoch {row.epoch}")
+
+
+async def save_steps(tx: Transaction, steps: list[StepRow]) -> None:
+    """Write down how *steps* stand."""
+    for step in steps:
+        await tx.own(_SAVE_STEP, msgspec.structs.astuple(step))
+
+
+async def find(snapshot: Snapshot, saga_id: str) -> SagaRow | None:
+    """The saga of that id."""
+    return _saga(await snapshot.own(_FIND, (saga_id,)))
+
+
+async def find_key(snapshot: Snapshot, method: str, scope: str, key: str) -> SagaRow | None:
+    """The saga that a caller began under a key."""
+    return _saga(await snapshot.own(_FIND_KEY, (method, scope, key)))
+
+
+async def steps_of(snapshot: Snapshot, saga_id: str) -> list[StepRow]:
+    """What is written down of a saga's steps, in their order."""
+    rows = await snapshot.own(_STEPS, (saga_id,))
+    return [StepRow(**dict(zip(_STEP, row, strict=True))) for row in rows]
+
+
+async def due(snapshot: Snapshot, now: str, limit: int) -> list[tuple[str, int]]:
+    """Id and epoch of sagas that may be taken up."""
+    return [(saga, epoch) for saga, epoch in await snapshot.own(_DUE, (now, limit))]
+
+
+async def next_due(snapshot: Snapshot) -> str | None:
+    """When the next saga may be taken up."""
+    ((moment,),) = await snapshot.own(_NEXT)
+    return moment  # type: ignore[no-any-return]
+
+
+async def next_retry(snapshot: Snapshot) -> str | None:
+    """When the next saga is tried again that failed; pauses are none."""
+    ((moment,),) = await snapshot.own(_NEXT_RETRY)
+    return moment  # type: ignore[no-any-return]
+
+
+async def held(snapshot: Snapshot) -> list[tuple[str, int, str]]:
+    """Id, epoch and holder of sagas that are worked at, or were when a process died."""
+    return [(saga, epoch, holder) for saga, epoch, holder in await snapshot.own(_HELD)]
+
+
+async def take(tx: Transaction, saga_id: str, epoch: int, me: str) -> bool:
+    """Take a saga up, unless somebody else has since *epoch*."""
+    return bool(await tx.own(_TAKE, (me, saga_id, epoch)))
+
+
+async def release(tx: Transaction, me: str, now: str) -> None:
+    """Let others take up what this process works at."""
+    await tx.own(_RELEASE, (now, me))
+
+
+async def versions(snapshot: Snapshot) -> list[tuple[str, int, int]]:
+    """Method, version and count of the sagas that have not ended."""
+    return [tuple(row) for row in await snapshot.own(_VERSIONS)]
+
+
+async def counts(snapshot: Snapshot) -> dict[str, int]:
+    """How many sagas have not ended, by what they do; undoing counts as such."""
+    told: dict[str, int] = {RUNNING: 0, WAITING: 0, "undoing": 0, STUCK: 0}
+    for state, is_undoing, count in await snapshot.own(_COUNT):
+        told["undoing" if is_undoing and state != STUCK else state] += count
+    return told
+
+
+async def may_forget(snapshot: Snapshot, before: str) -> bool:
+    """Whether there is something that ended, or was heard, before a moment."""
+    ((ended, heard),) = await snapshot.own(_OLDEST)
+    return any(moment is not None and moment <= before for moment in (ended, heard))
+
+
+async def forget(tx: Transaction, before: str, limit: int) -> int:
+    """Forget sagas that ended before a moment; how many those were."""
+    rows: list[Any] = await tx.own(_FORGET, (before, limit))
+    for (saga_id,) in rows:
+        await tx.own(_FORGET_STEPS, (saga_id,))
+    return len(rows)
+
+
+def caller_of(text: str) -> Caller:
+    """Who began a saga, as `caller_text` wrote it."""
+    return _DECODE_CALLER(text)
+
+
+def caller_text(caller: Caller) -> str:
+    """*caller* as JSON."""
+    return msgspec.json.encode(caller, order="deterministic").decode()
+
+
+_DECODE_CALLER = functools.lru_cache(maxsize=256)(msgspec.json.Decoder(Caller).decode)
+
+
+def _saga(rows: list[Any]) -> SagaRow | None:
+    return SagaRow(**dict(zip(_SAGA, rows[0], strict=True))) if rows else None

@@ -1,0 +1,421 @@
+"""What runs the sagas of one service in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from functools import partial
+from typing import Any, Final, Self
+
+from outgrow import crash
+from outgrow.calls import hash_arguments
+from outgrow.clock import Clock
+from outgrow.context import Context, enter, leave, new_id
+from outgrow.contracts import service_name
+from outgrow.errors import (
+    InternalError,
+    KeyReused,
+    Overloaded,
+    SagaCodeMissing,
+    SagaDiverged,
+    StillRunning,
+)
+from outgrow.journal import Replica, Superseded, store_of, time_of, time_text
+from outgrow.sagas import book, heard
+from outgrow.sagas.book import SagaRow, StepRow
+from outgrow.sagas.code import Code, codes_of
+from outgrow.sagas.driving.execution import Away, Execution, Expired, Failed, Joined, TooOld
+from outgrow.sagas.driving.outcomes import ABORTED, Kept, answer_of, give_up, told
+from outgrow.sagas.driving.undoing import undo_all
+from outgrow.sagas.entries import Entry, ask_by_hand, own_context
+from outgrow.sagas.targets import Targets
+from outgrow.store import Store, Transaction
+
+RUNNING_MAX: Final = 1_000
+"""How many sagas of a service are worked at in one process at once; the others wait."""
+
+ANSWER_SECONDS: Final = 0.1
+"""How long before its caller's deadline a call is answered with `StillRunning`."""
+
+ASK_SECONDS: Final = 0.2
+"""How often a caller looks whether a saga has ended that another process works at."""
+
+PAUSE_SECONDS: Final = 0.1
+"""The pause after the first attempt at a step that failed; it doubles after each."""
+
+PAUSE_SECONDS_MAX: Final = 60.0
+"""The longest pause."""
+
+UNDO_ATTEMPTS_MAX: Final = 20
+"""How often an undo is tried before the saga is stuck, until an operator helps."""
+
+TOPIC: Final = "\nsagas"
+"""What watchers of an outbox call a saga that became due; nothing else has such a name."""
+
+_TOO_OLD = (
+    "a step is older than the other side remembers keys, so if it arrived there, it would take "
+    "effect again. Look there; then skip it if it did, or undo the saga."
+)
+
+_log = logging.getLogger("outgrow.sagas")
+
+
+Send = Callable[[str, Context, bytes], Awaitable[Any]]
+"""Calls a method by name: ``await send("stock.hold", context, body)``, as journals' senders do."""
+
+
+class Running:
+    """A saga that is worked at here."""
+
+    def __init__(self, execution: Execution) -> None:
+        self.execution = execution
+        self.ended = asyncio.Event()
+        self.error: Exception | None = None
+        self.is_repeat = False
+        self.cancel: Callable[[], object] = bool
+
+    @property
+    def row(self) -> SagaRow:
+        return self.execution.row
+
+    @property
+    def place(self) -> tuple[str, str, str]:
+        return self.row.method, self.row.scope, self.row.key
+
+
+class Engine:
+    """
+    Begins, drives and ends the sagas of one service. Lives as long as its process hosts it.
+
+    A saga is worked at by one process at a time: whoever has taken it up last, which its epoch
+    tells. What another one commits for it is rolled back.
+
+    Args:
+        service: The object that keeps the service.
+        send: How steps and queries reach their services; None if it was made by hand, and its
+            fields are called themselves.
+        replica: Says what of the common work is this process's; None if it is alone.
+
+    Attributes:
+        me: This process, as the holder of sagas.
+        running: What is worked at here, by the saga's id.
+        has_lost: Whether something of its own may have to be taken up again.
+        counted: Since the start, by what became of it.
+    """
+
+    def __init__(
+        self,
+        service: Any,
+        send: Send | None = None,
+        *,
+        replica: Replica | None = None,
+    ) -> None:
+        self.service = service
+        self.name = service_name(type(service).__module__)
+        self.store: Store = store_of(service)
+        self.clock: Clock = self.store.clock
+        self.targets = Targets(service)
+        self.me = new_id() if replica is None else replica.id
+        self._send = send
+        self._codes = codes_of(type(service))
+        self._entries = {
+            method: Entry(type(service), self._newest(method)) for method, _ in self._codes
+        }
+        self.running: dict[str, Running] = {}
+        self._by_place: dict[tuple[str, str, str], Running] = {}
+        self._waiting: dict[str, list[asyncio.Event]] = {}
+        self._group: asyncio.TaskGroup | None = None
+        self._when_ended: Callable[[], object] = bool
+        self.has_lost = True
+        self.counted = {"begun": 0, "completed": 0, "undone": 0, "taken_up": 0, "superseded": 0}
+
+    @classmethod
+    def by_hand(cls, service: Any) -> Self:
+        """What runs the sagas of a service that a test has made: in its callers' own tasks."""
+        return cls(service)
+
+    def _newest(self, method: str) -> Code:
+        return max((c for c in self._codes.values() if c.method == method), key=lambda c: c.version)
+
+    # For callers.
+
+    async def call(self, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """
+        Begin or join a saga, and wait for its end.
+
+        Raises:
+            Problem: It is the reply.
+            SagaAborted: It was undone.
+            StillRunning: The caller's time is over.
+            KeyReused: The caller's key was used with other arguments.
+            Overloaded: As many sagas are worked at here as may be.
+        """
+        entry = self._entries[method]
+        arguments = entry.encode(args, kwargs)
+        context = own_context()
+        digest = hash_arguments(arguments).hex()
+        row = self._new_row(entry, context, arguments.decode(), digest)
+        place = row.method, row.scope, row.key
+        running = self._by_place.get(place)
+        if running is None:
+            running = await self._begin(row, entry)
+        elif running.row.arguments_hash != digest:
+            raise KeyReused(row.method, row.key)
+        return await self._answer(running, entry, digest, context.deadline - ANSWER_SECONDS)
+
+    async def start(self, tx: Transaction, method: str, event: Any) -> None:
+        """Write down in *tx* that a saga begins because of *event*; it is taken up afterwards."""
+        entry, context = self._entries[method], own_context()
+        arguments = entry.encode_event(event)
+        row = self._new_row(entry, context, arguments.decode(), hash_arguments(arguments).hex())
+        row.holder, row.epoch, row.due_at = "", 0, row.started_at
+        await book.begin(tx, row)
+        crash.at("sagas.in_start")
+        tx.entries.append(TOPIC)
+
+    async def hear(self, tx: Transaction, event: Any) -> None:
+        """Keep *event*, which sagas may wait for, and let those go on that do."""
+        context = own_context()
+        if await heard.hear(tx, event, context.key or new_id(), time_text(self.clock.now())):
+            tx.entries.append(TOPIC)
+
+    def _new_row(self, entry: Entry, context: Context, arguments: str, digest: str) -> SagaRow:
+        now = self.clock.now()
+        caller = context.caller
+        return SagaRow(
+            id=f"{self.name}-{new_id()}",
+            method=entry.name,
+            version=entry.code.version,
+            caller=book.caller_text(caller),
+            scope=f"{caller.kind}:{caller.subject}",
+            key=entry.key_of(context, arguments),
+            arguments_hash=digest,
+            arguments=arguments,
+            correlation_id=context.correlation_id,
+            trace=context.traceparent,
+            state=book.RUNNING,
+            started_at=time_text(now),
+            deadline_at=time_text(now + timedelta(seconds=entry.code.deadline_seconds)),
+            holder=self.me,
+        )
+
+    async def _begin(self, row: SagaRow, entry: Entry) -> Running:
+        if len(self.running) >= RUNNING_MAX:
+            text = f"{RUNNING_MAX} sagas of {self.name} are worked at here. Try again later."
+            raise Overloaded(row.method, text)
+        self.counted["begun"] += 1
+        running = Running(self._execution(row, [], entry.code, is_begun=False))
+        await self._spawn(running)
+        return running
+
+    def _execution(
+        self, row: SagaRow, steps: list[book.StepRow], code: Code, *, is_begun: bool
+    ) -> Execution:
+        entry = self._entries[code.method]
+        make = partial(entry.make, self.service, code, row.arguments)
+        return Execution(self, row, steps, make, entry.replies, is_begun=is_begun)
+
+    async def _spawn(self, running: Running) -> None:
+        self.running[running.row.id] = running
+        self._by_place[running.place] = running
+        if self._group is None:
+            await self._work(running)
+        else:
+            # Not in the context of whoever asked, whose deadline is not the saga's.
+            task = self._group.create_task(self._work(running), context=contextvars.Context())
+            running.cancel = task.cancel
+
+    async def _answer(self, running: Running, entry: Entry, digest: str, until: float) -> Any:
+        row = running.row
+        if not await self._wait(running.ended, until):
+            raise StillRunning(row.method, row.id)
+        if running.error is not None:
+            raise running.error
+        if running.is_repeat:
+            row = await self._first_of(row)
+            if row.arguments_hash != digest:
+                raise KeyReused(row.method, row.key)
+        while row.ended_at is None:
+            row = await self._next_of(row, until)
+        return answer_of(row, entry.replies)
+
+    async def _first_of(self, repeat: SagaRow) -> SagaRow:
+        async with self.store.read() as snapshot:
+            row = await book.find_key(snapshot, repeat.method, repeat.scope, repeat.key)
+        if row is None:  # It was forgotten in this moment.
+            raise StillRunning(repeat.method, repeat.id)
+        return row
+
+    async def _next_of(self, row: SagaRow, until: float) -> SagaRow:
+        """How a saga stands once something has happened to it."""
+        running, happened = self.running.get(row.id), asyncio.Event()
+        if running is not None:
+            happened = running.ended
+        waiting = self._waiting.setdefault(row.id, [])
+        waiting.append(happened)
+        try:
+            async with self.store.read() as snapshot:
+                found = await book.find(snapshot, row.id)
+            if found is None or found.ended_at is not None:
+                return found or row
+            if self._group is None:  # Nobody works at it until its caller asks again.
+                raise StillRunning(row.method, row.id)
+            limit = until
+            if self.store.is_shared and running is None:
+                limit = min(until, self.clock.monotonic() + ASK_SECONDS)
+            if not await self._wait(happened, limit) and self.clock.monotonic() >= until:
+                raise StillRunning(row.method, row.id)
+        finally:
+            waiting.remove(happened)
+            if not waiting:
+                self._waiting.pop(row.id, None)
+        return running.row if running is not None else found
+
+    async def _wait(self, event: asyncio.Event, until: float) -> bool:
+        """Wait for *event*, but not longer than *until*; whether it has happened."""
+        if event.is_set():
+            return True
+        over = asyncio.get_running_loop().create_future()
+
+        def end() -> None:
+            if not over.done():
+                over.set_result(None)
+
+        timer = self.clock.call_at(until, end)
+        async with asyncio.TaskGroup() as group:
+            waiting = group.create_task(event.wait())
+            await asyncio.wait([waiting, over], return_when=asyncio.FIRST_COMPLETED)
+            waiting.cancel()
+        timer.cancel()
+        return event.is_set()
+
+    # For executions.
+
+    async def ask(self, name: str, context: Context, arguments: str) -> Any:
+        """Call ``service.method`` wherever it is kept."""
+        token = enter(context)
+        try:
+            if self._send is not None:
+                return await self._send(name, context, arguments.encode())
+            return await ask_by_hand(self.service, name, arguments)
+        finally:
+            leave(token)
+
+    # Working at them.
+
+    async def _work(self, running: Running) -> None:
+        row = running.row
+        try:
+            await self._drive(running)
+        except Superseded:
+            self.counted["superseded"] += 1
+        except Exception:  # noqa: BLE001 - the border to the store: it is taken up again later
+            _log.exception("%s: working at saga %s was interrupted", row.method, row.id)
+            self.has_lost = True
+        finally:
+            del self.running[row.id]
+            if self._by_place.get(running.place) is running:
+                del self._by_place[running.place]
+            if row.ended_at is not None and not running.is_repeat and running.error is None:
+                self.counted["completed" if row.state == book.COMPLETED else "undone"] += 1
+            running.ended.set()
+            for event in self._waiting.get(row.id, ()):
+                event.set()
+            self._when_ended()
+
+    async def _drive(self, running: Running) -> None:
+        execution = running.execution
+        row = execution.row
+        try:
+            if not row.is_undoing:
+                await execution.run()
+            if row.is_undoing and row.ended_at is None and row.state != book.STUCK:
+                await undo_all(self, execution)
+        except Away:
+            return
+        except Joined:
+            running.is_repeat = True
+        except Expired:
+            kept = Kept(ABORTED, f"its time was over. {row.error or ''}".rstrip())
+            give_up(row, execution.steps, kept, self.clock.now())
+            await execution.save_end()
+            await self._drive(running)
+        except (TooOld, SagaDiverged) as error:
+            await self._stick(execution, error)
+        except Failed as failed:
+            if not execution.is_begun:
+                running.error = failed.__cause__  # type: ignore[assignment]
+                return
+            await self._put_off(execution, failed.__cause__)
+
+    async def _put_off(self, execution: Execution, error: BaseException | None) -> None:
+        """Try again later what went wrong; an undo not for ever."""
+        row, attempts = execution.row, execution.row.attempts + 1
+        pause = min(PAUSE_SECONDS * 2 ** min(attempts - 1, 20), PAUSE_SECONDS_MAX)
+        now = self.clock.now()
+        is_stuck = bool(row.is_undoing) and attempts >= UNDO_ATTEMPTS_MAX
+        due = now + timedelta(seconds=pause)
+        if not row.is_undoing:
+            due = min(due, time_of(row.deadline_at))
+        error = error or InternalError("a neighbour's unit took this one's commit with it")
+        _tell(row, error, attempts, is_stuck=is_stuck)
+        execution.change(
+            attempts=attempts,
+            error=told(error),
+            state=book.STUCK if is_stuck else book.RUNNING,
+            due_at=None if is_stuck else time_text(due),
+            holder="",
+        )
+        await execution.save()
+
+    async def _stick(self, execution: Execution, error: Exception) -> None:
+        """Leave a saga to an operator."""
+        text = _TOO_OLD if isinstance(error, TooOld) else told(error)
+        _log.error("%s: saga %s is stuck: %s", execution.row.method, execution.row.id, text)
+        execution.change(state=book.STUCK, error=text, due_at=None, holder="")
+        execution.forget_new()
+        await execution.save()
+
+    def open(self, group: asyncio.TaskGroup, when_ended: Callable[[], object]) -> None:
+        """Work at sagas in tasks of *group* from now on; *when_ended* is called after each."""
+        self._group, self._when_ended = group, when_ended
+
+    def close(self) -> None:
+        """Leave what is worked at to the next start, or to another process."""
+        self._group = None
+        for running in self.running.values():
+            running.cancel()
+
+    async def go_on(self, row: SagaRow, steps: list[StepRow]) -> None:
+        """Work at a saga that was taken up."""
+        self.counted["taken_up"] += 1
+        code = self._codes.get((row.method.partition(".")[2], row.version))
+        if code is not None:
+            await self._spawn(Running(self._execution(row, steps, code, is_begun=True)))
+            return
+        error = SagaCodeMissing([f"{row.method}, version {row.version}"])
+        row.state, row.error, row.holder = book.STUCK, told(error), ""
+        await self.store.transact(book.save, row)
+
+    def known(self, method: str, version: int) -> bool:
+        """Whether this program has that version of a saga."""
+        return (method.partition(".")[2], version) in self._codes
+
+
+def _tell(row: SagaRow, error: BaseException, attempts: int, *, is_stuck: bool) -> None:
+    what = "undoing" if row.is_undoing else "going on"
+    _log.log(
+        logging.ERROR if is_stuck else logging.WARNING,
+        "%s: %s with saga %s failed, attempt %d: %s%s",
+        row.method,
+        what,
+        row.id,
+        attempts,
+        told(error),
+        f"; it is stuck. Once the cause is gone: outgrow saga retry {row.id}" if is_stuck else "",
+        exc_info=error if attempts == 1 else None,
+        extra={"correlation_id": row.correlation_id},
+    )

@@ -1,0 +1,125 @@
+"""What becomes of a saga when its method has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import msgspec
+
+from outgrow.contracts import Problem
+from outgrow.errors import SagaAborted
+from outgrow.journal import Replies, time_text
+from outgrow.sagas.book import (
+    COMPLETED,
+    PLANNED,
+    PROBLEM,
+    REPLY,
+    RUNNING,
+    STUCK,
+    UNDONE,
+    SagaRow,
+    StepRow,
+)
+
+ABORTED = "aborted"
+ERROR_CHARACTERS_MAX = 2_000
+
+
+class Outcome(NamedTuple):
+    """What an operation gives to the method that waits for it."""
+
+    value: Any
+    error: Exception | None = None
+
+
+class Ended(NamedTuple):
+    """How the method of a saga ended."""
+
+    value: Any
+    error: Exception | None = None
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """What a saga ended with, as it is written down: ``reply``, ``problem`` or ``aborted``."""
+
+    state: str
+    text: str
+
+
+def conclude(
+    row: SagaRow, steps: Mapping[int, StepRow], ended: Ended, replies: Replies, now: datetime
+) -> None:
+    """Note in *row* that the method has ended: completed, to be undone, or stuck behind a pivot."""
+    if ended.error is None:
+        try:
+            _finish(row, COMPLETED, Kept(*replies.encode(ended.value)), now)
+        except (TypeError, ValueError) as error:
+            give_up(row, steps, Kept(ABORTED, told(error)), now)
+        return
+    give_up(row, steps, kept_of(ended.error, replies), now)
+
+
+def kept_of(error: Exception, replies: Replies) -> Kept:
+    """*error* as the caller will meet it: a problem that is declared, or the reason of an abort."""
+    if isinstance(error, replies.problems):
+        return Kept(*replies.encode(error))
+    return Kept(ABORTED, told(error))
+
+
+def give_up(row: SagaRow, steps: Mapping[int, StepRow], why: Kept, now: datetime) -> None:
+    """Note in *row* that what was done is to be undone; or that this cannot be, behind a pivot."""
+    row.waits_type = row.waits_key = row.due_at = None
+    if any(step.is_pivot and step.state == REPLY for step in steps.values()):
+        text = why.text if why.state == ABORTED else f"the problem {why.text}"
+        row.state, row.holder = STUCK, ""
+        row.error = f"it cannot be undone behind its pivot, and met {text}"[:ERROR_CHARACTERS_MAX]
+        return
+    if to_undo(steps):
+        row.state, row.is_undoing, row.attempts = RUNNING, 1, 0
+        row.cause = msgspec.json.encode(why).decode()
+        return
+    _finish(row, UNDONE, why, now)
+
+
+def to_undo(steps: Mapping[int, StepRow]) -> list[StepRow]:
+    """The steps that are to be undone, the last one first."""
+    return [
+        step
+        for _, step in sorted(steps.items(), reverse=True)
+        if step.undo is not None and step.state in (REPLY, PLANNED)
+    ]
+
+
+def finish_undone(row: SagaRow, now: datetime) -> None:
+    """Note in *row* that all is undone."""
+    _finish(row, UNDONE, msgspec.json.decode(row.cause or "null", type=Kept), now)
+
+
+def _finish(row: SagaRow, state: str, kept: Kept, now: datetime) -> None:
+    row.state, row.outcome, row.ended_at = state, msgspec.json.encode(kept).decode(), time_text(now)
+    row.due_at = row.waits_type = row.waits_key = row.error = None
+    row.holder = ""
+
+
+def answer_of(row: SagaRow, replies: Replies) -> Any:
+    """
+    What the caller of an ended saga gets.
+
+    Raises:
+        Problem: It is the reply.
+        SagaAborted: It was undone for another reason.
+    """
+    kept = msgspec.json.decode(row.outcome or "null", type=Kept)
+    if kept.state == ABORTED:
+        raise SagaAborted(row.method, row.id, kept.text)
+    found = replies.decode(PROBLEM if kept.state == PROBLEM else REPLY, kept.text)
+    if isinstance(found, Problem):
+        raise found
+    return found
+
+
+def told(error: BaseException) -> str:
+    """*error* in a line."""
+    return f"{type(error).__name__}: {error}"[:ERROR_CHARACTERS_MAX]

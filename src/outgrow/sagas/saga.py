@@ -1,0 +1,256 @@
+"""What a saga's method is handed: steps, undos, pauses, and values that a replay sees again."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Generator
+from datetime import datetime, timedelta
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
+
+from outgrow.contracts import Event
+from outgrow.errors import StepRefused
+
+P = ParamSpec("P")
+Q = ParamSpec("Q")
+R = TypeVar("R")
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+D = TypeVar("D")
+E = TypeVar("E", bound=Event)
+
+
+class Operation:
+    """Something that a saga waits for; whoever drives the saga carries it out."""
+
+    __slots__ = ()
+
+
+class Call:
+    """A method and its arguments, as they were given."""
+
+    __slots__ = ("args", "kwargs", "method")
+
+    def __init__(
+        self, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        self.method = method
+        self.args = args
+        self.kwargs = kwargs
+
+
+class Work(Protocol):
+    """One run of a saga's method, as what it is handed sees it."""
+
+    def begin(self, step: Step[Any]) -> None:
+        """A step was made; it must be awaited before the method ends."""
+
+    def check(self, operation: Operation) -> None:
+        """
+        An operation is about to be awaited.
+
+        Raises:
+            StepRefused: Not by the saga's method itself, or for the second time.
+        """
+
+    def now(self) -> datetime:
+        """The time, as a replay sees it again."""
+
+    def new_id(self) -> str:
+        """An id, as a replay sees it again."""
+
+    def tag(self, tags: dict[str, str]) -> None:
+        """Name the saga for operators."""
+
+
+class Step(Operation, Generic[R]):
+    """One step, to be awaited: ``await run.step(self.stock.hold, 7).undo(self.stock.release, 7)``."""
+
+    __slots__ = ("_work", "do", "is_pivot", "reversal")
+
+    def __init__(self, work: Work, do: Call) -> None:
+        self._work = work
+        self.do = do
+        self.reversal: Call | None = None
+        self.is_pivot = False
+        work.begin(self)
+
+    def undo(
+        self, method: Callable[Q, Awaitable[Any]], /, *args: Q.args, **kwargs: Q.kwargs
+    ) -> Step[R]:
+        """
+        Call *method* with these arguments if the saga cannot be finished.
+
+        It is written down before the step is sent, so it is called even if nobody knows whether the
+        step arrived: then it has no effect, and the step none any more. Undos run one after
+        another, the last step's first, until each has succeeded.
+
+        Args:
+            method: A transactional command of the service that does the step.
+
+        Raises:
+            StepRefused: The step has an undo already, or is the pivot.
+        """
+        if self.reversal is not None or self.is_pivot:
+            raise StepRefused("a step has one undo, or is the pivot; not two of them.")
+        self.reversal = Call(method, args, kwargs)
+        return self
+
+    def pivot(self) -> Step[R]:
+        """
+        Say that nothing is undone any more once this step has succeeded.
+
+        What comes behind it must succeed in the end: it is retried, and is stuck if it cannot.
+
+        Raises:
+            StepRefused: The step has an undo.
+        """
+        if self.reversal is not None:
+            raise StepRefused("a step has one undo, or is the pivot; not two of them.")
+        self.is_pivot = True
+        return self
+
+    def __await__(self) -> Generator[Any, Any, R]:
+        self._work.check(self)
+        return (yield self)  # type: ignore[no-any-return]
+
+
+class Together(Operation):
+    """Several steps at once."""
+
+    __slots__ = ("_work", "steps")
+
+    def __init__(self, work: Work, steps: tuple[Step[Any], ...]) -> None:
+        self._work = work
+        self.steps = steps
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        for step in self.steps:
+            self._work.check(step)
+        self._work.check(self)
+        return (yield self)
+
+
+class Pause(Operation):
+    """Waiting until a moment, or for a time."""
+
+    __slots__ = ("_work", "when")
+
+    def __init__(self, work: Work, when: datetime | timedelta) -> None:
+        self._work = work
+        self.when = when
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        self._work.check(self)
+        yield self
+
+
+class Hearing(Operation):
+    """Waiting for an event."""
+
+    __slots__ = ("_work", "event", "key", "within")
+
+    def __init__(self, work: Work, event: type[Event], key: str, within: timedelta | None) -> None:
+        self._work = work
+        self.event = event
+        self.key = key
+        self.within = within
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        self._work.check(self)
+        return (yield self)
+
+
+class Saga:
+    """
+    One run of a saga, for the method that is marked `saga`.
+
+    The method may be begun anew at any time, in another process too: what it has done already is
+    then answered from what is written down. So it does the same again if it is given the same: it
+    decides by its arguments, by what steps and queries answered, and by `now` and `new_id`.
+
+    Attributes:
+        id: The saga's, under which operators find it.
+    """
+
+    def __init__(self, saga_id: str, work: Work) -> None:
+        self.id = saga_id
+        self._work = work
+
+    def step(
+        self, method: Callable[P, Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Step[R]:
+        """
+        Call *method*, once, and go on with its reply.
+
+        It is repeated under one key until it has answered, or until the saga's time is over. A
+        problem that it answers is raised here, and undoes the saga if it is not caught.
+
+        Args:
+            method: A command of another service, or a transactional method of one's own.
+
+        Raises:
+            StepRefused: It is neither, or promises nothing about repeats; or an argument cannot
+                travel, or all take more than 256 KiB.
+        """
+        return Step(self._work, Call(method, args, kwargs))
+
+    @overload
+    def all(self, first: Step[A], second: Step[B], /) -> Awaitable[tuple[A, B]]: ...
+    @overload
+    def all(
+        self, first: Step[A], second: Step[B], third: Step[C], /
+    ) -> Awaitable[tuple[A, B, C]]: ...
+    @overload
+    def all(
+        self, first: Step[A], second: Step[B], third: Step[C], fourth: Step[D], /
+    ) -> Awaitable[tuple[A, B, C, D]]: ...
+    @overload
+    def all(self, *steps: Step[R]) -> Awaitable[tuple[R, ...]]: ...
+    def all(self, *steps: Step[Any]) -> Awaitable[tuple[Any, ...]]:
+        """
+        Do *steps* at the same time; their replies, in the order of the steps.
+
+        All of them end before anything is undone. If some answer with problems, the first of them
+        in the order of the steps is raised.
+        """
+        return Together(self._work, steps)
+
+    def sleep(self, when: datetime | timedelta) -> Awaitable[None]:
+        """
+        Wait until a moment, or for a time; through restarts, and without taking memory.
+
+        Args:
+            when: The moment, with a time zone, or how long from now. At most ten years away.
+        """
+        return Pause(self._work, when)
+
+    @overload
+    def until(self, event: type[E], key: str, /) -> Awaitable[E]: ...
+    @overload
+    def until(self, event: type[E], key: str, /, *, within: timedelta) -> Awaitable[E | None]: ...
+    def until(
+        self, event: type[E], key: str, /, *, within: timedelta | None = None
+    ) -> Awaitable[E | None]:
+        """
+        Wait for the first event of a type and key that this service heard since the saga began.
+
+        The type is named in the saga's own method, so that the service listens to it.
+
+        Args:
+            event: Its class.
+            key: Its key, as text.
+            within: How long to wait; None is the answer if it did not come.
+        """
+        return Hearing(self._work, event, key, within)
+
+    def now(self) -> datetime:
+        """The time, aware, in UTC; a replay sees the same."""
+        return self._work.now()
+
+    def new_id(self) -> str:
+        """A new UUIDv7 as text; a replay sees the same."""
+        return self._work.new_id()
+
+    def tag(self, **tags: str) -> None:
+        """Name the saga for operators, who find it by its tags: ``run.tag(order_id=order_id)``."""
+        self._work.tag(tags)
