@@ -22,7 +22,14 @@ E = TypeVar("E", bound=Event)
 class Operation:
     """Something that a saga waits for; whoever drives the saga carries it out."""
 
-    __slots__ = ()
+    __slots__ = ("_check",)
+
+    def __init__(self, check: Callable[[Operation], None]) -> None:
+        self._check = check
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        self._check(self)
+        return (yield self)
 
 
 class Call:
@@ -63,12 +70,12 @@ class Work(Protocol):
 
 
 class Step(Operation, Generic[R]):
-    """One step, to be awaited: ``await run.step(self.stock.hold, 7).undo(self.stock.release, 7)``."""
+    """One step: ``await run.step(self.stock.hold, "7").undo(self.stock.release, "7")``."""
 
-    __slots__ = ("_work", "do", "is_pivot", "reversal")
+    __slots__ = ("do", "is_pivot", "reversal")
 
     def __init__(self, work: Work, do: Call) -> None:
-        self._work = work
+        super().__init__(work.check)
         self.do = do
         self.reversal: Call | None = None
         self.is_pivot = False
@@ -110,54 +117,44 @@ class Step(Operation, Generic[R]):
         return self
 
     def __await__(self) -> Generator[Any, Any, R]:
-        self._work.check(self)
-        return (yield self)  # type: ignore[no-any-return]
+        return super().__await__()
 
 
 class Together(Operation):
     """Several steps at once."""
 
-    __slots__ = ("_work", "steps")
+    __slots__ = ("steps",)
 
     def __init__(self, work: Work, steps: tuple[Step[Any], ...]) -> None:
-        self._work = work
+        super().__init__(work.check)
         self.steps = steps
 
     def __await__(self) -> Generator[Any, Any, Any]:
         for step in self.steps:
-            self._work.check(step)
-        self._work.check(self)
-        return (yield self)
+            self._check(step)
+        return super().__await__()
 
 
 class Pause(Operation):
     """Waiting until a moment, or for a time."""
 
-    __slots__ = ("_work", "when")
+    __slots__ = ("when",)
 
     def __init__(self, work: Work, when: datetime | timedelta) -> None:
-        self._work = work
+        super().__init__(work.check)
         self.when = when
-
-    def __await__(self) -> Generator[Any, Any, None]:
-        self._work.check(self)
-        yield self
 
 
 class Hearing(Operation):
     """Waiting for an event."""
 
-    __slots__ = ("_work", "event", "key", "within")
+    __slots__ = ("event", "key", "within")
 
     def __init__(self, work: Work, event: type[Event], key: str, within: timedelta | None) -> None:
-        self._work = work
+        super().__init__(work.check)
         self.event = event
         self.key = key
         self.within = within
-
-    def __await__(self) -> Generator[Any, Any, Any]:
-        self._work.check(self)
-        return (yield self)
 
 
 class Saga:

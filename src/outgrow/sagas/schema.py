@@ -40,7 +40,8 @@ create table outgrow_saga (
 ) strict;
 create index outgrow_saga_due on outgrow_saga (due_at) where due_at is not null;
 create index outgrow_saga_held on outgrow_saga (holder) where ended_at is null;
-create index outgrow_saga_waits on outgrow_saga (waits_type, waits_key) where waits_type is not null;
+create index outgrow_saga_waits
+    on outgrow_saga (waits_type, waits_key) where waits_type is not null;
 create index outgrow_saga_ended on outgrow_saga (ended_at) where ended_at is not null;
 create table outgrow_step (
     saga text not null,

@@ -177,22 +177,18 @@ class Targets:
                 return self.local(name)
             raise StepRefused(
                 f"self.{name} is no transactional method, so it cannot be a step: what it does and "
-                "that it was done must be one commit. Mark it @transactional, or make a step of each "
-                "command that it calls."
+                "that it was done must be one commit. Mark it @transactional, or make a step of "
+                "each command that it calls."
             )
         try:
             method = method_of(bound)
         except TypeError as error:
             raise StepRefused(f"it is no step: {error}") from error
         if not method.is_keyed:
-            raise StepRefused(
-                f"{method.full_name} cannot be a step: "
-                + (
-                    "a query changes nothing; await it directly."
-                    if method.kind == "query"
-                    else "it promises nothing about repeats, and a step is repeated until it answers."
-                )
-            )
+            why = "it promises nothing about repeats, and a step is repeated until it answers."
+            if method.kind == "query":
+                why = "a query changes nothing; await it directly."
+            raise StepRefused(f"{method.full_name} cannot be a step: {why}")
         return self.remote(method)
 
     def remote(self, method: Method) -> Remote:

@@ -27,8 +27,10 @@ from outgrow.journal import Replica, Superseded, store_of, time_of, time_text
 from outgrow.sagas import book, heard
 from outgrow.sagas.book import SagaRow, StepRow
 from outgrow.sagas.code import Code, codes_of
-from outgrow.sagas.driving.execution import Away, Execution, Expired, Failed, Joined, TooOld
+from outgrow.sagas.driving.execution import Execution
+from outgrow.sagas.driving.log import SagaLog
 from outgrow.sagas.driving.outcomes import ABORTED, Kept, answer_of, give_up, told
+from outgrow.sagas.driving.signals import Away, Expired, Failed, Joined, TooOld
 from outgrow.sagas.driving.undoing import undo_all
 from outgrow.sagas.entries import Entry, ask_by_hand, own_context
 from outgrow.sagas.targets import Targets
@@ -79,7 +81,7 @@ class Running:
 
     @property
     def row(self) -> SagaRow:
-        return self.execution.row
+        return self.execution.log.row
 
     @property
     def place(self) -> tuple[str, str, str]:
@@ -216,7 +218,8 @@ class Engine:
     ) -> Execution:
         entry = self._entries[code.method]
         make = partial(entry.make, self.service, code, row.arguments)
-        return Execution(self, row, steps, make, entry.replies, is_begun=is_begun)
+        log = SagaLog(self.store, row, steps, is_begun=is_begun)
+        return Execution(self, log, make, entry.replies)
 
     async def _spawn(self, running: Running) -> None:
         self.running[running.row.id] = running
@@ -327,33 +330,33 @@ class Engine:
             self._when_ended()
 
     async def _drive(self, running: Running) -> None:
-        execution = running.execution
-        row = execution.row
+        execution, log = running.execution, running.execution.log
+        row = log.row
         try:
             if not row.is_undoing:
                 await execution.run()
             if row.is_undoing and row.ended_at is None and row.state != book.STUCK:
-                await undo_all(self, execution)
+                await undo_all(self, log, execution.context)
         except Away:
             return
         except Joined:
             running.is_repeat = True
         except Expired:
             kept = Kept(ABORTED, f"its time was over. {row.error or ''}".rstrip())
-            give_up(row, execution.steps, kept, self.clock.now())
-            await execution.save_end()
+            give_up(row, log.steps, kept, self.clock.now())
+            await log.save_end()
             await self._drive(running)
         except (TooOld, SagaDiverged) as error:
-            await self._stick(execution, error)
+            await self._stick(log, error)
         except Failed as failed:
-            if not execution.is_begun:
+            if not log.is_begun:
                 running.error = failed.__cause__  # type: ignore[assignment]
                 return
-            await self._put_off(execution, failed.__cause__)
+            await self._put_off(log, failed.__cause__)
 
-    async def _put_off(self, execution: Execution, error: BaseException | None) -> None:
+    async def _put_off(self, log: SagaLog, error: BaseException | None) -> None:
         """Try again later what went wrong; an undo not for ever."""
-        row, attempts = execution.row, execution.row.attempts + 1
+        row, attempts = log.row, log.row.attempts + 1
         pause = min(PAUSE_SECONDS * 2 ** min(attempts - 1, 20), PAUSE_SECONDS_MAX)
         now = self.clock.now()
         is_stuck = bool(row.is_undoing) and attempts >= UNDO_ATTEMPTS_MAX
@@ -362,22 +365,22 @@ class Engine:
             due = min(due, time_of(row.deadline_at))
         error = error or InternalError("a neighbour's unit took this one's commit with it")
         _tell(row, error, attempts, is_stuck=is_stuck)
-        execution.change(
+        log.change(
             attempts=attempts,
             error=told(error),
             state=book.STUCK if is_stuck else book.RUNNING,
             due_at=None if is_stuck else time_text(due),
             holder="",
         )
-        await execution.save()
+        await log.save()
 
-    async def _stick(self, execution: Execution, error: Exception) -> None:
+    async def _stick(self, log: SagaLog, error: Exception) -> None:
         """Leave a saga to an operator."""
         text = _TOO_OLD if isinstance(error, TooOld) else told(error)
-        _log.error("%s: saga %s is stuck: %s", execution.row.method, execution.row.id, text)
-        execution.change(state=book.STUCK, error=text, due_at=None, holder="")
-        execution.forget_new()
-        await execution.save()
+        _log.error("%s: saga %s is stuck: %s", log.row.method, log.row.id, text)
+        log.change(state=book.STUCK, error=text, due_at=None, holder="")
+        log.forget_new()
+        await log.save()
 
     def open(self, group: asyncio.TaskGroup, when_ended: Callable[[], object]) -> None:
         """Work at sagas in tasks of *group* from now on; *when_ended* is called after each."""

@@ -13,7 +13,7 @@ from outgrow.errors import SagaCodeMissing
 from outgrow.journal import Replica, time_of, time_text
 from outgrow.sagas import book, heard
 from outgrow.sagas.driving.engine import RUNNING_MAX, Engine
-from outgrow.sagas.driving.execution import STEPS_MAX
+from outgrow.sagas.driving.log import STEPS_MAX
 from outgrow.store import Snapshot, Transaction
 
 TAKEN_PER_TURN: Final = 64

@@ -3,55 +3,56 @@
 from __future__ import annotations
 
 from outgrow import crash
-from outgrow.errors import InternalError
+from outgrow.context import Context
 from outgrow.journal import Superseded
 from outgrow.sagas.book import UNDONE, StepRow
-from outgrow.sagas.driving.execution import Execution, Failed, Host
+from outgrow.sagas.driving.contexts import call_context
+from outgrow.sagas.driving.log import SagaLog
+from outgrow.sagas.driving.operations import Host
 from outgrow.sagas.driving.outcomes import finish_undone, to_undo
+from outgrow.sagas.driving.signals import Failed
 from outgrow.store import Transaction
 
 
-async def undo_all(host: Host, execution: Execution) -> None:
+async def undo_all(host: Host, log: SagaLog, context: Context) -> None:
     """
-    Undo what *execution* has done, and write down that it ended so.
+    Undo what is written down of a saga, and write down that it ended so.
 
     Raises:
         Failed: An undo did not succeed; it is tried again.
         Superseded: Another process has taken the saga up.
     """
-    for step in to_undo(execution.steps):
+    for step in to_undo(log.steps):
         crash.at("sagas.before_undo")
-        await _undo(host, execution, step)
+        await _undo(host, log, context, step)
         crash.at("sagas.after_undo")
-    finish_undone(execution.row, host.clock.now())
-    await execution.save_end()
+    finish_undone(log.row, host.clock.now())
+    await log.save_end()
 
 
-async def _undo(host: Host, execution: Execution, step: StepRow) -> None:
+async def _undo(host: Host, log: SagaLog, context: Context, step: StepRow) -> None:
     """Undo one step. If nobody knows whether it was done, that is settled where it would be."""
     assert step.undo is not None, "it has one"
     arguments = step.undo_arguments or "{}"
     local = host.targets.named(step.undo)
-    done_here = host.targets.named(step.name) is not None
-    if done_here and not step.was_done:
-        execution.note(
-            step, UNDONE
-        )  # What is done here is written down with its effect, or not done.
+    if not step.was_done and host.targets.named(step.name) is not None:
+        log.note(step, UNDONE)  # What is done here is written down with its effect, or not done.
         return
     try:
-        if local is not None:
+        if local is None:
+            calling = call_context(context, host.clock, step, "undo")
+            await host.ask(step.undo, calling, arguments)
+            log.note(step, UNDONE)
+            await log.save()
+            return
 
-            async def effect(tx: Transaction) -> None:
-                await local.run(tx, arguments)
-                execution.note(step, UNDONE)
+        async def effect(tx: Transaction) -> None:
+            await local.run(tx, arguments)
+            log.note(step, UNDONE)
 
-            await execution.save(effect)
-        else:
-            context = execution.context_for(step, "undo", step.undo)
-            await host.ask(step.undo, context, arguments)
-            execution.note(step, UNDONE)
-            await execution.save()
-    except (Superseded, InternalError):
+        await log.save(effect)
+    except Superseded:
         raise
     except Exception as error:
+        step.state = step.state if step.state != UNDONE else "reply"
         raise Failed from error

@@ -1,0 +1,167 @@
+"""What is written down of one saga, and what is new and not written down yet."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from outgrow import crash
+from outgrow.clock import Clock
+from outgrow.errors import SagaDiverged, StepRefused
+from outgrow.journal import KEEP_SECONDS, time_of, time_text
+from outgrow.sagas import book
+from outgrow.sagas.book import PLANNED, SagaRow, StepRow
+from outgrow.sagas.driving.signals import Expired, Joined, TooOld
+from outgrow.store import Store, Transaction
+
+STEPS_MAX: Final = 1_000
+"""How many steps, queries, moments, pauses and events one saga may have."""
+
+AGE_SECONDS_MAX: Final = KEEP_SECONDS - 10.0
+"""How old a step may be when it is sent again: the other side remembers its key no longer."""
+
+
+class SagaLog:
+    """
+    The rows of one saga, in memory and in the store.
+
+    What happens is noted here, and written down by `save`, all of it in one commit.
+
+    Attributes:
+        row: How the saga stands.
+        steps: What it has done, by number.
+        is_begun: Whether it is in the store.
+    """
+
+    def __init__(self, store: Store, row: SagaRow, steps: list[StepRow], *, is_begun: bool) -> None:
+        self.row = row
+        self.steps = {step.number: step for step in steps}
+        self.is_begun = is_begun
+        self._store = store
+        self._clock: Clock = store.clock
+        self._dirty: set[int] = set()
+        self._is_changed = False
+        self._saving = asyncio.Lock()
+
+    def read(self, number: int, kind: str, name: str, arguments: str, **more: Any) -> StepRow:
+        """
+        What is written down as *number*; if nothing is, what is asked for now is new there.
+
+        Raises:
+            SagaDiverged: Something else is written down.
+            StepRefused: The saga has too many already.
+        """
+        asked = StepRow(
+            saga=self.row.id,
+            number=number,
+            kind=kind,
+            name=name,
+            arguments=arguments,
+            state=PLANNED,
+            planned_at=time_text(self._clock.now()),
+            **more,
+        )
+        row = self.steps.get(number)
+        if row is None:
+            if number > STEPS_MAX:
+                message = (
+                    f"a saga has {STEPS_MAX} steps at most. Let one that goes on for ever end, and "
+                    "begin the next by an event."
+                )
+                raise StepRefused(message)
+            self.steps[number] = asked
+            self._dirty.add(number)
+            return asked
+        if row.shown != asked.shown:
+            raise SagaDiverged(number, row.shown, asked.shown)
+        return row
+
+    def is_new(self, row: StepRow) -> bool:
+        """Whether there is something about *row* that is not written down."""
+        return row.number in self._dirty
+
+    def answer(self, row: StepRow, state: str, result: str) -> None:
+        """Note the answer of a step."""
+        row.result = result
+        self.note(row, state)
+
+    def note(self, row: StepRow, state: str) -> None:
+        """Note what became of a step; whoever gets on has no failed attempts."""
+        row.state = state
+        self._dirty.add(row.number)
+        if self.row.attempts:
+            self.change(attempts=0, error=None)
+
+    def change(self, **fields: Any) -> None:
+        """Note how the saga stands."""
+        for name, value in fields.items():
+            setattr(self.row, name, value)
+        self._is_changed = True
+
+    def forget_new(self) -> None:
+        """Forget what was asked for and is not written down."""
+        self._dirty.clear()
+
+    @property
+    def is_saved(self) -> bool:
+        """Whether all is written down."""
+        return self.is_begun and not self._is_changed and not self._dirty
+
+    async def save(self, effect: Callable[[Transaction], Awaitable[None]] | None = None) -> None:
+        """
+        Write down all that is new, in one commit with *effect*.
+
+        Raises:
+            Joined: Another saga was begun under its key before.
+            Superseded: Another process has taken it up.
+        """
+        async with self._saving:
+            numbers, self._dirty = self._dirty, set()
+            is_changed, self._is_changed = self._is_changed, False
+
+            async def unit(tx: Transaction) -> None:
+                if effect is not None:
+                    await effect(tx)
+                numbers.update(self._dirty)
+                self._dirty.clear()
+                await self._write(tx, sorted(numbers), is_changed=is_changed or self._is_changed)
+
+            try:
+                await self._store.transact(unit)
+            except BaseException:
+                self._dirty |= numbers
+                self._is_changed = True
+                raise
+            self.is_begun, self._is_changed = True, False
+        crash.at("sagas.after_save")
+
+    async def save_end(self) -> None:
+        """Write down that the saga has ended."""
+        self._is_changed = True
+        crash.at("sagas.before_end")
+        await self.save()
+        crash.at("sagas.after_end")
+
+    async def _write(self, tx: Transaction, numbers: list[int], *, is_changed: bool) -> None:
+        if not self.is_begun:
+            if not await book.begin(tx, self.row):
+                raise Joined
+        elif is_changed or self._store.is_shared:
+            await book.save(tx, self.row)
+        await book.save_steps(tx, [self.steps[number] for number in numbers])
+        crash.at("sagas.before_commit")
+
+    def check_time(self, row: StepRow | None = None) -> None:
+        """
+        See whether there is time left for the saga, and to send the step *row*.
+
+        Raises:
+            Expired: The saga's time is over.
+            TooOld: Nobody knows any more whether the step took effect.
+        """
+        now = self._clock.now()
+        if now >= time_of(self.row.deadline_at):
+            raise Expired
+        if row is not None and (now - time_of(row.planned_at)).total_seconds() >= AGE_SECONDS_MAX:
+            raise TooOld
