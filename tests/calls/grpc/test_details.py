@@ -15,7 +15,9 @@ from outgrow.errors import (
     CallTimedOut,
     KeyReused,
     Overloaded,
+    SagaAborted,
     ServiceUnreachable,
+    StillRunning,
 )
 from tests.calls.grpc.workshop import Broken
 
@@ -79,6 +81,17 @@ async def test_who_is_refused_for_load_is_told_when_to_come_back(wire, channel):
     assert found["RetryInfo"].retry_delay.ToMilliseconds() == 2250
 
 
+async def test_who_waits_for_a_saga_is_told_which_it_is(wire, channel):
+    running = StillRunning("workshop.make", "workshop-7", retry_after_seconds=2.25)
+
+    error, found, _ = await met(wire, channel, running)
+
+    assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert found["ErrorInfo"].reason == "StillRunning"
+    assert found["ErrorInfo"].metadata["saga_id"] == "workshop-7"
+    assert found["RetryInfo"].retry_delay.ToMilliseconds() == 2250
+
+
 async def test_who_comes_while_the_process_stops_is_told_to_come_back(wire, channel):
     wire.server._is_stopping = True
 
@@ -96,6 +109,7 @@ async def test_who_comes_while_the_process_stops_is_told_to_come_back(wire, chan
         (KeyReused("workshop.make", "k"), "KeyReused", "PreconditionFailure"),
         (CallTimedOut("workshop.make", may_have_run=True), "CallTimedOut", None),
         (CallFailed("workshop.make", "builtins.KeyError", "x"), "CallFailed", None),
+        (SagaAborted("workshop.make", "workshop-7", "late"), "SagaAborted", None),
         (ServiceUnreachable("a.b", "gone", may_have_run=True), "ServiceUnreachable", None),
         (ArgumentsRefused("workshop.make", [("a", "b")]), "ArgumentsRefused", "BadRequest"),
     ],

@@ -123,6 +123,11 @@ MUTANTS = {
         changing(via="x"),
         "test_the_service_that_calls_is_told",
     ),
+    "forgets what an undo undoes": (
+        OverUnix,
+        changing(undoes=""),
+        "test_the_step_that_an_undo_undoes_is_told",
+    ),
     "sends twice": (Here, twice, "test_calls_one_after_the_other_begin_in"),
     "flattens errors": (Here, flattening, "test_each_error_of_a_call_arrives_as_itself"),
     "says that nothing ran": (Here, optimist, "test_each_error_of_a_call_arrives_as_itself"),

@@ -38,7 +38,9 @@ from outgrow.errors import (
     CallError,
     CallRefused,
     Overloaded,
+    SagaAborted,
     ServiceUnreachable,
+    StillRunning,
 )
 
 DETAILS_TRAILER: Final = "grpc-status-details-bin"
@@ -137,6 +139,8 @@ def _of_error(error: CallError) -> list[Message]:
     told = {"method": error.method, "may_have_run": _text(error.may_have_run)}
     if isinstance(error, CallerNotAllowed):
         told["permission"] = error.permission
+    elif isinstance(error, StillRunning | SagaAborted):
+        told["saga_id"] = error.saga_id
     found: list[Message] = [
         kinds.ErrorInfo(reason=type(error).__name__, domain=OWN_DOMAIN, metadata=told)
     ]
@@ -146,7 +150,7 @@ def _of_error(error: CallError) -> list[Message]:
             for place, message in error.findings[:VIOLATIONS_MAX]:
                 request.field_violations.add(field=place, description=message)
             found.append(request)
-        case Overloaded():
+        case Overloaded() | StillRunning():
             found.append(_retry(error.retry_after_seconds))
         case ServiceUnreachable(may_have_run=False):
             found.append(_retry(RESTART_SECONDS))

@@ -47,6 +47,7 @@ class _Luggage(msgspec.Struct, array_like=True, frozen=True):
     key: str | None
     via: str
     fingerprint: bytes = b""
+    undoes: str = ""
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -64,6 +65,7 @@ def pack(
         context.key,
         context.via,
         fingerprint,
+        context.undoes,
     )
     return (TRACE_HEADER, context.traceparent), (OUTGROW_HEADER, _encode(luggage))
 
@@ -125,6 +127,7 @@ def unpack(  # noqa: PLR0917 - called in one place, for each call
         key=None if read.key is None else check_key(method, read.key),
         via=read.via,
         waited=waited,
+        undoes=read.undoes,
     )
 
 

@@ -35,7 +35,9 @@ from outgrow.errors import (
     CallRefused,
     CallTimedOut,
     Overloaded,
+    SagaAborted,
     ServiceUnreachable,
+    StillRunning,
 )
 
 PROBLEM_TRAILER = "outgrow-problem-bin"
@@ -57,6 +59,8 @@ _CODES: tuple[tuple[type[CallError], grpc.StatusCode], ...] = (
     (CallRefused, grpc.StatusCode.FAILED_PRECONDITION),
     (ServiceUnreachable, grpc.StatusCode.UNAVAILABLE),
     (CallTimedOut, grpc.StatusCode.DEADLINE_EXCEEDED),
+    (StillRunning, grpc.StatusCode.DEADLINE_EXCEEDED),
+    (SagaAborted, grpc.StatusCode.ABORTED),
     (CallError, grpc.StatusCode.UNKNOWN),
 )
 

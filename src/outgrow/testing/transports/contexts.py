@@ -68,6 +68,16 @@ class Contexts:
     async def test_a_transaction_of_the_callers_stays_with_it(self, bench: Bench) -> None:
         assert (await bench.client.see()).has_transaction is False
 
+    async def test_the_step_that_an_undo_undoes_is_told(self, bench: Bench) -> None:
+        bench.on("take", Counting().take)
+        step = "transports.give 0f3a"
+        await bench.invoke(bench.context("take", key="k", undoes=step), "bolt", 1)
+        assert bench.subject.contexts[-1].undoes == step
+
+        await using(bench.client, key="other").take("bolt", 1)
+
+        assert not bench.subject.contexts[-1].undoes
+
     async def test_a_call_inside_of_a_call_keeps_caller_correlation_and_trace(
         self, bench: Bench
     ) -> None:

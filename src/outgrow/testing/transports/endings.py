@@ -20,7 +20,9 @@ from outgrow.errors import (
     ContractDiffers,
     KeyReused,
     Overloaded,
+    SagaAborted,
     ServiceUnreachable,
+    StillRunning,
 )
 from outgrow.testing.transports.bench import ABSENT, Bench, needs
 from outgrow.testing.transports.contract import (
@@ -251,6 +253,22 @@ class Endings:
 
         assert caught.value.retry_after_seconds == 2.5
         assert caught.value.may_have_run is False
+
+    async def test_who_waits_for_a_saga_learns_its_id(self, bench: Bench) -> None:
+        name = "transports.knock"
+        bench.refuse(StillRunning(name, "transports-7", retry_after_seconds=2.5))
+        with pytest.raises(StillRunning, match="transports-7") as running:
+            await bench.client.knock()
+        bench.refuse(SagaAborted(name, "transports-7", "its time was over."))
+        with pytest.raises(SagaAborted, match="its time") as aborted:
+            await bench.client.knock()
+
+        assert (running.value.saga_id, running.value.retry_after_seconds) == ("transports-7", 2.5)
+        assert running.value.may_have_run is True
+        assert (aborted.value.saga_id, aborted.value.cause) == (
+            "transports-7",
+            "its time was over.",
+        )
 
     async def test_each_error_of_a_call_arrives_as_itself(self, bench: Bench) -> None:
         name = "transports.knock"
