@@ -41,6 +41,7 @@ GOOD = {
     "topology/__init__.py": "from outgrow.contracts import x\n",
     "store/__init__.py": "import sqlite3\n",
     "journal/__init__.py": "from outgrow.store import x\n",
+    "sagas/__init__.py": "from outgrow.journal import x\n",
     "journal/relay.py": "",
     "journal/inbox.py": "from outgrow.journal.relay import x\n",
     "process/__init__.py": "from outgrow.journal import x\n",

@@ -7,7 +7,7 @@ from outgrow import errors
 
 NAMES = {
     # what a service promises
-    "Contract", "Event", "Problem", "Record", "command", "query",
+    "Contract", "Event", "Problem", "Record", "Saga", "command", "query", "saga",
     # how it changes
     "upcast",
     # how a service keeps it

@@ -134,8 +134,7 @@ class Delivery:
         recorded after it is heard by all new handlers of processes that had begun by then.
 
         Raises:
-            BrokerUnreachable: A new handler's source, in another process, did not tell in time
-                where its journal ends.
+            BrokerUnreachable: A new handler's source, elsewhere, did not tell where its journal ends.
         """
         await self._listening.open()
         for post in self._posts.values():
@@ -243,7 +242,7 @@ class Delivery:
         return await self._listening.end_of(service)
 
     async def broker_statistics(self) -> dict[str, Any]:
-        """What the broker carried, and its limits; nothing if all services are in this process."""
+        """What the broker carried, and its limits; nothing if all services are here."""
         return await self._listening.broker.statistics()
 
     async def activity(self) -> int:
@@ -268,8 +267,7 @@ class Delivery:
         """
         found = [known for known in self._consumers if known.name == consumer]
         if not found:
-            names = ", ".join(sorted({known.name for known in self._consumers})) or "none"
-            raise ControlError(f"{consumer!r} is no consumer of this process. There are: {names}.")
+            raise _no_consumer(consumer, self._consumers)
         keys = [(known, one) for known in found for one in known.waiting_keys(key)]
         return sum([await known.replay(one) for known, one in keys])
 
@@ -331,6 +329,11 @@ class Delivery:
         for consumer in self._consumers:
             if consumer.service == service:
                 consumer.reload()
+
+
+def _no_consumer(name: str, known: Iterable[Consumer]) -> ControlError:
+    names = ", ".join(sorted({consumer.name for consumer in known})) or "none"
+    return ControlError(f"{name!r} is no consumer of this process. There are: {names}.")
 
 
 async def _look_anew(posts: Iterable[Post], consumers: Iterable[Consumer]) -> None:

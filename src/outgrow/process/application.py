@@ -40,7 +40,6 @@ from outgrow.process.stores import (
     sharing_findings,
 )
 from outgrow.process.wiring import Clients, build_service, fill_all_settings
-from outgrow.sagas.driving import Hosting
 from outgrow.store import Store
 from outgrow.telemetry import Meters, place_raised
 from outgrow.topology import SQLITE, Plan, method_findings, read_topology
@@ -107,6 +106,9 @@ class Application:
         self._at_edge = Ending(self._clients.bind)
         self._methods = {m.full_name: m for model in self.known for m in model.methods.values()}
         self._delivery = Delivery(self.clock, options.source)
+        # Imported here, so that a program that only defines services starts sooner.
+        from outgrow.sagas.driving import Hosting  # noqa: PLC0415
+
         self._sagas = Hosting(self._call_sent)
         self._stores: dict[str, Store] = {}
         self.stores: dict[str, HostedStore] = {}
@@ -150,7 +152,7 @@ class Application:
         went from one to another meanwhile.
         """
         calls = sum(one.calls for one in self.meters.statistics().values())
-        return calls + await self._delivery.activity() + self._sagas.activity()
+        return calls + self._sagas.activity() + await self._delivery.activity()
 
     async def statistics(self) -> dict[str, Any]:
         """What was counted since the start, and the limits, by what it is about."""
@@ -234,7 +236,7 @@ class Application:
             self.asgi = self._edge()
             await self._delivery.open()
             await self._sagas.open()
-            await self._open_services(stack, services)
+            await _open_services(stack, services)
             async with self._delivering():
                 self.health.start()
                 try:
@@ -261,8 +263,7 @@ class Application:
         )
 
     def _edge(self) -> Edge:
-        # Imported here, so that a program that only defines services starts sooner.
-        from outgrow.gateway import Edge  # noqa: PLC0415
+        from outgrow.gateway import Edge  # noqa: PLC0415 - as above
 
         return Edge(
             self.name,
@@ -312,8 +313,8 @@ class Application:
                 self._reception.admit(contract, service, inboxes.get(model.name))
             self._delivery.subscribe(model.name, service)
             if model.name in self.stores:
-                replica = self._delivery.replica(model.name)
-                self._sagas.host(service, self.stores[model.name].outbox, replica)
+                outbox = self.stores[model.name].outbox
+                self._sagas.host(service, outbox, self._delivery.replica(model.name))
             self.health.watch(model.name, self._stores.get(model.name), service, model.contracts)
             built.append(service)
         return built
@@ -345,22 +346,11 @@ class Application:
         if raised is not None:
             raise raised
 
-    async def _open_services(self, stack: AsyncExitStack, services: list[Any]) -> None:
-        """Await each service's ``open``, in the plan's order, and its ``close`` in the reverse."""
-        for service in services:
-            close = getattr(service, "close", None)
-            if close is not None:
-                stack.push_async_callback(close)
-            opening = getattr(service, "open", None)
-            if opening is not None:
-                await _open(service, opening)
-
     async def _call_sent(self, name: str, context: Context, body: bytes) -> Any:
         """Deliver a command that a service sent."""
         method = self._methods.get(name)
         if method is None:
-            message = "no service of this application has such a method"
-            raise ServiceUnreachable(name, message, may_have_run=False)
+            raise ServiceUnreachable(name, "no service has such a method", may_have_run=False)
         seconds = method.deadline_seconds or DEADLINE_SECONDS_DEFAULT
         context.deadline = self.clock.monotonic() + seconds
         return await self._clients.bind(method)(context, *decode_arguments(method, body))
@@ -392,6 +382,17 @@ def _former_names(package: str) -> dict[str, tuple[str, ...]]:
     """The names that the events of a service had before, by their names of today."""
     names = [event_names(event) for event in public_events(package)]
     return {today: tuple(former) for today, *former in names if former}
+
+
+async def _open_services(stack: AsyncExitStack, services: list[Any]) -> None:
+    """Await each service's ``open``, in the plan's order, and its ``close`` in the reverse."""
+    for service in services:
+        close = getattr(service, "close", None)
+        if close is not None:
+            stack.push_async_callback(close)
+        opening = getattr(service, "open", None)
+        if opening is not None:
+            await _open(service, opening)
 
 
 async def _open(service: Any, opening: Callable[[], Awaitable[None]]) -> None:

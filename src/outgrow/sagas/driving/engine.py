@@ -21,15 +21,15 @@ from outgrow.errors import (
     Overloaded,
     SagaCodeMissing,
     SagaDiverged,
-    StillRunning,
 )
 from outgrow.journal import Replica, Superseded, store_of, time_of, time_text
 from outgrow.sagas import book, heard
 from outgrow.sagas.book import SagaRow, StepRow
 from outgrow.sagas.code import Code, codes_of
+from outgrow.sagas.driving.answers import Answers, Running
 from outgrow.sagas.driving.execution import Execution
 from outgrow.sagas.driving.log import SagaLog
-from outgrow.sagas.driving.outcomes import ABORTED, Kept, answer_of, give_up, told
+from outgrow.sagas.driving.outcomes import ABORTED, Kept, give_up, told
 from outgrow.sagas.driving.signals import Away, Expired, Failed, Joined, TooOld
 from outgrow.sagas.driving.undoing import undo_all
 from outgrow.sagas.entries import Entry, ask_by_hand, own_context
@@ -38,12 +38,6 @@ from outgrow.store import Store, Transaction
 
 RUNNING_MAX: Final = 1_000
 """How many sagas of a service are worked at in one process at once; the others wait."""
-
-ANSWER_SECONDS: Final = 0.1
-"""How long before its caller's deadline a call is answered with `StillRunning`."""
-
-ASK_SECONDS: Final = 0.2
-"""How often a caller looks whether a saga has ended that another process works at."""
 
 PAUSE_SECONDS: Final = 0.1
 """The pause after the first attempt at a step that failed; it doubles after each."""
@@ -67,25 +61,6 @@ _log = logging.getLogger("outgrow.sagas")
 
 Send = Callable[[str, Context, bytes], Awaitable[Any]]
 """Calls a method by name: ``await send("stock.hold", context, body)``, as journals' senders do."""
-
-
-class Running:
-    """A saga that is worked at here."""
-
-    def __init__(self, execution: Execution) -> None:
-        self.execution = execution
-        self.ended = asyncio.Event()
-        self.error: Exception | None = None
-        self.is_repeat = False
-        self.cancel: Callable[[], object] = bool
-
-    @property
-    def row(self) -> SagaRow:
-        return self.execution.log.row
-
-    @property
-    def place(self) -> tuple[str, str, str]:
-        return self.row.method, self.row.scope, self.row.key
 
 
 class Engine:
@@ -128,7 +103,7 @@ class Engine:
         }
         self.running: dict[str, Running] = {}
         self._by_place: dict[tuple[str, str, str], Running] = {}
-        self._waiting: dict[str, list[asyncio.Event]] = {}
+        self._answers = Answers(self.store, self.running, is_by_hand=lambda: self._group is None)
         self._group: asyncio.TaskGroup | None = None
         self._when_ended: Callable[[], object] = bool
         self.has_lost = True
@@ -166,7 +141,7 @@ class Engine:
             running = await self._begin(row, entry)
         elif running.row.arguments_hash != digest:
             raise KeyReused(row.method, row.key)
-        return await self._answer(running, entry, digest, context.deadline - ANSWER_SECONDS)
+        return await self._answers.wait_for(running, entry.replies, digest, context.deadline)
 
     async def start(self, tx: Transaction, method: str, event: Any) -> None:
         """Write down in *tx* that a saga begins because of *event*; it is taken up afterwards."""
@@ -231,70 +206,6 @@ class Engine:
             task = self._group.create_task(self._work(running), context=contextvars.Context())
             running.cancel = task.cancel
 
-    async def _answer(self, running: Running, entry: Entry, digest: str, until: float) -> Any:
-        row = running.row
-        if not await self._wait(running.ended, until):
-            raise StillRunning(row.method, row.id)
-        if running.error is not None:
-            raise running.error
-        if running.is_repeat:
-            row = await self._first_of(row)
-            if row.arguments_hash != digest:
-                raise KeyReused(row.method, row.key)
-        while row.ended_at is None:
-            row = await self._next_of(row, until)
-        return answer_of(row, entry.replies)
-
-    async def _first_of(self, repeat: SagaRow) -> SagaRow:
-        async with self.store.read() as snapshot:
-            row = await book.find_key(snapshot, repeat.method, repeat.scope, repeat.key)
-        if row is None:  # It was forgotten in this moment.
-            raise StillRunning(repeat.method, repeat.id)
-        return row
-
-    async def _next_of(self, row: SagaRow, until: float) -> SagaRow:
-        """How a saga stands once something has happened to it."""
-        running, happened = self.running.get(row.id), asyncio.Event()
-        if running is not None:
-            happened = running.ended
-        waiting = self._waiting.setdefault(row.id, [])
-        waiting.append(happened)
-        try:
-            async with self.store.read() as snapshot:
-                found = await book.find(snapshot, row.id)
-            if found is None or found.ended_at is not None:
-                return found or row
-            if self._group is None:  # Nobody works at it until its caller asks again.
-                raise StillRunning(row.method, row.id)
-            limit = until
-            if self.store.is_shared and running is None:
-                limit = min(until, self.clock.monotonic() + ASK_SECONDS)
-            if not await self._wait(happened, limit) and self.clock.monotonic() >= until:
-                raise StillRunning(row.method, row.id)
-        finally:
-            waiting.remove(happened)
-            if not waiting:
-                self._waiting.pop(row.id, None)
-        return running.row if running is not None else found
-
-    async def _wait(self, event: asyncio.Event, until: float) -> bool:
-        """Wait for *event*, but not longer than *until*; whether it has happened."""
-        if event.is_set():
-            return True
-        over = asyncio.get_running_loop().create_future()
-
-        def end() -> None:
-            if not over.done():
-                over.set_result(None)
-
-        timer = self.clock.call_at(until, end)
-        async with asyncio.TaskGroup() as group:
-            waiting = group.create_task(event.wait())
-            await asyncio.wait([waiting, over], return_when=asyncio.FIRST_COMPLETED)
-            waiting.cancel()
-        timer.cancel()
-        return event.is_set()
-
     # For executions.
 
     async def ask(self, name: str, context: Context, arguments: str) -> Any:
@@ -325,8 +236,7 @@ class Engine:
             if row.ended_at is not None and not running.is_repeat and running.error is None:
                 self.counted["completed" if row.state == book.COMPLETED else "undone"] += 1
             running.ended.set()
-            for event in self._waiting.get(row.id, ()):
-                event.set()
+            self._answers.tell(row.id)
             self._when_ended()
 
     async def _drive(self, running: Running) -> None:
