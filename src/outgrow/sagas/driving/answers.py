@@ -1,0 +1,140 @@
+"""Callers wait for the end of sagas, as long as they have time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from outgrow.errors import KeyReused, StillRunning
+from outgrow.journal import Replies
+from outgrow.sagas import book
+from outgrow.sagas.book import SagaRow
+from outgrow.sagas.driving.execution import Execution
+from outgrow.sagas.driving.outcomes import answer_of
+from outgrow.store import Store
+
+ANSWER_SECONDS: Final = 0.1
+"""How long before its caller's deadline a call is answered with `StillRunning`."""
+
+ASK_SECONDS: Final = 0.2
+"""How often a caller looks whether a saga has ended that another process works at."""
+
+
+class Running:
+    """A saga that is worked at here."""
+
+    def __init__(self, execution: Execution) -> None:
+        self.execution = execution
+        self.ended = asyncio.Event()
+        self.error: Exception | None = None
+        self.is_repeat = False
+        self.cancel: Callable[[], object] = bool
+
+    @property
+    def row(self) -> SagaRow:
+        return self.execution.log.row
+
+    @property
+    def place(self) -> tuple[str, str, str]:
+        return self.row.method, self.row.scope, self.row.key
+
+
+class Answers:
+    """
+    What callers of one service's sagas get. Lives as long as its engine.
+
+    Args:
+        running: What is worked at here, by the saga's id.
+        is_by_hand: Whether nothing is worked at but in the tasks of callers.
+    """
+
+    def __init__(
+        self, store: Store, running: Mapping[str, Running], is_by_hand: Callable[[], bool]
+    ) -> None:
+        self._store = store
+        self._clock = store.clock
+        self._running = running
+        self._is_by_hand = is_by_hand
+        self._waiting: dict[str, list[asyncio.Event]] = {}
+
+    def tell(self, saga_id: str) -> None:
+        """Something has happened to a saga; whoever waits for it looks."""
+        for event in self._waiting.get(saga_id, ()):
+            event.set()
+
+    async def wait_for(
+        self, running: Running, replies: Replies, digest: str, deadline: float
+    ) -> Any:
+        """
+        Wait for the end of a saga, until shortly before its caller's *deadline*.
+
+        Raises:
+            Problem: It is the reply.
+            SagaAborted: It was undone.
+            StillRunning: It goes on.
+            KeyReused: Its key was used before, with other arguments than those of *digest*.
+        """
+        until = deadline - ANSWER_SECONDS
+        row = running.row
+        if not await self._wait(running.ended, until):
+            raise StillRunning(row.method, row.id)
+        if running.error is not None:
+            raise running.error
+        if running.is_repeat:
+            row = await self._first_of(row)
+            if row.arguments_hash != digest:
+                raise KeyReused(row.method, row.key)
+        while row.ended_at is None:
+            row = await self._next_of(row, until)
+        return answer_of(row, replies)
+
+    async def _first_of(self, repeat: SagaRow) -> SagaRow:
+        async with self._store.read() as snapshot:
+            row = await book.find_key(snapshot, repeat.method, repeat.scope, repeat.key)
+        if row is None:  # It was forgotten in this moment.
+            raise StillRunning(repeat.method, repeat.id)
+        return row
+
+    async def _next_of(self, row: SagaRow, until: float) -> SagaRow:
+        """How a saga stands once something has happened to it."""
+        running, happened = self._running.get(row.id), asyncio.Event()
+        if running is not None:
+            happened = running.ended
+        waiting = self._waiting.setdefault(row.id, [])
+        waiting.append(happened)
+        try:
+            async with self._store.read() as snapshot:
+                found = await book.find(snapshot, row.id)
+            if found is None or found.ended_at is not None:
+                return found or row
+            if self._is_by_hand():  # Nobody works at it until its caller asks again.
+                raise StillRunning(row.method, row.id)
+            limit = until
+            if self._store.is_shared and running is None:
+                limit = min(until, self._clock.monotonic() + ASK_SECONDS)
+            if not await self._wait(happened, limit) and self._clock.monotonic() >= until:
+                raise StillRunning(row.method, row.id)
+        finally:
+            waiting.remove(happened)
+            if not waiting:
+                self._waiting.pop(row.id, None)
+        return running.row if running is not None else found
+
+    async def _wait(self, event: asyncio.Event, until: float) -> bool:
+        """Wait for *event*, but not longer than *until*; whether it has happened."""
+        if event.is_set():
+            return True
+        over = asyncio.get_running_loop().create_future()
+
+        def end() -> None:
+            if not over.done():
+                over.set_result(None)
+
+        timer = self._clock.call_at(until, end)
+        async with asyncio.TaskGroup() as group:
+            waiting = group.create_task(event.wait())
+            await asyncio.wait([waiting, over], return_when=asyncio.FIRST_COMPLETED)
+            waiting.cancel()
+        timer.cancel()
+        return event.is_set()
