@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,6 +17,7 @@ from outgrow.clock import SystemClock
 from outgrow.context import ALL_PERMISSIONS, SYSTEM, Caller, Context
 from outgrow.contracts import (
     ContractModel,
+    Method,
     event_names,
     is_contract,
     place_at,
@@ -46,6 +48,7 @@ from outgrow.topology import SQLITE, Plan, method_findings, read_topology
 
 if TYPE_CHECKING:
     from outgrow.gateway import Edge, Headers
+    from outgrow.sagas.driving import Hosting
 
 T = TypeVar("T")
 
@@ -178,6 +181,16 @@ class Application:
         return self._delivery
 
     @property
+    def sagas(self) -> Hosting:
+        """The sagas of the services here."""
+        return self._sagas
+
+    @property
+    def methods(self) -> Mapping[str, Method]:
+        """All methods of the application, by ``service.method``."""
+        return self._methods
+
+    @property
     def overview(self) -> Overview:
         """The journals and consumers of this process, for its operator."""
         return self._delivery.overview
@@ -271,7 +284,7 @@ class Application:
             self._at_edge.bind,
             self.clock,
             health=self.health,
-            authenticate=self._authenticate,
+            authenticate=partial(_let_in, self.options),
         )
 
     async def _open_stores(self, stack: AsyncExitStack) -> dict[str, Inbox]:
@@ -355,10 +368,6 @@ class Application:
         context.deadline = self.clock.monotonic() + seconds
         return await self._clients.bind(method)(context, *decode_arguments(method, body))
 
-    def _authenticate(self, _: Headers) -> Caller:
-        """Everyone is anonymous; with ``--open``, with all permissions."""
-        return Caller(permissions=ALL_PERMISSIONS if self.options.is_open else frozenset())
-
 
 def _refuse_sharing(plan: Plan, options: Options, services: list[ServiceModel]) -> None:
     """
@@ -382,6 +391,11 @@ def _former_names(package: str) -> dict[str, tuple[str, ...]]:
     """The names that the events of a service had before, by their names of today."""
     names = [event_names(event) for event in public_events(package)]
     return {today: tuple(former) for today, *former in names if former}
+
+
+def _let_in(options: Options, _: Headers) -> Caller:
+    """Everyone is anonymous; with ``--open``, with all permissions."""
+    return Caller(permissions=ALL_PERMISSIONS if options.is_open else frozenset())
 
 
 async def _open_services(stack: AsyncExitStack, services: list[Any]) -> None:
