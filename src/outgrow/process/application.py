@@ -71,6 +71,7 @@ class Application:
         http: Where that is served, as a URL; None if it is not, or by the program around it.
         since: When the application was made.
         stores: Those of the services here, by service, for their operator.
+        sagas: What runs their sagas.
     """
 
     asgi: Edge
@@ -112,7 +113,7 @@ class Application:
         # Imported here, so that a program that only defines services starts sooner.
         from outgrow.sagas.driving import Hosting  # noqa: PLC0415
 
-        self._sagas = Hosting(self._call_sent)
+        self.sagas = Hosting(self._call_sent)
         self._stores: dict[str, Store] = {}
         self.stores: dict[str, HostedStore] = {}
         self._end_by: float | None = None
@@ -143,7 +144,7 @@ class Application:
         await self._reception.wait_idle()
         while True:
             before = await self.activity()
-            dues = [await self._delivery.settle(), await self._sagas.settle()]
+            dues = [await self._delivery.settle(), await self.sagas.settle()]
             if await self.activity() == before:
                 return min((due for due in dues if due is not None), default=None)
 
@@ -155,7 +156,7 @@ class Application:
         went from one to another meanwhile.
         """
         calls = sum(one.calls for one in self.meters.statistics().values())
-        return calls + self._sagas.activity() + await self._delivery.activity()
+        return calls + self.sagas.activity() + await self._delivery.activity()
 
     async def statistics(self) -> dict[str, Any]:
         """What was counted since the start, and the limits, by what it is about."""
@@ -168,7 +169,7 @@ class Application:
             "consumers": await self._delivery.statistics(),
             "timers": await self._delivery.timers(),
             "inboxes": await self._delivery.inboxes(),
-            "sagas": await self._sagas.statistics(),
+            "sagas": await self.sagas.statistics(),
             "replicas": self._delivery.replicas(),
             "broker": await self._delivery.broker_statistics(),
             "identity": self.options.identity(),
@@ -183,7 +184,7 @@ class Application:
     @property
     def sagas(self) -> Hosting:
         """The sagas of the services here."""
-        return self._sagas
+        return self.sagas
 
     @property
     def methods(self) -> Mapping[str, Method]:
@@ -248,7 +249,7 @@ class Application:
             self._clients.connect(transport.bind)
             self.asgi = self._edge()
             await self._delivery.open()
-            await self._sagas.open()
+            await self.sagas.open()
             await _open_services(stack, services)
             async with self._delivering():
                 self.health.start()
@@ -327,7 +328,7 @@ class Application:
             self._delivery.subscribe(model.name, service)
             if model.name in self.stores:
                 outbox = self.stores[model.name].outbox
-                self._sagas.host(service, outbox, self._delivery.replica(model.name))
+                self.sagas.host(service, outbox, self._delivery.replica(model.name))
             self.health.watch(model.name, self._stores.get(model.name), service, model.contracts)
             built.append(service)
         return built
@@ -338,7 +339,7 @@ class Application:
         raised: BaseException | None = None
         async with asyncio.TaskGroup() as tasks:
             delivering = tasks.create_task(self._delivery.run())
-            working = tasks.create_task(self._sagas.run())
+            working = tasks.create_task(self.sagas.run())
             looking = tasks.create_task(self.health.run())
             try:
                 yield
@@ -349,12 +350,12 @@ class Application:
             try:
                 async with asyncio.timeout_at(self._end_by):
                     await self._reception.wait_idle()
-                    self._sagas.stop()
+                    self.sagas.stop()
                     await asyncio.wait([delivering, working])
             except TimeoutError:
                 # A sent command that is cut off is sent again after the next start.
                 logger.warning("not all ended", extra={"in_flight": self._reception.in_flight})
-                self._sagas.stop()
+                self.sagas.stop()
                 delivering.cancel()
         if raised is not None:
             raise raised
