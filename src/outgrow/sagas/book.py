@@ -109,7 +109,7 @@ class StepRow(msgspec.Struct, kw_only=True):
 
 _SAGA: Final = SagaRow.__struct_fields__
 _STEP: Final = StepRow.__struct_fields__
-_CHANGING: Final = (
+CHANGING: Final = (
     "state",
     "is_undoing",
     "due_at",
@@ -123,6 +123,7 @@ _CHANGING: Final = (
     "ended_at",
     "holder",
 )
+"""What changes of a saga after its begin, but for its epoch."""
 
 
 def _marks(names: tuple[str, ...]) -> str:
@@ -134,7 +135,7 @@ _BEGIN: Final = (
     "on conflict (method, scope, key) do nothing returning id"
 )
 _SAVE: Final = (
-    f"update outgrow_saga set {', '.join(f'{name} = ?' for name in _CHANGING)} "  # noqa: S608 - ours
+    f"update outgrow_saga set {', '.join(f'{name} = ?' for name in CHANGING)} "  # noqa: S608 - ours
     "where id = ? and epoch = ? returning id"
 )
 _SAVE_STEP: Final = (
@@ -194,7 +195,7 @@ async def save(tx: Transaction, row: SagaRow) -> None:
     Raises:
         Superseded: Another process has taken it up.
     """
-    values = tuple(getattr(row, name) for name in _CHANGING)
+    values = tuple(getattr(row, name) for name in CHANGING)
     if not await tx.own(_SAVE, (*values, row.id, row.epoch)):
         raise Superseded(f"saga {row.id} was taken up by another process after epoch {row.epoch}")
 

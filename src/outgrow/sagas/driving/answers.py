@@ -106,8 +106,10 @@ class Answers:
         try:
             async with self._store.read() as snapshot:
                 found = await book.find(snapshot, row.id)
-            if found is None or found.ended_at is not None:
-                return found or row
+            if found is None:  # It was never begun, or is forgotten.
+                raise StillRunning(row.method, row.id)
+            if found.ended_at is not None:
+                return found
             if self._is_by_hand():  # Nobody works at it until its caller asks again.
                 raise StillRunning(row.method, row.id)
             limit = until

@@ -16,7 +16,7 @@ from outgrow.clock import Clock
 from outgrow.context import Context, enter, leave, new_id
 from outgrow.contracts import service_name
 from outgrow.errors import (
-    InternalError,
+    CommitUnknown,
     KeyReused,
     Overloaded,
     SagaCodeMissing,
@@ -30,7 +30,7 @@ from outgrow.sagas.driving.answers import Answers, Running
 from outgrow.sagas.driving.execution import Execution
 from outgrow.sagas.driving.log import SagaLog
 from outgrow.sagas.driving.outcomes import ABORTED, Kept, give_up, told
-from outgrow.sagas.driving.signals import Away, Expired, Failed, Joined, TooOld
+from outgrow.sagas.driving.signals import Away, Expired, Failed, Joined, Stale, TooOld
 from outgrow.sagas.driving.undoing import undo_all
 from outgrow.sagas.entries import Entry, ask_by_hand, own_context
 from outgrow.sagas.targets import Targets
@@ -258,14 +258,27 @@ class Engine:
             await self._drive(running)
         except (TooOld, SagaDiverged) as error:
             await self._stick(log, error)
+        except Stale:
+            code = self._codes[row.method.partition(".")[2], row.version]
+            running.execution = self._execution(row, [*log.steps.values()], code, is_begun=True)
+            await self._drive(running)
+        except CommitUnknown:
+            if log.is_begun:
+                raise  # It is read again how the saga stands.
+            self.has_lost = running.is_repeat = True
+        except Superseded:
+            raise
         except Failed as failed:
-            if not log.is_begun:
-                running.error = failed.__cause__  # type: ignore[assignment]
-                return
-            await self._put_off(log, failed.__cause__)
+            await self._put_off(running, failed.__cause__ or failed)
+        except Exception as error:  # noqa: BLE001 - the border to the store
+            await self._put_off(running, error)
 
-    async def _put_off(self, log: SagaLog, error: BaseException | None) -> None:
+    async def _put_off(self, running: Running, error: BaseException) -> None:
         """Try again later what went wrong; an undo not for ever."""
+        log = running.execution.log
+        if not log.is_begun:
+            running.error = error  # type: ignore[assignment]
+            return
         row, attempts = log.row, log.row.attempts + 1
         pause = min(PAUSE_SECONDS * 2 ** min(attempts - 1, 20), PAUSE_SECONDS_MAX)
         now = self.clock.now()
@@ -273,11 +286,12 @@ class Engine:
         due = now + timedelta(seconds=pause)
         if not row.is_undoing:
             due = min(due, time_of(row.deadline_at))
-        error = error or InternalError("a neighbour's unit took this one's commit with it")
         _tell(row, error, attempts, is_stuck=is_stuck)
         log.change(
             attempts=attempts,
             error=told(error),
+            ended_at=None,
+            outcome=None,
             state=book.STUCK if is_stuck else book.RUNNING,
             due_at=None if is_stuck else time_text(due),
             holder="",

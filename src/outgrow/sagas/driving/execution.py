@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import types
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -137,7 +138,16 @@ class Execution:
             if not self.log.is_saved:
                 await self.log.save_end()
         finally:
-            self._coroutine.close()
+            self._close()
+
+    def _close(self) -> None:
+        """End the method where it stands. What it does then has no effect, and may go wrong."""
+        token = enter(self.context)
+        try:
+            with suppress(Exception):
+                self._coroutine.close()
+        finally:
+            leave(token)
 
     @property
     def _is_ahead(self) -> bool:

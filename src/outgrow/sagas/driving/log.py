@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -119,22 +120,52 @@ class SagaLog:
         async with self._saving:
             numbers, self._dirty = self._dirty, set()
             is_changed, self._is_changed = self._is_changed, False
+            before, last, runs = copy.copy(self.row), len(self.steps), 0
 
             async def unit(tx: Transaction) -> None:
+                nonlocal runs
+                runs += 1
+                if runs > 1:
+                    self._take_back(before, last)
                 if effect is not None:
                     await effect(tx)
                 numbers.update(self._dirty)
+                numbers.intersection_update(self.steps)
                 self._dirty.clear()
                 await self._write(tx, sorted(numbers), is_changed=is_changed or self._is_changed)
 
             try:
                 await self._store.transact(unit)
             except BaseException:
-                self._dirty |= numbers
+                self._take_back(before, last)
+                self._dirty |= numbers & self.steps.keys()
                 self._is_changed = True
                 raise
             self.is_begun, self._is_changed = True, False
         crash.at("sagas.after_save")
+
+    def _take_back(self, before: SagaRow, last: int) -> None:
+        """Forget what a unit noted that was rolled back: how the saga stands, and later steps."""
+        for name in book.CHANGING:
+            setattr(self.row, name, getattr(before, name))
+        for number in range(last + 1, len(self.steps) + 1):
+            del self.steps[number]
+        self._dirty.intersection_update(self.steps)
+
+    async def is_taken(self) -> bool:
+        """Whether another saga was begun under its key before."""
+        if self.is_begun:
+            return False
+        row = self.row
+        async with self._store.read() as snapshot:
+            return await book.find_key(snapshot, row.method, row.scope, row.key) is not None
+
+    def forget_unsent(self) -> None:
+        """Forget steps that are planned and not written down, so that they were never sent."""
+        for number in sorted(self._dirty, reverse=True):
+            if number == len(self.steps) and self.steps[number].state == PLANNED:
+                self._dirty.discard(number)
+                del self.steps[number]
 
     async def save_end(self) -> None:
         """Write down that the saga has ended."""

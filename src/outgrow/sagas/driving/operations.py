@@ -11,14 +11,14 @@ from outgrow import crash
 from outgrow.clock import Clock
 from outgrow.context import Context
 from outgrow.contracts import Method
-from outgrow.errors import StepRefused
+from outgrow.errors import CommitUnknown, StepRefused
 from outgrow.journal import Replies, Superseded, time_text
 from outgrow.sagas import book, heard
 from outgrow.sagas.book import PLANNED, PROBLEM, REPLY, StepRow
 from outgrow.sagas.driving.contexts import call_context
 from outgrow.sagas.driving.log import SagaLog
 from outgrow.sagas.driving.outcomes import Outcome
-from outgrow.sagas.driving.signals import Away, Failed, Joined, TooOld
+from outgrow.sagas.driving.signals import Away, Failed, Joined, Stale, TooOld
 from outgrow.sagas.saga import Hearing, Operation, Pause, Step, Together
 from outgrow.sagas.targets import Local, Target, Targets
 from outgrow.store import Store, Transaction
@@ -185,6 +185,7 @@ class Operations:
             except target.replies.problems as problem:
                 await tx.undo()
                 outcome = problem
+            row.state, row.result = PLANNED, None
             self._log.answer(row, *target.replies.encode(outcome))
             if is_alone and runs == 1:
                 # What the method does next is known only by going on; if that is its end, it is
@@ -194,14 +195,17 @@ class Operations:
         crash.at("sagas.before_local")
         try:
             await self._log.save(effect)
-        except (Joined, Superseded):
+        except (Joined, Superseded, CommitUnknown):
             raise
         except Exception as error:
+            row.state, row.result = PLANNED, None
+            if await self._log.is_taken():
+                raise Joined from None  # It may well have run into what the first one did.
             raise Failed from error
         crash.at("sagas.after_local")
         if is_alone and runs > 1:
             # A neighbour took the first run's commit with it, and the method has seen its reply.
-            raise Failed from None
+            raise Stale
 
     async def _send(self, target: Target, row: StepRow) -> None:
         """Call a step or query in the service that keeps it."""
@@ -213,7 +217,10 @@ class Operations:
         except Exception as error:
             raise Failed from error
         crash.at("sagas.after_reply")
-        self._log.answer(row, *target.replies.encode(reply))
+        try:
+            self._log.answer(row, *target.replies.encode(reply))
+        except Exception as error:
+            raise Failed from error
 
     async def _query(self, question: Question) -> Outcome:
         target = self._host.targets.remote(question.method)

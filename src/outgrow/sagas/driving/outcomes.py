@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -64,7 +65,8 @@ def conclude(
 def kept_of(error: Exception, replies: Replies) -> Kept:
     """*error* as the caller will meet it: a problem that is declared, or the reason of an abort."""
     if isinstance(error, replies.problems):
-        return Kept(*replies.encode(error))
+        with suppress(TypeError, ValueError):  # Its fields cannot travel.
+            return Kept(*replies.encode(error))
     return Kept(ABORTED, told(error))
 
 
@@ -121,5 +123,6 @@ def answer_of(row: SagaRow, replies: Replies) -> Any:
 
 
 def told(error: BaseException) -> str:
-    """*error* in a line."""
-    return f"{type(error).__name__}: {error}"[:ERROR_CHARACTERS_MAX]
+    """*error* in a line that each database can hold: no surrogates, no zero."""
+    text = f"{type(error).__name__}: {error}".encode(errors="backslashreplace").decode()
+    return text.replace("\0", "\\x00")[:ERROR_CHARACTERS_MAX]

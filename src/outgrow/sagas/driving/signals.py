@@ -15,6 +15,10 @@ class Failed(Exception):
     """Something went wrong that may pass; its cause says what."""
 
 
+class Stale(Exception):
+    """The method has seen a reply that was not kept, so it begins anew."""
+
+
 class TooOld(Exception):
     """Nobody remembers any more whether a step took effect."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from outgrow import crash
 from outgrow.context import Context
+from outgrow.errors import CommitUnknown
 from outgrow.journal import Superseded
 from outgrow.sagas.book import UNDONE, StepRow
 from outgrow.sagas.driving.contexts import call_context
@@ -33,6 +34,7 @@ async def undo_all(host: Host, log: SagaLog, context: Context) -> None:
 async def _undo(host: Host, log: SagaLog, context: Context, step: StepRow) -> None:
     """Undo one step. If nobody knows whether it was done, that is settled where it would be."""
     assert step.undo is not None, "it has one"
+    before = step.state
     arguments = step.undo_arguments or "{}"
     local = host.targets.named(step.undo)
     if not step.was_done and host.targets.named(step.name) is not None:
@@ -51,8 +53,8 @@ async def _undo(host: Host, log: SagaLog, context: Context, step: StepRow) -> No
             log.note(step, UNDONE)
 
         await log.save(effect)
-    except Superseded:
+    except (Superseded, CommitUnknown):
         raise
     except Exception as error:
-        step.state = step.state if step.state != UNDONE else "reply"
+        step.state = before
         raise Failed from error
