@@ -5,13 +5,16 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar, overload
+from functools import partial
+from types import CoroutineType
+from typing import Any, Final, Literal, Protocol, TypeVar, overload
 
 from outgrow.contracts import (
     Event,
     EventReader,
     UnknownShape,
     event_names,
+    event_type,
     evolution_findings,
     place_of,
     service_name,
@@ -27,7 +30,24 @@ D = TypeVar("D", bound=Event)
 H = TypeVar("H", bound=Callable[..., Any])
 
 Since = Literal["now", "beginning"]
-Listening = Callable[[S, Transaction, A], Awaitable[None]]
+Handle = Callable[[Transaction, Any], Awaitable[None]]
+"""Handles an event inside of a transaction."""
+
+WAITING_SAGAS: Final = "waiting-sagas"
+"""The handler of a service for what its sagas wait for; no method has such a name."""
+
+
+class Listens(Protocol[A]):
+    """What `on` returns: it marks a method that is handed a transaction, or one that is a saga."""
+
+    @overload
+    def __call__(
+        self, method: Callable[[S, Transaction, A], Awaitable[None]], /
+    ) -> Callable[[S, Transaction, A], Awaitable[None]]: ...
+    @overload
+    def __call__(
+        self, method: Callable[[S, A], CoroutineType[Any, Any, None]], /
+    ) -> Callable[[S, A], CoroutineType[Any, Any, None]]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,14 +56,24 @@ class Handler:
     A method of a service that listens.
 
     Attributes:
-        method: The method's name in Python.
+        method: The method's name in Python, or `WAITING_SAGAS`.
         events: What it listens to.
         since: Where it starts in the journals of its sources when it is new.
+        receive: What is called in the method's stead, with the service first, if anything is.
+        methods: The methods for which it listens: its own, or those of the sagas that wait.
     """
 
     method: str
     events: tuple[type[Event], ...]
     since: Since
+    receive: Callable[[Any, Transaction, Any], Awaitable[None]] | None
+    methods: tuple[str, ...]
+
+    def bind(self, service: Any) -> Handle:
+        """What handles an event in *service*, an object of the class."""
+        if self.receive is None:
+            return getattr(service, self.method)  # type: ignore[no-any-return]
+        return partial(self.receive, service)
 
     def events_by_source(self) -> dict[str, dict[str, type[Event]]]:
         """The events by all their names on the wire, by the service that records them."""
@@ -73,21 +103,17 @@ class Handler:
 
 
 @overload
-def on(
-    event: type[A], /, *, since: Since = "now"
-) -> Callable[[Listening[S, A]], Listening[S, A]]: ...
+def on(event: type[A], /, *, since: Since = "now") -> Listens[A]: ...
 @overload
-def on(
-    event: type[A], second: type[B], /, *, since: Since = "now"
-) -> Callable[[Listening[S, A | B]], Listening[S, A | B]]: ...
+def on(event: type[A], second: type[B], /, *, since: Since = "now") -> Listens[A | B]: ...
 @overload
 def on(
     event: type[A], second: type[B], third: type[C], /, *, since: Since = "now"
-) -> Callable[[Listening[S, A | B | C]], Listening[S, A | B | C]]: ...
+) -> Listens[A | B | C]: ...
 @overload
 def on(
     event: type[A], second: type[B], third: type[C], fourth: type[D], /, *, since: Since = "now"
-) -> Callable[[Listening[S, A | B | C | D]], Listening[S, A | B | C | D]]: ...
+) -> Listens[A | B | C | D]: ...
 def on(*events: type[Event], since: Since = "now") -> Callable[[H], H]:
     """
     Let a method listen to events: ``async def give_back(self, tx, event)``.
@@ -99,6 +125,9 @@ def on(*events: type[Event], since: Since = "now") -> Callable[[H], H]:
     times in all with growing pauses; then the key is parked for this method alone, and the events
     of other keys flow on.
 
+    Above `saga` it lets events begin sagas, ``async def settle(self, run: Saga, event)``: the
+    transaction writes down that one begins, and nothing else.
+
     Args:
         events: Up to four event classes, of any services.
         since: ``"now"``: a new method starts with what is recorded after its first start,
@@ -106,7 +135,8 @@ def on(*events: type[Event], since: Since = "now") -> Callable[[H], H]:
             ``"beginning"``: it is given all that the journals hold.
 
     Raises:
-        InvalidService: It is no ``async def`` that takes a transaction and an event.
+        InvalidService: It is no ``async def`` that takes a transaction and an event, and no saga
+            that takes an event.
     """
 
     def mark(method: H) -> H:
@@ -118,38 +148,66 @@ def on(*events: type[Event], since: Since = "now") -> Callable[[H], H]:
 
 
 def handlers_of(service: type) -> list[Handler]:
-    """The methods of *service* that listen, in the order of their names."""
+    """The methods of *service* that listen, by their names, and at the end its sagas that wait."""
     handlers = []
+    waiting: dict[str, frozenset[type[Event]]] = {}
+    hear = None
     for name in sorted(dir(service)):
-        marked = getattr(getattr(service, name, None), "__outgrow_events__", None)
+        method = getattr(service, name, None)
+        marked = getattr(method, "__outgrow_events__", None)
         if marked is not None:
             events, since = marked
-            handlers.append(Handler(method=name, events=events, since=since))
+            receive = getattr(method, "__outgrow_begin__", None)
+            handlers.append(
+                Handler(method=name, events=events, since=since, receive=receive, methods=(name,))
+            )
+        awaited = getattr(method, "__outgrow_awaited__", _nothing)(service)
+        if awaited:
+            waiting[name], hear = awaited, getattr(method, "__outgrow_hear__", None)
+    if waiting:
+        together: frozenset[type[Event]] = frozenset().union(*waiting.values())
+        handlers.append(
+            Handler(
+                method=WAITING_SAGAS,
+                events=tuple(sorted(together, key=event_type)),
+                since="now",
+                receive=hear,
+                methods=tuple(waiting),
+            )
+        )
     return handlers
 
 
+def _nothing(_: type) -> frozenset[type[Event]]:
+    return frozenset()
+
+
 def _findings(method: Any, events: tuple[Any, ...], since: str) -> list[Finding]:
-    place, name = place_of(method), method.__qualname__
+    place, name = place_of(inspect.unwrap(method)), method.__qualname__
     findings = []
     if not events or not all(isinstance(e, type) and issubclass(e, Event) for e in events):
-        given = ", ".join(getattr(event, "__name__", repr(event)) for event in events) or "nothing"
+        shown = ", ".join(getattr(event, "__name__", repr(event)) for event in events) or "nothing"
         findings.append(
             Finding(
                 place=place,
-                message=f"{name} listens to {given}.",
+                message=f"{name} listens to {shown}.",
                 remedy="Write @on(OrderPlaced): a class of events that a contract defines.",
                 slug="handler-without-event",
             )
         )
     parameters = list(inspect.signature(method).parameters.values())
     is_plain = all(p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters)
-    if not inspect.iscoroutinefunction(method) or len(parameters) != 3 or not is_plain:
+    is_saga = hasattr(method, "__outgrow_begin__")
+    given, expected = "a transaction and an event", 3
+    remedy = "tx: Transaction, event: ...), without @transactional, which it is anyway."
+    if is_saga:
+        given, expected, remedy = "a run and an event", 2, "run: Saga, event: ...)."
+    if not inspect.iscoroutinefunction(method) or len(parameters) != expected or not is_plain:
         findings.append(
             Finding(
                 place=place,
-                message=f"{name} cannot be given a transaction and an event.",
-                remedy=f"Write async def {method.__name__}(self, tx: Transaction, event: ...), "
-                "without @transactional, which it is anyway.",
+                message=f"{name} cannot be given {given}.",
+                remedy=f"Write async def {method.__name__}(self, {remedy}",
                 slug="handler-signature",
             )
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -90,7 +91,8 @@ class Listening:
         """
         findings = []
         for handler in handlers_of(type(implementation)):
-            name, handle = f"{service}.{handler.method}", getattr(implementation, handler.method)
+            name, handle = f"{service}.{handler.method}", handler.bind(implementation)
+            method = getattr(implementation, handler.methods[0])
             post = self._posts.get(service)
             unreadable = handler.unreadable_events()
             if unreadable:
@@ -99,7 +101,7 @@ class Listening:
             for source, events in handler.events_by_source().items():
                 read = self._source(source)
                 if post is None or read is None:
-                    findings.append(_cannot_listen(name, handle, source, has_store=bool(post)))
+                    findings.append(_cannot_listen(name, method, source, has_store=bool(post)))
                     continue
                 subscription = Subscription(
                     name,
@@ -174,17 +176,17 @@ class Listening:
         return 0
 
 
-def _cannot_listen(name: str, handle: Any, source: str, *, has_store: bool) -> Finding:
+def _cannot_listen(name: str, method: Any, source: str, *, has_store: bool) -> Finding:
     if not has_store:
         return Finding(
-            place=place_of(handle),
+            place=place_of(inspect.unwrap(method)),
             message=f"{name} listens, and its service has no store.",
             remedy="That an event was handled is noted in the service's own store. "
             "Give the service a field: store: Store.",
             slug="handler-without-store",
         )
     return Finding(
-        place=place_of(handle),
+        place=place_of(inspect.unwrap(method)),
         message=f"{name} listens to {source!r}, which records nothing in this application.",
         remedy="A service that records events is among the application's services, and has a field "
         "store: Store.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
 import pkgutil
 import sys
 import traceback
@@ -25,6 +26,7 @@ from outgrow.contracts import (
 )
 from outgrow.errors import DefinitionError, Finding, InvalidService
 from outgrow.process.service import ServiceModel, is_service, read_service
+from outgrow.sagas import codes_of
 from outgrow.topology import Plan
 
 
@@ -193,7 +195,7 @@ def _read(plan: Plan, name: str, module: ModuleType, findings: list[Finding]) ->
         )
     models = [read_service(cls, findings) for cls in dict.fromkeys(classes)]
     read = [model for model in models if model is not None]
-    findings += [*_methods_twice(read), *_handlers_twice(read)]
+    findings += [*_methods_twice(read), *_handlers_twice(read), *_saga_findings(read)]
     return read
 
 
@@ -224,13 +226,34 @@ def _handlers_twice(models: list[ServiceModel]) -> Iterator[Finding]:
             other = seen.setdefault(handler.method, model)
             if other is not model:
                 yield Finding(
-                    place=place_of(getattr(model.cls, handler.method)),
+                    place=place_of(inspect.unwrap(getattr(model.cls, handler.methods[0]))),
                     message=f"{model.cls.__name__} and {other.cls.__name__} both have a handler "
                     f"{handler.method!r}.",
                     remedy=f"Its name, {model.name}.{handler.method}, is what it has handled so "
                     "far. Give one of them another name.",
                     slug="handler-twice",
                 )
+
+
+def _saga_findings(models: list[ServiceModel]) -> Iterator[Finding]:
+    """What is wrong with the sagas of the classes of one service."""
+    first: ServiceModel | None = None
+    for model in models:
+        try:
+            codes = codes_of(model.cls)
+        except InvalidService as error:
+            yield from error.findings
+            continue
+        if codes and first is not None:
+            yield Finding(
+                place=model.place,
+                message=f"{model.cls.__name__} and {first.cls.__name__} both have sagas, and are "
+                f"both of service {model.name!r}.",
+                remedy="What sagas do and wait for is kept in their service's store, and one class "
+                "goes on with it. Move them into one of the two.",
+                slug="saga-classes",
+            )
+        first = model if codes and first is None else first
 
 
 def _client_findings(models: list[ServiceModel], elsewhere: set[str]) -> list[Finding]:
@@ -282,7 +305,7 @@ def _find_private_events(plan: Plan, model: ServiceModel, findings: list[Finding
                 continue
             findings.append(
                 Finding(
-                    place=place_of(getattr(model.cls, handler.method)),
+                    place=place_of(inspect.unwrap(getattr(model.cls, handler.methods[0]))),
                     message=f"{model.name}.{handler.method} listens to {event.__name__}, which is "
                     f"private to {services[package]!r}: {module.__name__} does not name it.",
                     remedy=f"It is defined at {place_of(event)}. Define it in {module.__name__}, "

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from types import CodeType
 from typing import Any, Final, NamedTuple
 
 from outgrow.contracts import Event, place_of
@@ -39,11 +40,11 @@ def codes_of(service: type) -> dict[tuple[str, int], Code]:
     The sagas of a class of services, by method and version.
 
     Raises:
-        InvalidService: Two have the same version, or an older version is of no saga.
+        InvalidService: Two have the same version, or an older version is of no saga, or listens.
     """
     codes: dict[tuple[str, int], Code] = {}
     findings = []
-    for _, member in inspect.getmembers(service):
+    for name, member in inspect.getmembers(service):
         code = code_of(member)
         if code is None:
             continue
@@ -52,19 +53,58 @@ def codes_of(service: type) -> dict[tuple[str, int], Code]:
         codes[code.method, code.version] = code
         if code_of(getattr(service, code.method, None)) is None:
             findings.append(_nameless(code))
+        elif name != code.method and hasattr(member, "__outgrow_events__"):
+            findings.append(_listening(code))
     InvalidService.raise_if_any(findings)
     return codes
 
 
-def heard_by(code: Code) -> set[type[Event]]:
-    """The classes of events that the code of a saga names."""
-    names = set(code.fn.__code__.co_names)
-    found = set()
-    for name in names:
-        value = code.fn.__globals__.get(name)
-        held = [value, *(getattr(value, each, None) for each in names if inspect.ismodule(value))]
-        found |= {each for each in held if isinstance(each, type) and issubclass(each, Event)}
-    return found - {Event}
+def heard_by(code: Code, service: type) -> frozenset[type[Event]]:
+    """The classes of events that the code of a saga waits for, as far as it names them."""
+    found: set[type[Event]] = set()
+    seen: set[Any] = set()
+    functions: list[Any] = [code.fn]
+    while functions:
+        function = functions.pop()
+        if function in seen:
+            continue
+        seen.add(function)
+        for body in _bodies(function.__code__):
+            found |= _events_of(function, body) if "until" in body.co_names else set()
+            functions += _helpers_of(service, function, body.co_names)
+    return frozenset(found)
+
+
+def _bodies(code: CodeType) -> Iterator[CodeType]:
+    """*code*, and that of the functions inside of it."""
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _bodies(constant)
+
+
+def _events_of(function: Any, body: CodeType) -> set[type[Event]]:
+    names = (*body.co_names, *body.co_freevars)
+    known = {**function.__globals__, **inspect.getclosurevars(function).nonlocals}
+    values = [known[name] for name in names if name in known]
+    for value in list(values):
+        if inspect.ismodule(value) or isinstance(value, type):
+            values += [getattr(value, name, None) for name in names]
+    events = {value for value in values if isinstance(value, type) and issubclass(value, Event)}
+    return events - {Event}
+
+
+def _helpers_of(service: type, function: Any, names: tuple[str, ...]) -> list[Any]:
+    """The functions beside a saga, and plain methods of its class, that its code names."""
+    beside = [function.__globals__.get(name) for name in names]
+    own = [inspect.getattr_static(service, name, None) for name in names]
+    return [
+        found
+        for found in (*beside, *own)
+        if inspect.isfunction(found)
+        and not hasattr(found, "__wrapped__")
+        and found.__module__ == function.__module__
+    ]
 
 
 def _twice(code: Code) -> Finding:
@@ -82,4 +122,13 @@ def _nameless(code: Code) -> Finding:
         message=f"{code.fn.__qualname__} is a version of {code.method}, which is no saga.",
         remedy="Name the method that runs today: @saga(version=..., name='place_order').",
         slug="saga-version-of-none",
+    )
+
+
+def _listening(code: Code) -> Finding:
+    return Finding(
+        place=place_of(code.fn),
+        message=f"{code.fn.__qualname__} is an older version of {code.method}, and listens.",
+        remedy=f"New sagas run the code of {code.method}: only that is marked @on(...).",
+        slug="saga-version-listens",
     )

@@ -62,8 +62,8 @@ class Entry:
             for name in list(self._signature.parameters)[1:]
         }
         marked = getattr(getattr(service, code.method), "__outgrow_events__", None)
-        events: tuple[type[Event], ...] = marked[0] if marked else ()
-        self._readers = {name: EventReader(e) for e in events for name in event_names(e)}
+        self._events: tuple[type[Event], ...] = marked[0] if marked else ()
+        self._readers = {name: EventReader(e) for e in self._events for name in event_names(e)}
 
     def encode(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
         """
@@ -72,7 +72,9 @@ class Entry:
         Raises:
             ArgumentsRefused: They cannot be kept, or are too large.
         """
-        if self._method is not None:
+        if self._readers:
+            body = self.encode_event(*self._signature.bind(None, *args, **kwargs).args[1:])
+        elif self._method is not None:
             body = encode_arguments(self._method, bind_arguments(self._method, args, kwargs))
         else:
             bound = self._signature.bind(None, *args, **kwargs)
@@ -89,7 +91,14 @@ class Entry:
         return body
 
     def encode_event(self, event: Event) -> bytes:
-        """The event that a saga is begun by, as its arguments."""
+        """
+        The event that a saga is begun by, as its arguments.
+
+        Raises:
+            ArgumentsRefused: It is no event that the saga listens to.
+        """
+        if not isinstance(event, self._events):
+            raise ArgumentsRefused(self.name, [("event", f"{event!r} is none that it listens to")])
         body = encode_ordered(event, "deterministic")
         return msgspec.json.encode(
             _Heard(event_type(type(event)), event_schema(type(event)), msgspec.Raw(body))

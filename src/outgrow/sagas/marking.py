@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Coroutine
+from functools import partial
 from types import CoroutineType
 from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar, overload
 
 from outgrow.context import current
 from outgrow.contracts import parse_duration, place_of
 from outgrow.errors import CallInTransaction, CommandOutsideStep, Finding, InvalidService
-from outgrow.sagas.code import RUNNER, Code
+from outgrow.sagas.code import RUNNER, Code, heard_by
 from outgrow.sagas.saga import Saga
 
 P = ParamSpec("P")
@@ -30,6 +31,9 @@ class Runner(Protocol):
 
     async def start(self, tx: Any, method: str, event: Any) -> None:
         """Write down in *tx* that the saga *method* begins because of *event*."""
+
+    async def hear(self, tx: Any, event: Any) -> None:
+        """Write down in *tx* that *event* was heard, for the sagas that wait for it."""
 
 
 class Marking(Protocol):
@@ -86,10 +90,24 @@ def saga(
 
         run.__signature__ = signature  # type: ignore[attr-defined]
         run.__outgrow_keyed__ = True  # type: ignore[attr-defined]
-        run.__outgrow_saga__ = Code(method, version, function, seconds)  # type: ignore[attr-defined]
+        code = Code(method, version, function, seconds)
+        run.__outgrow_saga__ = code  # type: ignore[attr-defined]
+        run.__outgrow_begin__ = partial(_begin, method)  # type: ignore[attr-defined]
+        run.__outgrow_awaited__ = partial(heard_by, code)  # type: ignore[attr-defined]
+        run.__outgrow_hear__ = _hear  # type: ignore[attr-defined]
         return run
 
     return mark if fn is None else mark(fn)
+
+
+async def _begin(method: str, service: Any, tx: Any, event: Any) -> None:
+    """What a handler does that begins sagas."""
+    await runner_of(service).start(tx, method, event)
+
+
+async def _hear(service: Any, tx: Any, event: Any) -> None:
+    """What a handler does that lets sagas hear of events."""
+    await runner_of(service).hear(tx, event)
 
 
 def runner_of(service: Any) -> Runner:

@@ -223,10 +223,11 @@ def _method(contract: ContractModel, method: Method, graph: CallGraph) -> ShownM
 
 def _event(event: EventModel, services: list[ServiceModel], graph: CallGraph) -> ShownEvent:
     hearing = [
-        (service.cls, handler.method)
+        (service.cls, method)
         for service in services
         for handler in service.handlers
         if event.event in handler.events
+        for method in handler.methods
     ]
     return ShownEvent(
         type=event.type,

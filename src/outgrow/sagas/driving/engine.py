@@ -8,6 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial
+from itertools import chain
 from typing import Any, Final, Self
 
 from outgrow import crash
@@ -25,12 +26,12 @@ from outgrow.errors import (
 from outgrow.journal import Replica, Superseded, store_of, time_of, time_text
 from outgrow.sagas import book, heard
 from outgrow.sagas.book import SagaRow, StepRow
-from outgrow.sagas.code import Code, codes_of
+from outgrow.sagas.code import Code, codes_of, heard_by
 from outgrow.sagas.driving.answers import Answers, Running
 from outgrow.sagas.driving.execution import Execution
 from outgrow.sagas.driving.log import SagaLog
 from outgrow.sagas.driving.outcomes import ABORTED, Kept, give_up, told
-from outgrow.sagas.driving.signals import Away, Expired, Failed, Joined, Stale, TooOld
+from outgrow.sagas.driving.signals import Away, Expired, Failed, Joined, Stale, TooOld, Unreadable
 from outgrow.sagas.driving.undoing import undo_all
 from outgrow.sagas.entries import Entry, ask_by_hand, own_context
 from outgrow.sagas.targets import Targets
@@ -78,6 +79,7 @@ class Engine:
 
     Attributes:
         me: This process, as the holder of sagas.
+        heard: The events that the service listens to for its sagas.
         running: What is worked at here, by the saga's id.
         has_lost: Whether something of its own may have to be taken up again.
         counted: Since the start, by what became of it.
@@ -98,6 +100,7 @@ class Engine:
         self.me = new_id() if replica is None else replica.id
         self._send = send
         self._codes = codes_of(type(service))
+        self.heard = frozenset(chain(*(heard_by(c, type(service)) for c in self._codes.values())))
         self._entries = {
             method: Entry(type(service), self._newest(method)) for method, _ in self._codes
         }
@@ -256,7 +259,7 @@ class Engine:
             give_up(row, log.steps, kept, self.clock.now())
             await log.save_end()
             await self._drive(running)
-        except (TooOld, SagaDiverged) as error:
+        except (TooOld, SagaDiverged, Unreadable) as error:
             await self._stick(log, error)
         except Stale:
             code = self._codes[row.method.partition(".")[2], row.version]
@@ -300,7 +303,7 @@ class Engine:
 
     async def _stick(self, log: SagaLog, error: Exception) -> None:
         """Leave a saga to an operator."""
-        text = _TOO_OLD if isinstance(error, TooOld) else told(error)
+        text = _TOO_OLD if isinstance(error, TooOld) else told(error.__cause__ or error)
         _log.error("%s: saga %s is stuck: %s", log.row.method, log.row.id, text)
         log.change(state=book.STUCK, error=text, due_at=None, holder="")
         log.forget_new()

@@ -20,7 +20,7 @@ from outgrow.sagas.driving.contexts import own_context
 from outgrow.sagas.driving.log import SagaLog
 from outgrow.sagas.driving.operations import Host, Operations, Question
 from outgrow.sagas.driving.outcomes import Ended, Outcome, conclude
-from outgrow.sagas.driving.signals import Failed
+from outgrow.sagas.driving.signals import Failed, Unreadable
 from outgrow.sagas.saga import Operation, Saga, Step
 
 
@@ -119,10 +119,14 @@ class Execution:
             Expired: Its time is over.
             TooOld: It cannot be known whether a step took effect.
             SagaDiverged: Its code does something else than it did before.
+            Unreadable: Its code cannot be given its arguments.
             Joined: There is a saga under its key already.
             Superseded: Another process has taken it up.
         """
-        self._coroutine = self._make(Saga(self.log.row.id, self))
+        try:
+            self._coroutine = self._make(Saga(self.log.row.id, self))
+        except Exception as error:
+            raise Unreadable from error
         try:
             self._advance(Outcome(None))
             await self._follow()

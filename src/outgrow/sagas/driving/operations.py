@@ -10,9 +10,9 @@ from typing import Any, Final, Protocol
 from outgrow import crash
 from outgrow.clock import Clock
 from outgrow.context import Context
-from outgrow.contracts import Method
+from outgrow.contracts import Event, Method
 from outgrow.errors import CommitUnknown, StepRefused
-from outgrow.journal import Replies, Superseded, time_text
+from outgrow.journal import Replies, Superseded, time_of, time_text
 from outgrow.sagas import book, heard
 from outgrow.sagas.book import PLANNED, PROBLEM, REPLY, StepRow
 from outgrow.sagas.driving.contexts import call_context
@@ -27,6 +27,10 @@ AHEAD_DAYS_MAX: Final = 3_660
 """How far away the end of a pause may be: ten years."""
 
 
+CLOCKS_DIFFER_SECONDS: Final = 2.0
+"""How much the clocks of processes over one store may differ, so that no saga misses an event."""
+
+
 class Host(Protocol):
     """
     What runs the sagas of one service.
@@ -34,12 +38,14 @@ class Host(Protocol):
     Attributes:
         service: The object that keeps it.
         targets: What steps may call.
+        heard: The events that the service listens to for its sagas.
     """
 
     service: Any
     store: Store
     clock: Clock
     targets: Targets
+    heard: frozenset[type[Event]]
 
     async def ask(self, name: str, context: Context, arguments: str) -> Any:
         """Call ``service.method`` wherever it is kept."""
@@ -234,11 +240,10 @@ class Operations:
         row = self.read("sleep", "", _when_text(pause.when))
         if row.state == PLANNED:
             if row.result is None:
-                row.result = time_text(self._moment(pause.when))
+                row.result = self._end_of(pause.when)
             self._log.check_time()
             if time_text(self._host.clock.now()) < row.result:
-                due_at = min(row.result, self._log.row.deadline_at)
-                self._log.change(state=book.WAITING, due_at=due_at, holder="")
+                self._log.change(state=book.WAITING, due_at=row.result, holder="")
                 await self._log.save()
                 raise Away
             self._log.answer(row, REPLY, row.result)
@@ -249,14 +254,18 @@ class Operations:
         row = self.read("until", name, heard.arguments_of(key, hearing.within))
         if row.state != PLANNED:
             return Outcome(heard.decode(hearing.event, row.result))
+        if hearing.event not in self._host.heard:
+            raise StepRefused(
+                f"{name} is not heard: no saga of this service names its class in the code where "
+                "it says run.until(...), so the service does not listen to it. Name it there."
+            )
         if hearing.within is not None:
-            row.result = row.result or time_text(self._moment(hearing.within))
-            until = min(until, row.result)
+            until = row.result = row.result or self._end_of(hearing.within)
 
         async def look(tx: Transaction) -> None:
             now = time_text(self._host.clock.now())
             await heard.gate(tx, name, key, now)
-            body = await heard.first(tx, name, key, self._log.row.started_at)
+            body = await heard.first(tx, name, key, self._since())
             if body is not None:
                 self._log.answer(row, REPLY, body)
             elif now < until:
@@ -271,6 +280,28 @@ class Operations:
             self._log.check_time()
             self._log.answer(row, REPLY, "null")
         return Outcome(heard.decode(hearing.event, row.result))
+
+    def _since(self) -> str:
+        """From when on events count: the clocks of two machines may differ a little."""
+        began = self._log.row.started_at
+        if not self._host.store.is_shared:
+            return began
+        return time_text(time_of(began) - timedelta(seconds=CLOCKS_DIFFER_SECONDS))
+
+    def _end_of(self, when: datetime | timedelta) -> str:
+        """
+        When a pause ends.
+
+        Raises:
+            StepRefused: Too late, or nobody knows.
+        """
+        moment, deadline = time_text(self._moment(when)), self._log.row.deadline_at
+        if moment > deadline:
+            raise StepRefused(
+                f"{moment} is after {deadline}, when the saga's time is over and it is undone. "
+                'Give it more: @saga(deadline="30d").'
+            )
+        return moment
 
     def _moment(self, when: datetime | timedelta) -> datetime:
         now = self._host.clock.now()

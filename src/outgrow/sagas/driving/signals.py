@@ -25,3 +25,7 @@ class TooOld(Exception):
 
 class Expired(Exception):
     """Its time is over."""
+
+
+class Unreadable(Exception):
+    """Its code cannot be given the arguments that are written down; the cause says why."""
