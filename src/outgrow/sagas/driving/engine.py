@@ -23,7 +23,7 @@ from outgrow.errors import (
     SagaCodeMissing,
     SagaDiverged,
 )
-from outgrow.journal import Replica, Superseded, store_of, time_of, time_text
+from outgrow.journal import Replica, Replies, Superseded, store_of, time_of, time_text
 from outgrow.sagas import book, heard
 from outgrow.sagas.book import SagaRow, StepRow
 from outgrow.sagas.code import Code, codes_of, heard_by
@@ -200,6 +200,9 @@ class Engine:
         return Execution(self, log, make, entry.replies)
 
     async def _spawn(self, running: Running) -> None:
+        before = self.running.get(running.row.id)
+        if before is not None:  # What it would commit is rolled back.
+            before.cancel()
         self.running[running.row.id] = running
         self._by_place[running.place] = running
         if self._group is None:
@@ -224,16 +227,20 @@ class Engine:
     # Working at them.
 
     async def _work(self, running: Running) -> None:
-        row = running.row
+        row, is_written = running.row, False
         try:
             await self._drive(running)
+            is_written = not running.execution.log.is_superseded
         except Superseded:
             self.counted["superseded"] += 1
         except Exception:  # noqa: BLE001 - the border to the store: it is taken up again later
             _log.exception("%s: working at saga %s was interrupted", row.method, row.id)
             self.has_lost = True
         finally:
-            del self.running[row.id]
+            if not is_written:
+                row.ended_at = None  # If it has ended, then in memory only.
+            if self.running.get(row.id) is running:
+                del self.running[row.id]
             if self._by_place.get(running.place) is running:
                 del self._by_place[running.place]
             if row.ended_at is not None and not running.is_repeat and running.error is None:
@@ -329,6 +336,25 @@ class Engine:
         error = SagaCodeMissing([f"{row.method}, version {row.version}"])
         row.state, row.error, row.holder = book.STUCK, told(error), ""
         await self.store.transact(book.save, row)
+
+    def supersede(self, saga_id: str) -> None:
+        """See that nothing is written down any more by whoever works at a saga here."""
+        running = self.running.get(saga_id)
+        if running is not None:
+            running.execution.log.is_superseded = True
+
+    def let_go(self, saga_id: str) -> None:
+        """Let work end that was superseded; whoever waits for the saga looks how it stands."""
+        running = self.running.get(saga_id)
+        if running is not None and running.execution.log.is_superseded:
+            self.has_lost = True  # If what superseded it was not committed.
+            running.cancel()
+        else:
+            self._answers.tell(saga_id)
+
+    def replies(self, method: str) -> Replies:
+        """What the saga ``service.method`` replies, as text and back."""
+        return self._entries[method.partition(".")[2]].replies
 
     def known(self, method: str, version: int) -> bool:
         """Whether this program has that version of a saga."""

@@ -10,7 +10,7 @@ from typing import Any, Final
 from outgrow import crash
 from outgrow.clock import Clock
 from outgrow.errors import SagaDiverged, StepRefused
-from outgrow.journal import KEEP_SECONDS, time_of, time_text
+from outgrow.journal import KEEP_SECONDS, Superseded, time_of, time_text
 from outgrow.sagas import book
 from outgrow.sagas.book import PLANNED, SagaRow, StepRow
 from outgrow.sagas.driving.signals import Expired, Joined, TooOld
@@ -33,12 +33,15 @@ class SagaLog:
         row: How the saga stands.
         steps: What it has done, by number.
         is_begun: Whether it is in the store.
+        is_superseded: Whether somebody else in this process has decided about the saga. Nothing is
+            written down here any more.
     """
 
     def __init__(self, store: Store, row: SagaRow, steps: list[StepRow], *, is_begun: bool) -> None:
         self.row = row
         self.steps = {step.number: step for step in steps}
         self.is_begun = is_begun
+        self.is_superseded = False
         self._store = store
         self._clock: Clock = store.clock
         self._dirty: set[int] = set()
@@ -175,6 +178,8 @@ class SagaLog:
         crash.at("sagas.after_end")
 
     async def _write(self, tx: Transaction, numbers: list[int], *, is_changed: bool) -> None:
+        if self.is_superseded:
+            raise Superseded(f"an operator has decided about saga {self.row.id}")
         if not self.is_begun:
             if not await book.begin(tx, self.row):
                 raise Joined
