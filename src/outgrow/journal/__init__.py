@@ -8,7 +8,16 @@ events and sent commands.
 """
 
 from outgrow.journal.archiving import Verified, verify_archives
-from outgrow.journal.auditing import Decision, Deed, Fate, FullRow, HistoryPage, LineRow
+from outgrow.journal.auditing import (
+    Decision,
+    Deed,
+    Fate,
+    FullRow,
+    HistoryPage,
+    LineRow,
+    check_decision,
+    operators_context,
+)
 from outgrow.journal.bodies import Codec, codec_of
 from outgrow.journal.broker import Broker, BrokerMaker, Carried, in_process
 from outgrow.journal.consumers import Call, ConsumerStatistics
@@ -62,11 +71,13 @@ __all__ = [
     "TimerStatistics",
     "Verified",
     "WaitingKey",
+    "check_decision",
     "codec_of",
     "handlers_of",
     "in_process",
     "is_transactional",
     "on",
+    "operators_context",
     "store_of",
     "time_of",
     "time_text",

@@ -12,6 +12,7 @@ from outgrow.journal.auditing.decisions import (
     Decision,
     Decisions,
     LineRow,
+    check_decision,
     operators_context,
 )
 from outgrow.journal.auditing.fates import COLUMNS, Fate, Fates, FullRow
@@ -30,5 +31,6 @@ __all__ = [
     "Histories",
     "HistoryPage",
     "LineRow",
+    "check_decision",
     "operators_context",
 ]

@@ -137,7 +137,7 @@ class Decisions:
         Raises:
             ControlError: There is no such consumer here, or no reason.
         """
-        _check(decision)
+        check_decision(decision)
         if not decision.reason.strip():
             message = "why? What is dropped is never handled, so a reason is kept with it."
             raise ControlError(message)
@@ -161,7 +161,7 @@ class Decisions:
         Raises:
             ControlError: There is no such consumer here.
         """
-        _check(decision)
+        check_decision(decision)
         count = 0
         for one in self._named(consumer):
             for each in one.waiting_keys(key):
@@ -239,7 +239,13 @@ def operators_context(who: str, correlation_id: str | None = None) -> Context:
     )
 
 
-def _check(decision: Decision) -> None:
+def check_decision(decision: Decision) -> None:
+    """
+    See that who decided and why can be kept.
+
+    Raises:
+        ControlError: It is too long, or cannot be printed.
+    """
     for what, text in (("reason", decision.reason), ("name", decision.who)):
         if len(text) > REASON_CHARACTERS_MAX or not text.replace("\n", " ").isprintable():
             message = (

@@ -9,5 +9,6 @@ Offers: what runs the sagas of a service, and what looks after those of all that
 from outgrow.sagas.driving.engine import TOPIC, Engine
 from outgrow.sagas.driving.hosting import Hosting
 from outgrow.sagas.driving.keeping import Keeping
+from outgrow.sagas.driving.outcomes import ABORTED, Kept, finish, give_up
 
-__all__ = ["TOPIC", "Engine", "Hosting", "Keeping"]
+__all__ = ["ABORTED", "TOPIC", "Engine", "Hosting", "Keeping", "Kept", "finish", "give_up"]

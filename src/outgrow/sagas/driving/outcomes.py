@@ -55,7 +55,7 @@ def conclude(
     """Note in *row* that the method has ended: completed, to be undone, or stuck behind a pivot."""
     if ended.error is None:
         try:
-            _finish(row, COMPLETED, Kept(*replies.encode(ended.value)), now)
+            finish(row, COMPLETED, Kept(*replies.encode(ended.value)), now)
         except (TypeError, ValueError) as error:
             give_up(row, steps, Kept(ABORTED, told(error)), now)
         return
@@ -82,7 +82,7 @@ def give_up(row: SagaRow, steps: Mapping[int, StepRow], why: Kept, now: datetime
         row.state, row.is_undoing, row.attempts = RUNNING, 1, 0
         row.cause = msgspec.json.encode(why).decode()
         return
-    _finish(row, UNDONE, why, now)
+    finish(row, UNDONE, why, now)
 
 
 def to_undo(steps: Mapping[int, StepRow]) -> list[StepRow]:
@@ -96,10 +96,11 @@ def to_undo(steps: Mapping[int, StepRow]) -> list[StepRow]:
 
 def finish_undone(row: SagaRow, now: datetime) -> None:
     """Note in *row* that all is undone."""
-    _finish(row, UNDONE, msgspec.json.decode(row.cause or "null", type=Kept), now)
+    finish(row, UNDONE, msgspec.json.decode(row.cause or "null", type=Kept), now)
 
 
-def _finish(row: SagaRow, state: str, kept: Kept, now: datetime) -> None:
+def finish(row: SagaRow, state: str, kept: Kept, now: datetime) -> None:
+    """Note in *row* that the saga has ended."""
     row.state, row.outcome, row.ended_at = state, msgspec.json.encode(kept).decode(), time_text(now)
     row.due_at = row.waits_type = row.waits_key = row.error = None
     row.holder = ""
