@@ -1,0 +1,1 @@
+create table reserved (trip_id text not null primary key);

@@ -1,0 +1,19 @@
+"""How billing keeps its promise."""
+
+from billing.contract import Billing
+from outgrow import Store, Transaction, service, transactional
+
+
+@service
+class BillingService(Billing):
+    """Keeps what is reserved."""
+
+    store: Store
+
+    @transactional
+    async def reserve(self, tx: Transaction, trip_id: str) -> None:
+        await tx.execute("insert into reserved (trip_id) values (:trip_id)", trip_id=trip_id)
+
+    @transactional
+    async def release(self, tx: Transaction, trip_id: str) -> None:
+        await tx.execute("delete from reserved where trip_id = :trip_id", trip_id=trip_id)

@@ -1,0 +1,1 @@
+"""One of those who take part in a trip."""

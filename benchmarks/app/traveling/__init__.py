@@ -1,0 +1,1 @@
+"""Trips: three steps of its own, or of three other services."""
