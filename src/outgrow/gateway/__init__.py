@@ -2,7 +2,7 @@
 The front door for the outside world: public routes, and what they lead to.
 
 Floor: house.
-Uses: contracts, calls.
+Uses: contracts, calls, sagas.
 Offers: an ASGI application made from contracts, a listener that serves one, and the documents that
 describe what contracts offer to the outside: OpenAPI and AsyncAPI.
 """

@@ -26,6 +26,7 @@ from outgrow.gateway.failures import (
     refusal_reply,
 )
 from outgrow.gateway.limits import Limits
+from outgrow.gateway.operations import OPERATIONS_PATH, Find, OperationEndpoint
 from outgrow.gateway.pages import AlwaysReady, Health, pages
 from outgrow.gateway.refusals import ClientGone, Refusal
 from outgrow.gateway.routes import Route, Router
@@ -81,11 +82,13 @@ class Edge:
         limits: Limits | None = None,
     ) -> None:
         self._clock = clock
+        self._authenticate = authenticate
         self._limits = limits or Limits()
         self._watchman = Watchman()
         self._router = Router()
         models = list(models)
         methods = [m for model in models for m in model.methods.values() if m.http is not None]
+        self._keyed = {m.full_name: m for m in methods if m.is_keyed}
         for route in pages(application, models, health or AlwaysReady(), self._limits):
             self._router.add(route)
         findings = [finding for m in methods for finding in _problem_findings(m)]
@@ -106,6 +109,24 @@ class Edge:
             if taken is not None:
                 findings.append(_taken_finding(route, taken))
         InvalidContract.raise_if_any(findings)
+
+    def tell_of_operations(self, find: Find) -> None:
+        """
+        Let whoever began a command that goes on ask how it stands.
+
+        Raises:
+            InvalidContract: A contract binds a method to the path that this has.
+        """
+        endpoint = OperationEndpoint(
+            find,
+            self._keyed,
+            self._clock,
+            authenticate=self._authenticate,
+            deadline_seconds=self._limits.deadline_seconds_default,
+        )
+        route = Route("GET", f"{OPERATIONS_PATH}{{id}}", endpoint, "outgrow")
+        if self._keyed and (taken := self._router.add(route)) is not None:
+            raise InvalidContract([_taken_finding(taken, route)])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

@@ -12,10 +12,11 @@ from outgrow.calls import Invoke, failure_of
 from outgrow.clock import Clock
 from outgrow.context import Caller, Context, new_id
 from outgrow.contracts import Method, Nothing, encoder
-from outgrow.errors import CallerNotAllowed
+from outgrow.errors import CallerNotAllowed, StillRunning
 from outgrow.gateway.binding import Binder
 from outgrow.gateway.exchange import Headers, Reply, Request
 from outgrow.gateway.limits import Limits
+from outgrow.gateway.operations import going_on
 from outgrow.gateway.refusals import ClientGone, Refusal
 from outgrow.gateway.streaming import LineReader, Lines, Streaming, framing_of
 from outgrow.gateway.watchman import Watchman
@@ -89,9 +90,12 @@ class MethodEndpoint:
         gone = request.wait_disconnect if lines is None else lines.wait_disconnect
         if method.is_reply_stream:
             return self._stream(request, context, arguments, gone)
-        value = await self._call(gone, context, arguments)
         echo = request.headers.get(b"idempotency-key") if method.is_keyed else None
         headers = ((b"idempotency-key", echo),) if echo is not None else ()
+        try:
+            value = await self._call(gone, context, arguments)
+        except StillRunning as running:
+            return going_on(request, running, headers)
         if self._encode is None:
             return Reply(204, headers=headers)
         try:

@@ -42,6 +42,7 @@ class Request:
     A request. Its head is at hand; its body is read when it is asked for.
 
     Attributes:
+        root: The path that the edge is mounted at; mostly empty.
         gone: Set when the client has gone away; None if another server than ours has the request,
             where that is told only to who reads on.
     """
@@ -58,6 +59,7 @@ class Request:
         "path_values",
         "query",
         "raw_path",
+        "root",
         "route",
         "span_id",
         "trace_id",
@@ -75,7 +77,8 @@ class Request:
         self.headers: Headers = dict(scope["headers"])
         self.verb: str = scope["method"]
         self.query: bytes = scope["query_string"]
-        self.path, self.raw_path = _paths(scope)
+        self.root: str = scope.get("root_path", "").rstrip("/")
+        self.path, self.raw_path = _paths(scope, self.root)
         self.path_values: tuple[str, ...] = ()
         self.route = ""
         self.has_unread_body = (
@@ -224,12 +227,11 @@ class Request:
             self._is_too_slow = True
 
 
-def _paths(scope: Scope) -> tuple[str, str]:
-    """The path decoded and as it was sent, both below the path that the edge is mounted at."""
+def _paths(scope: Scope, root: str) -> tuple[str, str]:
+    """The path decoded and as it was sent, both below *root*, where the edge is mounted."""
     path: str = scope["path"]
     raw = scope.get("raw_path")
     raw_path = path if raw is None else raw.decode("latin-1")
-    root = scope.get("root_path", "").rstrip("/")
     if root and (path == root or path.startswith(root + "/")):
         path = path[len(root) :]
         raw_path = raw_path.removeprefix(root)

@@ -17,6 +17,7 @@ from outgrow.errors import (
     ContractDiffers,
     KeyReused,
     Overloaded,
+    SagaAborted,
     ServiceUnreachable,
 )
 from outgrow.gateway.exchange import Reply, Request
@@ -33,6 +34,7 @@ _LATER_IS_BETTER = (429, 503)
 CALL_STATUSES: dict[type[CallError], int] = {
     ArgumentsRefused: 400,
     CallerNotAllowed: 403,
+    SagaAborted: 409,
     KeyReused: 422,
     Overloaded: 429,
     ServiceUnreachable: 503,
@@ -44,6 +46,7 @@ _SAFE_DETAILS: dict[type[CallError], str] = {
     CallTimedOut: "The answer was not there in time.",
     ServiceUnreachable: "The service that answers this cannot be reached now.",
     ContractDiffers: "The service that answers this is being replaced. Try again later.",
+    SagaAborted: "It could not be finished, and what was done of it is undone.",
     Overloaded: "There is as much to do as the limit allows. Try again later.",
     KeyReused: (
         "This Idempotency-Key was used before with other arguments. A repeat carries the same "
@@ -92,6 +95,8 @@ def failure_reply(request: Request, error: CallError) -> Reply:
     elif isinstance(error, CallerNotAllowed):
         fields["permission"] = error.permission
         detail = f"The permission {error.permission!r} is needed."
+    elif isinstance(error, SagaAborted):
+        fields["saga_id"] = error.saga_id
     elif isinstance(error, Overloaded):
         fields["retry_after_seconds"] = error.retry_after_seconds
         later = max(1, math.ceil(error.retry_after_seconds))  # RFC 9110, 10.2.3: whole seconds

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 from itertools import chain
@@ -17,7 +17,6 @@ from outgrow.clock import SystemClock
 from outgrow.context import ALL_PERMISSIONS, SYSTEM, Caller, Context
 from outgrow.contracts import (
     ContractModel,
-    Method,
     event_names,
     is_contract,
     place_at,
@@ -31,6 +30,7 @@ from outgrow.journal import Carried, Delivery, Inbox, KnownConsumer, Overview
 from outgrow.process.freezing import describe_services, read_frozen
 from outgrow.process.health import Health
 from outgrow.process.loading import load_contracts, load_services
+from outgrow.process.operations import Operations
 from outgrow.process.options import DRAIN_SECONDS_MAX, Hosted, Options
 from outgrow.process.service import ServiceModel
 from outgrow.process.stores import (
@@ -95,10 +95,12 @@ class Application:
         self.health = Health()
         self._settings = fill_all_settings(plan, self.services)
         self._reception = Reception(self.clock, self.meters, plan.calls.concurrency)
+        reached = self.known if options.is_gateway else self.models
+        self._operations = Operations(self.services, reached)
         self._hosted = Hosted(
             application=self.name,
-            models=self.models,
-            known=self.known,
+            models=[*self.models, *self._operations.kept],
+            known=[*self.known, *self._operations.known],
             frozen=self.frozen,
             reception=self._reception,
             clock=self.clock,
@@ -110,10 +112,7 @@ class Application:
         self._at_edge = Ending(self._clients.bind)
         self._methods = {m.full_name: m for model in self.known for m in model.methods.values()}
         self._delivery = Delivery(self.clock, options.source)
-        # Imported here, so that a program that only defines services starts sooner.
-        from outgrow.sagas.driving import Hosting  # noqa: PLC0415
-
-        self.sagas = Hosting(self._call_sent)
+        self.sagas = _hosting(self._call_sent)
         self._stores: dict[str, Store] = {}
         self.stores: dict[str, HostedStore] = {}
         self._end_by: float | None = None
@@ -180,16 +179,6 @@ class Application:
     def delivery(self) -> Delivery:
         """What services must still hear of or be told, and what an operator asks and decides."""
         return self._delivery
-
-    @property
-    def sagas(self) -> Hosting:
-        """The sagas of the services here."""
-        return self.sagas
-
-    @property
-    def methods(self) -> Mapping[str, Method]:
-        """All methods of the application, by ``service.method``."""
-        return self._methods
 
     @property
     def overview(self) -> Overview:
@@ -279,7 +268,7 @@ class Application:
     def _edge(self) -> Edge:
         from outgrow.gateway import Edge  # noqa: PLC0415 - as above
 
-        return Edge(
+        edge = Edge(
             self.name,
             self.known if self.options.is_gateway else self.models,
             self._at_edge.bind,
@@ -287,16 +276,14 @@ class Application:
             health=self.health,
             authenticate=partial(_let_in, self.options),
         )
+        edge.tell_of_operations(partial(self._operations.find, self._clients.bind))
+        return edge
 
     async def _open_stores(self, stack: AsyncExitStack) -> dict[str, Inbox]:
         """One store for each service that asks for one, closed last."""
         inboxes = {}
         folder = self.state / STORE_FOLDER
-        try:
-            await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
-        except OSError as error:
-            message = f"the folder of the stores cannot be made: {error}. Choose another state."
-            raise StoreRefused(str(folder), message) from error
+        await _make(folder)
         packages = {s.name: s.package for s in self.services if s.store is not None}
         said = self.plan.stores if self.options.stores is None else self.options.stores
         wanted = {name: said.get(name, SQLITE) for name in packages}
@@ -331,6 +318,7 @@ class Application:
                 self.sagas.host(service, outbox, self._delivery.replica(model.name))
             self.health.watch(model.name, self._stores.get(model.name), service, model.contracts)
             built.append(service)
+        self._operations.admit(self._reception, self.sagas)
         return built
 
     @asynccontextmanager
@@ -397,6 +385,21 @@ def _former_names(package: str) -> dict[str, tuple[str, ...]]:
 def _let_in(options: Options, _: Headers) -> Caller:
     """Everyone is anonymous; with ``--open``, with all permissions."""
     return Caller(permissions=ALL_PERMISSIONS if options.is_open else frozenset())
+
+
+def _hosting(send: Callable[[str, Context, bytes], Awaitable[Any]]) -> Hosting:
+    # Imported here, so that a program that only defines services starts sooner.
+    from outgrow.sagas.driving import Hosting  # noqa: PLC0415
+
+    return Hosting(send)
+
+
+async def _make(folder: Path) -> None:
+    try:
+        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+    except OSError as error:
+        message = f"the folder of the stores cannot be made: {error}. Choose another state."
+        raise StoreRefused(str(folder), message) from error
 
 
 async def _open_services(stack: AsyncExitStack, services: list[Any]) -> None:

@@ -19,6 +19,8 @@ from outgrow.contracts import (
 from outgrow.gateway.binding import BODILESS
 from outgrow.gateway.failures import PROBLEMS_PATH, title_of
 from outgrow.gateway.limits import Limits
+from outgrow.gateway.openapi.operations import GOES_ON, OPERATION, OPERATION_SCHEMA
+from outgrow.gateway.operations import OPERATIONS_PATH
 from outgrow.gateway.schemas import Json, Schemas
 
 _PHRASES = {
@@ -91,15 +93,20 @@ def openapi_document(
         services[method.service] = None
         operation = _operation(method, schemas, limits)
         paths.setdefault(method.http.path, {})[method.http.verb.lower()] = operation
+    components: Json = {
+        "schemas": {"Problem": _PROBLEM_SCHEMA, **schemas.components},
+        "parameters": _HEADERS,
+    }
+    if any(method.is_keyed for method in methods):
+        paths[f"{OPERATIONS_PATH}{{id}}"] = {"get": OPERATION}
+        components["schemas"]["Operation"] = OPERATION_SCHEMA
+        components["responses"] = {"GoesOn": GOES_ON}
     return {
         "openapi": "3.1.0",
         "info": {"title": application, "version": "1"},
         "tags": [{"name": service} for service in services],
         "paths": paths,
-        "components": {
-            "schemas": {"Problem": _PROBLEM_SCHEMA, **schemas.components},
-            "parameters": _HEADERS,
-        },
+        "components": components,
     }
 
 
@@ -203,10 +210,14 @@ def _responses(method: Method, schemas: Schemas) -> Json:
         declared.setdefault(STATUSES[problem.status], []).append(problem)
     statuses = {400, 429, 500, 503, 504, *declared}
     statuses |= {403} if method.allow is not None else set()
-    statuses |= {422} if method.is_keyed else set()
+    statuses |= {409, 422} if method.is_keyed else set()
     if method.http is not None and method.http.verb not in BODILESS:
         statuses |= {413, 415}
     ours = {400, 403, 413, 415, 422, 429, 500, 503, 504}
+    if method.is_keyed:
+        # A contract does not say which of its commands are sagas; any of them may become one.
+        responses["202"] = {"$ref": "#/components/responses/GoesOn"}
+        ours.add(409)
     for status in sorted(statuses):
         problems = declared.get(status, [])
         refs = [_problem_ref(problem, schemas) for problem in problems]

@@ -26,6 +26,7 @@ from outgrow.process.apart.identifying import (
 )
 from outgrow.process.apart.neighbours import Neighbours, neighbours, offered_by
 from outgrow.process.health import telling
+from outgrow.process.operations import is_of_operations
 from outgrow.process.options import Hosted, Options
 from outgrow.process.seating import Seating
 
@@ -202,7 +203,9 @@ def _warn_of_stale(hosted: Hosted, revisions: Revisions) -> None:
     stale = [
         f"{model.service}.{model.name}"
         for model in hosted.known
-        if model.service in hosted.frozen.services and not revisions.of(model).is_frozen
+        if model.service in hosted.frozen.services
+        and not is_of_operations(model)
+        and not revisions.of(model).is_frozen
     ]
     if stale:
         logger.warning(

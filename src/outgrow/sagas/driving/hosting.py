@@ -7,10 +7,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from outgrow.journal import Outbox, Replica
+from outgrow.context import Caller
+from outgrow.contracts import service_name
+from outgrow.journal import Outbox, Replica, store_of
 from outgrow.sagas.code import RUNNER, codes_of
 from outgrow.sagas.driving.engine import TOPIC, Engine, Send
-from outgrow.sagas.driving.keeping import Keeping
+from outgrow.sagas.driving.keeping import Keeping, check_codes
+from outgrow.sagas.driving.standing import standing_of
+from outgrow.sagas.standing import Standing
+from outgrow.store import Store
 
 
 class Hosting:
@@ -29,11 +34,13 @@ class Hosting:
         self._send = send
         self._on_idle = on_idle
         self.keepings: dict[str, Keeping] = {}
+        self._stores: dict[str, Store] = {}
         self._is_stopping = False
 
     def host(self, service: Any, outbox: Outbox, replica: Replica) -> None:
-        """Run the sagas of *service*, if its class has some."""
+        """Run the sagas of *service*, if its class has some; it may have had some before."""
         if not codes_of(type(service)):
+            self._stores[service_name(type(service).__module__)] = store_of(service)
             return
         engine = Engine(service, self._send, replica=replica)
         keeping = Keeping(engine, replica, self._on_idle)
@@ -42,6 +49,14 @@ class Hosting:
         outbox.watch([TOPIC], keeping.wake)
         replica.watch(keeping.wake)
 
+    async def standing(self, service: str, saga_id: str, caller: Caller) -> Standing | None:
+        """How a saga of *service* stands; None if its id says nothing to *caller*."""
+        keeping = self.keepings.get(service)
+        if keeping is None:
+            return None
+        engine = keeping.engine
+        return await standing_of(engine.store, type(engine.service), saga_id, caller)
+
     async def open(self, *, is_abandoned: bool = False) -> None:
         """
         See whether the code of all sagas is here that are under way.
@@ -49,8 +64,11 @@ class Hosting:
         Raises:
             SagaCodeMissing: It is not, and they are not to be abandoned.
         """
-        for keeping in self.keepings.values():
-            await keeping.check_codes(is_abandoned=is_abandoned)
+        kinds: dict[str, frozenset[tuple[str, int]]] = dict.fromkeys(self._stores, frozenset())
+        kinds |= {name: keeping.engine.kinds for name, keeping in self.keepings.items()}
+        stores = self._stores | {name: k.engine.store for name, k in self.keepings.items()}
+        for name, store in stores.items():
+            await check_codes(store, kinds[name], is_abandoned=is_abandoned)
 
     async def run(self) -> None:
         """Work at sagas until `stop`. Those that are under way then are left to the next start."""
