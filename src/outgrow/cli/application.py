@@ -18,6 +18,7 @@ from outgrow.cli.new import new
 from outgrow.cli.printing import print_error
 from outgrow.cli.ps import ps
 from outgrow.cli.run import run
+from outgrow.cli.sagas import saga
 from outgrow.cli.storing import store
 from outgrow.errors import DefinitionError, OutgrowError
 
@@ -37,6 +38,7 @@ application.command()(explain)
 application.command()(new)
 application.command()(doctor)
 application.add_typer(event, name="event")
+application.add_typer(saga, name="saga")
 application.add_typer(store, name="store")
 contract.command()(show)
 application.add_typer(contract, name="contract")

@@ -7,22 +7,13 @@ from typing import Annotated
 
 import typer
 
-from outgrow.cli.events.group import (
-    FILE,
-    Desk,
-    File,
-    Json,
-    State,
-    at_desk,
-    counted,
-    event,
-    operator_of,
-    who_asks,
-)
+from outgrow.cli.desks import FILE, Desk, File, Json, State, who_asks
+from outgrow.cli.events.group import at_desk, counted, event, operator_of
 from outgrow.cli.printing import print_json, print_to_stderr
 from outgrow.contracts import parse_duration
 from outgrow.errors import ArchiveBroken
 from outgrow.journal import verify_archives
+from outgrow.process.control import Operator
 
 Service = Annotated[str, typer.Argument(help="The service whose journal it is.")]
 Reason = Annotated[str, typer.Option(help="Kept with who asked, in the journal.")]
@@ -41,7 +32,7 @@ def archive(
         bool, typer.Option("--delete", help="Delete what is archived and was read by all.")
     ] = False,
     reason: Reason = "",
-    desk: Desk,
+    desk: Desk[Operator],
 ) -> None:
     """Write old rows of a journal into files that prove themselves; delete them if you say so."""
     seconds, operator = _seconds(older_than), desk.operator

@@ -6,17 +6,8 @@ from typing import Annotated
 
 import typer
 
-from outgrow.cli.events.group import (
-    FILE,
-    File,
-    Json,
-    State,
-    Yes,
-    counted,
-    end,
-    event,
-    operator_of,
-)
+from outgrow.cli.desks import FILE, File, Json, State, Yes
+from outgrow.cli.events.group import counted, end, event, operator_of
 from outgrow.cli.printing import print_columns, print_json
 from outgrow.process.control import Operator
 

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from outgrow.cli.events.group import FILE, File, Json, State, end, event, operator_of
+from outgrow.cli.desks import FILE, File, Json, State
+from outgrow.cli.events.group import end, event, operator_of
 from outgrow.cli.printing import print_columns, print_json
 
 

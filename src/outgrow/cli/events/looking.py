@@ -7,17 +7,8 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from outgrow.cli.events.group import (
-    FILE,
-    File,
-    Json,
-    State,
-    cut,
-    end,
-    event,
-    first_line,
-    operator_of,
-)
+from outgrow.cli.desks import FILE, File, Json, State
+from outgrow.cli.events.group import cut, end, event, first_line, operator_of
 from outgrow.cli.printing import print_columns, print_json
 
 COLUMNS = ("id", "kind", "type", "schema", "key", "partition", "destination", "recorded_at")

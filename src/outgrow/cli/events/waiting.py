@@ -6,22 +6,11 @@ from typing import Annotated, Any
 
 import typer
 
-from outgrow.cli.events.group import (
-    FILE,
-    Desk,
-    File,
-    Json,
-    State,
-    at_desk,
-    counted,
-    end,
-    event,
-    first_line,
-    operator_of,
-    who_asks,
-)
+from outgrow.cli.desks import FILE, Desk, File, Json, State, who_asks
+from outgrow.cli.events.group import at_desk, counted, end, event, first_line, operator_of
 from outgrow.cli.printing import print_columns, print_json, print_to_stderr
 from outgrow.errors import ControlError
+from outgrow.process.control import Operator
 
 Consumer = Annotated[str, typer.Argument(help="Such as books.count, or 'loans -> mail'.")]
 SHOWN = 10
@@ -78,7 +67,7 @@ def drop(
     position: Annotated[
         int | None, typer.Option(help="The message with this position; else the first.")
     ] = None,
-    desk: Desk,
+    desk: Desk[Operator],
 ) -> None:
     """Let a consumer never handle a message that waits for it, so that its key flows on."""
     if all_ and position is not None:

@@ -11,6 +11,7 @@ from outgrow.process.control.channel import ControlChannel, Verb
 from outgrow.process.control.contracts import reported_contracts, running_contracts
 from outgrow.process.control.everyone import Answers, ask_everyone, control_socket
 from outgrow.process.control.operating import Dead, Operator
+from outgrow.process.control.sagas import SagaOperator
 from outgrow.process.control.verbs import control_verbs
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "ControlChannel",
     "Dead",
     "Operator",
+    "SagaOperator",
     "Verb",
     "ask",
     "ask_async",

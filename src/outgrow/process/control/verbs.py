@@ -15,6 +15,7 @@ from outgrow.process.control.archiving import archive_verbs
 from outgrow.process.control.auditing import audit_verbs
 from outgrow.process.control.channel import Verb
 from outgrow.process.control.journals import journal_verbs
+from outgrow.process.control.sagas import saga_verbs
 from outgrow.process.control.storing import store_verbs
 
 
@@ -30,6 +31,7 @@ def control_verbs(application: Application) -> dict[str, Verb]:
         **journal_verbs(application),
         **audit_verbs(application),
         **archive_verbs(application),
+        **saga_verbs(application),
         **store_verbs(application),
     }
     if application.options.is_test:

@@ -3,7 +3,7 @@ What the services promise, to be read: their contracts, and who uses them.
 
 Floor: house; a room inside process.
 Uses: of process the loading and the checking; topology.
-Offers: the catalogue of a program as plain data, and as Markdown.
+Offers: the catalogue of a program as plain data, and as Markdown; its sagas as drawings.
 """
 
 from outgrow.process.showing.catalogue import (
@@ -17,6 +17,7 @@ from outgrow.process.showing.catalogue import (
 )
 from outgrow.process.showing.markdown import as_markdown
 from outgrow.process.showing.promises import PROMISES, words_of_use
+from outgrow.process.showing.sagas import saga_drawing
 
 __all__ = [
     "PROMISES",
@@ -28,5 +29,6 @@ __all__ = [
     "ShownUse",
     "as_markdown",
     "read_catalogue",
+    "saga_drawing",
     "words_of_use",
 ]

@@ -63,6 +63,20 @@ class Answers:
         for event in self._waiting.get(saga_id, ()):
             event.set()
 
+    def supersede(self, saga_id: str) -> None:
+        """See that nothing is written down any more by whoever works at a saga here."""
+        running = self._running.get(saga_id)
+        if running is not None:
+            running.execution.log.is_superseded = True
+
+    def let_go(self, saga_id: str) -> None:
+        """Let work end that was superseded; whoever waits for the saga looks how it stands."""
+        running = self._running.get(saga_id)
+        if running is not None and running.execution.log.is_superseded:
+            running.cancel()
+        else:
+            self.tell(saga_id)
+
     async def wait_for(
         self, running: Running, replies: Replies, digest: str, deadline: float
     ) -> Any:

@@ -83,6 +83,7 @@ class Engine:
         running: What is worked at here, by the saga's id.
         has_lost: Whether something of its own may have to be taken up again.
         counted: Since the start, by what became of it.
+        answers: What callers get.
     """
 
     def __init__(
@@ -106,7 +107,7 @@ class Engine:
         }
         self.running: dict[str, Running] = {}
         self._by_place: dict[tuple[str, str, str], Running] = {}
-        self._answers = Answers(self.store, self.running, is_by_hand=lambda: self._group is None)
+        self.answers = Answers(self.store, self.running, is_by_hand=lambda: self._group is None)
         self._group: asyncio.TaskGroup | None = None
         self._when_ended: Callable[[], object] = bool
         self.has_lost = True
@@ -144,7 +145,7 @@ class Engine:
             running = await self._begin(row, entry)
         elif running.row.arguments_hash != digest:
             raise KeyReused(row.method, row.key)
-        return await self._answers.wait_for(running, entry.replies, digest, context.deadline)
+        return await self.answers.wait_for(running, entry.replies, digest, context.deadline)
 
     async def start(self, tx: Transaction, method: str, event: Any) -> None:
         """Write down in *tx* that a saga begins because of *event*; it is taken up afterwards."""
@@ -246,7 +247,7 @@ class Engine:
             if row.ended_at is not None and not running.is_repeat and running.error is None:
                 self.counted["completed" if row.state == book.COMPLETED else "undone"] += 1
             running.ended.set()
-            self._answers.tell(row.id)
+            self.answers.tell(row.id)
             self._when_ended()
 
     async def _drive(self, running: Running) -> None:
@@ -336,21 +337,6 @@ class Engine:
         error = SagaCodeMissing([f"{row.method}, version {row.version}"])
         row.state, row.error, row.holder = book.STUCK, told(error), ""
         await self.store.transact(book.save, row)
-
-    def supersede(self, saga_id: str) -> None:
-        """See that nothing is written down any more by whoever works at a saga here."""
-        running = self.running.get(saga_id)
-        if running is not None:
-            running.execution.log.is_superseded = True
-
-    def let_go(self, saga_id: str) -> None:
-        """Let work end that was superseded; whoever waits for the saga looks how it stands."""
-        running = self.running.get(saga_id)
-        if running is not None and running.execution.log.is_superseded:
-            self.has_lost = True  # If what superseded it was not committed.
-            running.cancel()
-        else:
-            self._answers.tell(saga_id)
 
     def replies(self, method: str) -> Replies:
         """What the saga ``service.method`` replies, as text and back."""
