@@ -52,11 +52,6 @@ UNDO_ATTEMPTS_MAX: Final = 20
 TOPIC: Final = "\nsagas"
 """What watchers of an outbox call a saga that became due; nothing else has such a name."""
 
-_TOO_OLD = (
-    "a step is older than the other side remembers keys, so if it arrived there, it would take "
-    "effect again. Look there; then skip it if it did, or undo the saga."
-)
-
 _log = logging.getLogger("outgrow.sagas")
 
 
@@ -232,6 +227,8 @@ class Engine:
         try:
             await self._drive(running)
             is_written = not running.execution.log.is_superseded
+        except Away:
+            is_written = True
         except Superseded:
             self.counted["superseded"] += 1
         except Exception:  # noqa: BLE001 - the border to the store: it is taken up again later
@@ -258,31 +255,39 @@ class Engine:
                 await execution.run()
             if row.is_undoing and row.ended_at is None and row.state != book.STUCK:
                 await undo_all(self, log, execution.context)
-        except Away:
-            return
-        except Joined:
-            running.is_repeat = True
-        except Expired:
-            kept = Kept(ABORTED, f"its time was over. {row.error or ''}".rstrip())
-            give_up(row, log.steps, kept, self.clock.now())
-            await log.save_end()
-            await self._drive(running)
-        except (TooOld, SagaDiverged, Unreadable) as error:
-            await self._stick(log, error)
-        except Stale:
-            code = self._codes[row.method.partition(".")[2], row.version]
-            running.execution = self._execution(row, [*log.steps.values()], code, is_begun=True)
-            await self._drive(running)
-        except CommitUnknown:
-            if log.is_begun:
-                raise  # It is read again how the saga stands.
-            self.has_lost = running.is_repeat = True
-        except Superseded:
+            if row.state == book.STUCK:
+                _log.error("%s: saga %s is stuck: %s", row.method, row.id, row.error)
+        except (Away, Superseded):
             raise
-        except Failed as failed:
-            await self._put_off(running, failed.__cause__ or failed)
-        except Exception as error:  # noqa: BLE001 - the border to the store
-            await self._put_off(running, error)
+        except Exception as error:  # noqa: BLE001 - the border to the saga's code and the store
+            await self._meet(running, error)
+
+    async def _meet(self, running: Running, error: Exception) -> None:
+        """Do what follows if the work at a saga ended, and the saga did not."""
+        log, row = running.execution.log, running.row
+        match error:
+            case Joined():
+                running.is_repeat = True
+            case Expired():
+                kept = Kept(ABORTED, f"{error} {row.error or ''}".rstrip())
+                log.forget_unsent()
+                give_up(row, log.steps, kept, self.clock.now())
+                await log.save_end()
+                await self._drive(running)
+            case TooOld() | SagaDiverged() | Unreadable():
+                await self._stick(log, error)
+            case Stale():
+                code = self._codes[row.method.partition(".")[2], row.version]
+                running.execution = self._execution(row, [*log.steps.values()], code, is_begun=True)
+                await self._drive(running)
+            case CommitUnknown() if log.is_begun:
+                raise error  # It is read again how the saga stands.
+            case CommitUnknown():
+                self.has_lost = running.is_repeat = True
+            case Failed():
+                await self._put_off(running, error.__cause__ or error)
+            case _:
+                await self._put_off(running, error)
 
     async def _put_off(self, running: Running, error: BaseException) -> None:
         """Try again later what went wrong; an undo not for ever."""
@@ -311,7 +316,7 @@ class Engine:
 
     async def _stick(self, log: SagaLog, error: Exception) -> None:
         """Leave a saga to an operator."""
-        text = _TOO_OLD if isinstance(error, TooOld) else told(error.__cause__ or error)
+        text = str(error) if isinstance(error, TooOld) else told(error.__cause__ or error)
         _log.error("%s: saga %s is stuck: %s", log.row.method, log.row.id, text)
         log.change(state=book.STUCK, error=text, due_at=None, holder="")
         log.forget_new()

@@ -137,6 +137,9 @@ class Execution:
                 if not self._is_ahead:
                     self._advance(outcome)
                 await self._follow()
+                if isinstance(outcome.error, StepRefused) and not isinstance(self._next, Ended):
+                    # Its code swallowed it, and would perhaps do so for ever.
+                    self._end(Ended(None, outcome.error))
             if self._failure is not None:
                 raise self._failure
             if not self.log.is_saved:
@@ -203,14 +206,16 @@ class Execution:
         if ended.error is not None and not isinstance(ended.error, _FINAL):
             self._failure = Failed()
             self._failure.__cause__ = ended.error
-        elif number < len(log.steps):
+            return
+        log.forget_unsent()
+        if number < len(log.steps):
             self._failure = SagaDiverged(number + 1, log.steps[number + 1].shown, "nothing more")
         else:
             conclude(log.row, log.steps, ended, self._replies, self._clock.now())
             log.change()
 
 
-_FINAL = (Problem, StepRefused, StepNotAwaited)
+_FINAL = (Problem, StepRefused, StepNotAwaited, CommandOutsideStep)
 """What undoes a saga at once; anything else that its method raises may pass."""
 
 _NOTHING: Any = object()

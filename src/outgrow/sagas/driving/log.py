@@ -20,7 +20,10 @@ STEPS_MAX: Final = 1_000
 """How many steps, queries, moments, pauses and events one saga may have."""
 
 AGE_SECONDS_MAX: Final = KEEP_SECONDS - 10.0
-"""How old a step may be when it is sent again: the other side remembers its key no longer."""
+"""How old a step may be when it is undone unanswered: the other side remembers keys no longer."""
+
+SEND_SECONDS_MAX: Final = KEEP_SECONDS - 3_600.0
+"""How old a step may be when it is sent again; then the saga is undone, while that is safe."""
 
 
 class SagaLog:
@@ -198,6 +201,16 @@ class SagaLog:
         """
         now = self._clock.now()
         if now >= time_of(self.row.deadline_at):
-            raise Expired
-        if row is not None and (now - time_of(row.planned_at)).total_seconds() >= AGE_SECONDS_MAX:
-            raise TooOld
+            raise Expired("its time was over.")
+        age = 0.0 if row is None else self.age_of(row)
+        if row is not None and AGE_SECONDS_MAX > age >= SEND_SECONDS_MAX:
+            raise Expired(f"step {row.name} had no answer for {age / 3600:.0f} hours.")
+        if age >= AGE_SECONDS_MAX:
+            raise TooOld(
+                "a step is older than the other side remembers keys, so if it arrived there, it "
+                "would take effect again. Look there; then skip it if it did, or undo the saga."
+            )
+
+    def age_of(self, row: StepRow) -> float:
+        """How many seconds ago a step was planned."""
+        return (self._clock.now() - time_of(row.planned_at)).total_seconds()

@@ -117,7 +117,7 @@ class Operations:
     async def _do(self, step: Step[Any]) -> Outcome:
         target, row = self._plan(step)
         if row.state == PLANNED:
-            self._log.check_time(row)
+            self._check_time(target, row)
             if isinstance(target, Local):
                 await self._do_here(target, row, is_alone=True)
             else:
@@ -131,8 +131,8 @@ class Operations:
     async def _do_all(self, steps: tuple[Step[Any], ...]) -> Outcome:
         planned = [self._plan(step) for step in steps]
         open_ = [(target, row) for target, row in planned if row.state == PLANNED]
-        for _, row in open_:
-            self._log.check_time(row)
+        for target, row in open_:
+            self._check_time(target, row)
         if any(self._log.is_new(row) for _, row in open_):
             await self._log.save()
         async with asyncio.TaskGroup() as group:
@@ -144,6 +144,10 @@ class Operations:
         outcomes = [outcome_of(target.replies, row) for target, row in planned]
         problem = next((outcome.error for outcome in outcomes if outcome.error is not None), None)
         return Outcome(tuple(outcome.value for outcome in outcomes), problem)
+
+    def _check_time(self, target: Target, row: StepRow) -> None:
+        # What is done here is done together with its row, however old that is.
+        self._log.check_time(None if isinstance(target, Local) else row)
 
     async def _try(self, target: Target, row: StepRow) -> Exception | None:
         """Do one of several steps; why it could not be done. The others go on."""
@@ -232,7 +236,7 @@ class Operations:
         target = self._host.targets.remote(question.method)
         row = self.read("query", target.name, target.encode_bound(question.arguments))
         if row.state == PLANNED:
-            self._log.check_time(row)
+            self._log.check_time()
             await self._send(target, row)
         return outcome_of(target.replies, row)
 

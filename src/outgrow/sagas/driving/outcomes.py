@@ -73,16 +73,26 @@ def kept_of(error: Exception, replies: Replies) -> Kept:
 def give_up(row: SagaRow, steps: Mapping[int, StepRow], why: Kept, now: datetime) -> None:
     """Note in *row* that what was done is to be undone; or that this cannot be, behind a pivot."""
     row.waits_type = row.waits_key = row.due_at = None
-    if any(step.is_pivot and step.state == REPLY for step in steps.values()):
+    pivot = next((step for step in steps.values() if _may_be_done_for_good(row, step)), None)
+    if pivot is not None:
         text = why.text if why.state == ABORTED else f"the problem {why.text}"
-        row.state, row.holder = STUCK, ""
-        row.error = f"it cannot be undone behind its pivot, and met {text}"[:ERROR_CHARACTERS_MAX]
+        told = f"it cannot be undone behind its pivot, {pivot.name}, and met {text}"
+        if pivot.state == PLANNED:
+            told = f"nobody knows whether its pivot, {pivot.name}, was done, and it met {text}"
+        row.state, row.holder, row.error = STUCK, "", told[:ERROR_CHARACTERS_MAX]
         return
     if to_undo(steps):
         row.state, row.is_undoing, row.attempts = RUNNING, 1, 0
         row.cause = msgspec.json.encode(why).decode()
         return
     finish(row, UNDONE, why, now)
+
+
+def _may_be_done_for_good(row: SagaRow, step: StepRow) -> bool:
+    """Whether *step* is a pivot that was done, or was sent and has not answered."""
+    is_local = step.name.partition(".")[0] == row.method.partition(".")[0]
+    is_open = step.state == PLANNED and not is_local
+    return bool(step.is_pivot) and (step.state == REPLY or is_open)
 
 
 def to_undo(steps: Mapping[int, StepRow]) -> list[StepRow]:

@@ -8,10 +8,10 @@ from outgrow.errors import CommitUnknown
 from outgrow.journal import Superseded
 from outgrow.sagas.book import UNDONE, StepRow
 from outgrow.sagas.driving.contexts import call_context
-from outgrow.sagas.driving.log import SagaLog
+from outgrow.sagas.driving.log import AGE_SECONDS_MAX, SagaLog
 from outgrow.sagas.driving.operations import Host
 from outgrow.sagas.driving.outcomes import finish_undone, to_undo
-from outgrow.sagas.driving.signals import Failed
+from outgrow.sagas.driving.signals import Failed, TooOld
 from outgrow.store import Transaction
 
 
@@ -21,6 +21,7 @@ async def undo_all(host: Host, log: SagaLog, context: Context) -> None:
 
     Raises:
         Failed: An undo did not succeed; it is tried again.
+        TooOld: It is not known whether there is something to undo.
         Superseded: Another process has taken the saga up.
     """
     for step in to_undo(log.steps):
@@ -40,6 +41,12 @@ async def _undo(host: Host, log: SagaLog, context: Context, step: StepRow) -> No
     if not step.was_done and host.targets.named(step.name) is not None:
         log.note(step, UNDONE)  # What is done here is written down with its effect, or not done.
         return
+    if not step.was_done and log.age_of(step) >= AGE_SECONDS_MAX:
+        raise TooOld(
+            f"nobody remembers any more whether step {step.number}, {step.name}, arrived, so it is "
+            "not known whether there is something to undo. Look there; then skip the undo, or "
+            "retry it."
+        )
     try:
         if local is None:
             calling = call_context(context, host.clock, step, "undo")
