@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Collection
 from typing import Any, Final
 
 import msgspec
@@ -107,6 +108,9 @@ class StepRow(msgspec.Struct, kw_only=True):
         return f"{self.kind} {self.name} {self.arguments}{undo}{pivot}"
 
 
+ABANDONED: Final = "SagaCodeMissing"
+"""Begins the error of a saga without code that an operator decided to leave behind."""
+
 _SAGA: Final = SagaRow.__struct_fields__
 _STEP: Final = StepRow.__struct_fields__
 CHANGING: Final = (
@@ -148,13 +152,20 @@ _FIND_KEY: Final = (
     "where method = ? and scope = ? and key = ?"
 )
 _STEPS: Final = f"select {', '.join(_STEP)} from outgrow_step where saga = ? order by number"  # noqa: S608 - ours
-_DUE: Final = "select id, epoch from outgrow_saga where due_at <= ? order by due_at limit ?"
-_NEXT: Final = "select min(due_at) from outgrow_saga where due_at is not null"
+_DUE: Final = (
+    "select id, epoch from outgrow_saga where due_at <= ? and ({}) order by due_at limit ?"
+)
+_NEXT: Final = (
+    "select due_at from outgrow_saga where due_at is not null and ({}) order by 1 limit 1"
+)
 _NEXT_RETRY: Final = (
     "select min(due_at) from outgrow_saga where due_at is not null "
     "and (state = 'running' or is_undoing = 1)"
 )
-_HELD: Final = "select id, epoch, holder from outgrow_saga where ended_at is null and holder <> ''"
+_HELD: Final = (
+    "select id, epoch, holder from outgrow_saga where ended_at is null and holder <> '' and ({})"
+)
+_OLDEST_RUNNING: Final = "select min(started_at) from outgrow_saga where ended_at is null and ({})"
 _TAKE: Final = (
     "update outgrow_saga set holder = ?, epoch = epoch + 1, due_at = null, state = 'running', "
     "waits_type = null, waits_key = null where id = ? and epoch = ? and ended_at is null "
@@ -165,17 +176,20 @@ _RELEASE: Final = (
     "and due_at is null and waits_type is null"
 )
 _VERSIONS: Final = (
-    "select method, version, count(*) from outgrow_saga where ended_at is null "
+    "select method, version, count(*) from outgrow_saga where ended_at is null "  # noqa: S608 - ours
+    f"and not (state = 'stuck' and error like '{ABANDONED}%') "
     "group by method, version order by method, version"
+)
+_ABANDON: Final = (
+    "update outgrow_saga set state = 'stuck', error = ?, due_at = null, waits_type = null, "
+    "waits_key = null, holder = '', epoch = epoch + 1 "
+    "where method = ? and version = ? and ended_at is null returning id"
 )
 _COUNT: Final = (
     "select state, is_undoing, count(*) from outgrow_saga where ended_at is null "
     "group by state, is_undoing"
 )
-_OLDEST: Final = (
-    "select (select min(ended_at) from outgrow_saga where ended_at is not null), "
-    "(select min(heard_at) from outgrow_heard)"
-)
+_OLDEST: Final = "select min(ended_at) from outgrow_saga where ended_at is not null"
 _FORGET: Final = (
     "delete from outgrow_saga where id in (select id from outgrow_saga where ended_at is not null "
     "and ended_at <= ? order by ended_at limit ?) returning id"
@@ -222,14 +236,34 @@ async def steps_of(snapshot: Snapshot, saga_id: str) -> list[StepRow]:
     return [StepRow(**dict(zip(_STEP, row, strict=True))) for row in rows]
 
 
-async def due(snapshot: Snapshot, now: str, limit: int) -> list[tuple[str, int]]:
+class Kinds:
+    """
+    Versions of sagas, to ask for theirs and nobody else's.
+
+    Args:
+        codes: ``service.method`` and version of each.
+    """
+
+    def __init__(self, codes: Collection[tuple[str, int]]) -> None:
+        self.condition = " or ".join(["method = ? and version = ?"] * len(codes)) or "1 = 0"
+        self.parameters = tuple(value for code in codes for value in code)
+
+
+async def due(snapshot: Snapshot, now: str, kinds: Kinds, limit: int) -> list[tuple[str, int]]:
     """Id and epoch of sagas that may be taken up."""
-    return [(saga, epoch) for saga, epoch in await snapshot.own(_DUE, (now, limit))]
+    parameters = (now, *kinds.parameters, limit)
+    return [(i, e) for i, e in await snapshot.own(_DUE.format(kinds.condition), parameters)]
 
 
-async def next_due(snapshot: Snapshot) -> str | None:
+async def next_due(snapshot: Snapshot, kinds: Kinds) -> str | None:
     """When the next saga may be taken up."""
-    ((moment,),) = await snapshot.own(_NEXT)
+    rows = await snapshot.own(_NEXT.format(kinds.condition), kinds.parameters)
+    return rows[0][0] if rows else None
+
+
+async def oldest_running(snapshot: Snapshot, kinds: Kinds) -> str | None:
+    """When the oldest saga began that has not ended."""
+    ((moment,),) = await snapshot.own(_OLDEST_RUNNING.format(kinds.condition), kinds.parameters)
     return moment  # type: ignore[no-any-return]
 
 
@@ -239,9 +273,10 @@ async def next_retry(snapshot: Snapshot) -> str | None:
     return moment  # type: ignore[no-any-return]
 
 
-async def held(snapshot: Snapshot) -> list[tuple[str, int, str]]:
+async def held(snapshot: Snapshot, kinds: Kinds) -> list[tuple[str, int, str]]:
     """Id, epoch and holder of sagas that are worked at, or were when a process died."""
-    return [(saga, epoch, holder) for saga, epoch, holder in await snapshot.own(_HELD)]
+    rows = await snapshot.own(_HELD.format(kinds.condition), kinds.parameters)
+    return [(saga, epoch, holder) for saga, epoch, holder in rows]
 
 
 async def take(tx: Transaction, saga_id: str, epoch: int, me: str) -> bool:
@@ -255,8 +290,13 @@ async def release(tx: Transaction, me: str, now: str) -> None:
 
 
 async def versions(snapshot: Snapshot) -> list[tuple[str, int, int]]:
-    """Method, version and count of the sagas that have not ended."""
+    """Method, version and count of the sagas that have not ended, and were not abandoned."""
     return [tuple(row) for row in await snapshot.own(_VERSIONS)]
+
+
+async def abandon(tx: Transaction, method: str, version: int, error: str) -> int:
+    """Leave all sagas of a version stuck; how many those are."""
+    return len(await tx.own(_ABANDON, (error, method, version)))
 
 
 async def counts(snapshot: Snapshot) -> dict[str, int]:
@@ -268,9 +308,9 @@ async def counts(snapshot: Snapshot) -> dict[str, int]:
 
 
 async def may_forget(snapshot: Snapshot, before: str) -> bool:
-    """Whether there is something that ended, or was heard, before a moment."""
-    ((ended, heard),) = await snapshot.own(_OLDEST)
-    return any(moment is not None and moment <= before for moment in (ended, heard))
+    """Whether there is a saga that ended before a moment."""
+    ((ended,),) = await snapshot.own(_OLDEST)
+    return ended is not None and ended <= before
 
 
 async def forget(tx: Transaction, before: str, limit: int) -> int:

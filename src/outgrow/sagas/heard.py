@@ -17,19 +17,24 @@ from outgrow.contracts import (
 )
 from outgrow.store import Snapshot, Transaction
 
-HEARD_SECONDS: Final = 24 * 60 * 60.0
-"""How long an event is kept for sagas that may ask for it."""
+HEARD_SECONDS: Final = 60.0
+"""How long an event is kept at least; longer if a saga is under way that may ask for it."""
 
 HEARD_MAX: Final = 100_000
 """How many events a service keeps for its sagas; beyond, the oldest are forgotten early."""
 
 _ADD: Final = (
-    "insert into outgrow_heard (type, key, id, heard_at, body) values (?, ?, ?, ?, ?) "
-    "on conflict (type, key, id) do update set heard_at = outgrow_heard.heard_at"
+    "insert into outgrow_heard (type, key, id, number, heard_at, body) values (?, ?, ?, ?, ?, ?) "
+    "on conflict (type, key, id) do nothing"
+)
+_GATE: Final = (
+    "insert into outgrow_heard (type, key, id, number, heard_at, body) "
+    "values (?, ?, '', 1, ?, 'null') on conflict (type, key, id) do update "
+    "set number = outgrow_heard.number + 1, heard_at = excluded.heard_at returning number"
 )
 _FIRST: Final = (
     "select body from outgrow_heard where type = ? and key = ? and id <> '' and heard_at >= ? "
-    "order by heard_at, id limit 1"
+    "order by number limit 1"
 )
 _WAKE: Final = (
     "update outgrow_saga set due_at = ? where waits_type = ? and waits_key = ? "
@@ -39,6 +44,7 @@ _FORGET: Final = (
     "delete from outgrow_heard where (type, key, id) in (select type, key, id from outgrow_heard "
     "where heard_at < ? order by heard_at limit ?) returning id"
 )
+_OLDEST: Final = "select min(heard_at) from outgrow_heard"
 _SURPLUS: Final = "select heard_at from outgrow_heard order by heard_at desc limit 1 offset ?"
 
 
@@ -65,13 +71,17 @@ class _Kept(msgspec.Struct):
     body: msgspec.Raw
 
 
-async def gate(tx: Transaction, name: str, key: str, now: str) -> None:
+async def gate(tx: Transaction, name: str, key: str, now: str) -> int:
     """
     Come one after the other: who waits for an event of *key*, and who has just heard one.
 
     Of two transactions at the same time in PostgreSQL neither would see what the other did.
+
+    Returns:
+        A number that grows with each who comes.
     """
-    await tx.own(_ADD, (name, key, "", now, "null"))
+    ((number,),) = await tx.own(_GATE, (name, key, now))
+    return number  # type: ignore[no-any-return]
 
 
 async def first(snapshot: Snapshot, name: str, key: str, since: str) -> str | None:
@@ -85,11 +95,19 @@ async def hear(tx: Transaction, event: Event, message: str, now: str) -> bool:
     name, key = event_type(type(event)), event_key(event)
     if key is None:
         return False  # Nobody can wait for it.
-    await gate(tx, name, key, now)
+    number = await gate(tx, name, key, now)
     body = encode_ordered(event, "deterministic")
     kept = _Kept(event_schema(type(event)), msgspec.Raw(body))
-    await tx.own(_ADD, (name, key, message, now, msgspec.json.encode(kept).decode()))
+    await tx.own(_ADD, (name, key, message, number, now, msgspec.json.encode(kept).decode()))
     return bool(await tx.own(_WAKE, (now, name, key)))
+
+
+async def may_forget(snapshot: Snapshot, before: str) -> bool:
+    """Whether something was heard before a moment, or there is more than the limit."""
+    ((moment,),) = await snapshot.own(_OLDEST)
+    return moment is not None and (
+        moment < before or bool(await snapshot.own(_SURPLUS, (HEARD_MAX,)))
+    )
 
 
 async def forget(tx: Transaction, before: str, limit: int) -> int:

@@ -61,6 +61,7 @@ create table outgrow_heard (
     type text not null,
     key text not null,
     id text not null,
+    number integer not null,
     heard_at text not null,
     body text not null,
     primary key (type, key, id)

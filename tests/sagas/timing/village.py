@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,7 +15,7 @@ from outgrow.contracts import read_contract
 from outgrow.journal import SCHEMA, Delivery, Inbox, Outbox
 from outgrow.sagas import SCHEMA as SAGAS
 from outgrow.sagas.driving import Hosting
-from outgrow.store import Store, open_store
+from outgrow.store import Store, Transaction, open_store
 from outgrow.telemetry import Meters
 from tests.sagas.timing import bookings, tills
 from tests.sagas.timing.bookings import Bookings, BookingsService
@@ -52,21 +52,38 @@ class Village:
 
     @asynccontextmanager
     async def running(self, *, is_abandoned: bool = False) -> AsyncIterator[Village]:
+        """Open the stores in the folder, and work."""
+        await self.start(is_abandoned=is_abandoned)
         try:
-            await self._open(is_abandoned=is_abandoned)
-            async with asyncio.TaskGroup() as group:
-                delivering = group.create_task(self.delivery.run())
-                working = group.create_task(self.sagas.run())
-                try:
-                    yield self
-                finally:
-                    self.sagas.stop()
-                    await asyncio.wait([working])
-                    self.delivery.stop()
-                del delivering
+            yield self
         finally:
-            for store in self.stores.values():
-                await store.close()
+            await self.stop()
+
+    async def start(self, *, is_abandoned: bool = False) -> None:
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self._close)
+            await self._open(is_abandoned=is_abandoned)
+            group = await stack.enter_async_context(asyncio.TaskGroup())
+            delivering = group.create_task(self.delivery.run())
+            working = group.create_task(self.sagas.run())
+            stack.push_async_callback(asyncio.wait, [delivering])
+            stack.callback(self.delivery.stop)
+            stack.push_async_callback(asyncio.wait, [working])
+            stack.callback(self.sagas.stop)
+            self._running = stack.pop_all()
+
+    async def stop(self) -> None:
+        await self._running.aclose()
+
+    async def stop_and_start(self, keeper: type[BookingsService] | None = None) -> None:
+        """As another process would, perhaps with other code."""
+        await self.stop()
+        self._keeper = keeper or self._keeper
+        await self.start()
+
+    async def _close(self) -> None:
+        for store in self.stores.values():
+            await store.close()
 
     async def _open(self, *, is_abandoned: bool) -> None:
         self.reception = Reception(self.clock, Meters())
@@ -113,14 +130,18 @@ class Village:
         return await self.reception.bind(method)(context, *decode_arguments(method, body))
 
     async def begin(self, method: str, *args: Any, key: str) -> None:
-        """Begin a saga under *key*; its caller does not wait for more than has to happen."""
+        """Begin a saga under *key*, and let happen what can without the clock."""
+        await self.begin_only(method, *args, key=key)
+        await self.settle()
+
+    async def begin_only(self, method: str, *args: Any, key: str) -> None:
+        """Begin a saga under *key*, whose caller goes away."""
         client = using(self.front, key=key, deadline=SECONDS_MAX)
         async with asyncio.TaskGroup() as group:
             calling = group.create_task(getattr(client, method)(*args))
             while not await self.rows("select id from outgrow_saga where key = ?", key):
                 await asyncio.wait([calling], timeout=0.002)
             calling.cancel()
-        await self.settle()
 
     async def answer(self, method: str, *args: Any, key: str) -> Any:
         """What the saga answers that was begun under *key*, and has ended."""
@@ -130,6 +151,12 @@ class Village:
     async def rows(self, sql: str, *parameters: Any, service: str = "bookings") -> list[Any]:
         async with self.stores[service].read() as snapshot:
             return await snapshot.own(sql, parameters)
+
+    async def rows_changed(self, sql: str) -> None:
+        async def change(tx: Transaction) -> None:
+            await tx.own(sql, ())
+
+        await self.stores["bookings"].transact(change)
 
     async def saga(self, key: str) -> dict[str, Any]:
         """How the saga stands that was begun under *key*."""
@@ -147,6 +174,16 @@ class Village:
         while before != (before := await self._activity()):
             await self.delivery.settle()
             await self.sagas.settle()
+
+    async def settle_all(self) -> None:
+        """Settle, and move the clock until nothing is tried again any more."""
+        await self.settle()
+        while True:
+            dues = [await self.delivery.settle(), await self.sagas.settle()]
+            due = min((due for due in dues if due is not None), default=None)
+            if due is None:
+                return
+            await self.pass_time(due)
 
     async def _activity(self) -> int:
         return await self.delivery.activity() + self.sagas.activity()

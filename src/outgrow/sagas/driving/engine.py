@@ -74,6 +74,8 @@ class Engine:
 
     Attributes:
         me: This process, as the holder of sagas.
+        kinds: The sagas that this program has the code of: ``service.method`` and version.
+        hearing: Those of them that wait for events.
         heard: The events that the service listens to for its sagas.
         running: What is worked at here, by the saga's id.
         has_lost: Whether something of its own may have to be taken up again.
@@ -96,7 +98,11 @@ class Engine:
         self.me = new_id() if replica is None else replica.id
         self._send = send
         self._codes = codes_of(type(service))
-        self.heard = frozenset(chain(*(heard_by(c, type(service)) for c in self._codes.values())))
+        kinds = {(f"{self.name}.{c.method}", c.version): c for c in self._codes.values()}
+        heard_in = {kind: heard_by(code, type(service)) for kind, code in kinds.items()}
+        self.kinds = frozenset(kinds)
+        self.hearing = frozenset(kind for kind, events in heard_in.items() if events)
+        self.heard = frozenset(chain(*heard_in.values()))
         self._entries = {
             method: Entry(type(service), self._newest(method)) for method, _ in self._codes
         }
@@ -346,10 +352,6 @@ class Engine:
     def replies(self, method: str) -> Replies:
         """What the saga ``service.method`` replies, as text and back."""
         return self._entries[method.partition(".")[2]].replies
-
-    def known(self, method: str, version: int) -> bool:
-        """Whether this program has that version of a saga."""
-        return (method.partition(".")[2], version) in self._codes
 
 
 def _tell(row: SagaRow, error: BaseException, attempts: int, *, is_stuck: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import timedelta
 from typing import Any, Final
 
@@ -14,7 +14,8 @@ from outgrow.journal import Replica, time_of, time_text
 from outgrow.sagas import book, heard
 from outgrow.sagas.driving.engine import RUNNING_MAX, Engine
 from outgrow.sagas.driving.log import STEPS_MAX
-from outgrow.store import Snapshot, Transaction
+from outgrow.sagas.driving.outcomes import told
+from outgrow.store import Snapshot, Store, Transaction
 
 TAKEN_PER_TURN: Final = 64
 """How many sagas are taken up in one unit of work."""
@@ -57,24 +58,9 @@ class Keeping:
         self._on_idle = on_idle
         self._woken = asyncio.Event()
         self._rested = asyncio.Event()
+        self._kinds, self._hearing = book.Kinds(engine.kinds), book.Kinds(engine.hearing)
         self._is_stopping = False
         self._forget_at = self._clock.monotonic()
-
-    async def check_codes(self, *, is_abandoned: bool = False) -> None:
-        """
-        See whether this program has the code of all sagas that are under way.
-
-        Args:
-            is_abandoned: Whether those without are left stuck, for an operator.
-
-        Raises:
-            SagaCodeMissing: It has not.
-        """
-        async with self._store.read() as snapshot:
-            found = await book.versions(snapshot)
-        missing = [(m, v, count) for m, v, count in found if not self.engine.known(m, v)]
-        if missing and not is_abandoned:
-            raise SagaCodeMissing([f"{m}, version {v}: {count}" for m, v, count in missing])
 
     def wake(self) -> None:
         """There may be something to do."""
@@ -148,20 +134,23 @@ class Keeping:
         if not self._replica.leads() or room <= 0:
             return LOOK_SECONDS
         async with self._store.read() as snapshot:
-            found = await book.due(snapshot, time_text(self._clock.now()), room)
-            moment = await book.next_due(snapshot)
+            found = await book.due(snapshot, time_text(self._clock.now()), self._kinds, room)
+            moment = await book.next_due(snapshot, self._kinds)
             if self._store.is_shared or self.engine.has_lost:
                 found += await self._orphans(snapshot)
         self.engine.has_lost = False
         if found:
             await self._take(found[:room])
             return 0.0
-        await self._forget()
+        if self._clock.monotonic() >= self._forget_at:
+            self._forget_at = self._clock.monotonic() + FORGET_SECONDS
+            await self._forget()
+            await self._forget_heard()
         return rest if moment is None else min(max(self._seconds_until(moment), 0.0), rest)
 
     async def _orphans(self, snapshot: Snapshot) -> list[tuple[str, int]]:
         """What nobody works at any more who said so."""
-        found = await book.held(snapshot)
+        found = await book.held(snapshot, self._kinds)
         if not found:
             return []
         me, running = self.engine.me, self.engine.running
@@ -187,16 +176,25 @@ class Keeping:
                 await self.engine.go_on(row, steps)
 
     async def _forget(self) -> None:
-        """Forget what ended long ago, and events that no saga will ask for."""
-        if self._clock.monotonic() < self._forget_at:
-            return
-        self._forget_at = self._clock.monotonic() + FORGET_SECONDS
+        """Forget what ended long ago."""
         before = time_text(self._clock.now() - timedelta(seconds=KEEP_SECONDS))
         async with self._store.read() as snapshot:
             if not await book.may_forget(snapshot, before):
                 return
         count = await self._store.transact(book.forget, before, FORGOTTEN_PER_TURN)
-        count += await self._store.transact(heard.forget, before, FORGOTTEN_PER_TURN)
+        if count:
+            self._forget_at = self._clock.monotonic()
+
+    async def _forget_heard(self) -> None:
+        """Forget events that no saga will ask for: each asks for those since it began."""
+        before = time_text(self._clock.now() - timedelta(seconds=heard.HEARD_SECONDS))
+        async with self._store.read() as snapshot:
+            oldest = await book.oldest_running(snapshot, self._hearing)
+            before = min(before, oldest or before)
+            may_forget = await heard.may_forget(snapshot, before)
+        if not may_forget:
+            return
+        count = await self._store.transact(heard.forget, before, FORGOTTEN_PER_TURN)
         if count:
             self._forget_at = self._clock.monotonic()
 
@@ -210,3 +208,27 @@ class Keeping:
         finally:
             timer.cancel()
             self._rested.clear()
+
+
+async def check_codes(
+    store: Store, kinds: Collection[tuple[str, int]], *, is_abandoned: bool
+) -> None:
+    """
+    See whether this program has the code of all sagas of *store* that are under way.
+
+    Args:
+        kinds: What it has the code of: ``service.method`` and version.
+        is_abandoned: Whether those without are left stuck, for an operator.
+
+    Raises:
+        SagaCodeMissing: It has not.
+    """
+    async with store.read() as snapshot:
+        found = await book.versions(snapshot)
+    missing = [(m, v, count) for m, v, count in found if (m, v) not in kinds]
+    if missing and not is_abandoned:
+        raise SagaCodeMissing([f"{m}, version {v}: {count}" for m, v, count in missing])
+    for method, version, _ in missing:
+        error = told(SagaCodeMissing([f"{method}, version {version}"]))
+        count = await store.transact(book.abandon, method, version, error)
+        _log.error("%s: %d sagas of version %d are left stuck", method, count, version)
