@@ -257,7 +257,7 @@ class Engine:
         execution, log = running.execution, running.execution.log
         row = log.row
         try:
-            if not row.is_undoing:
+            if not row.is_undoing and row.state != book.STUCK:
                 await execution.run()
             if row.is_undoing and row.ended_at is None and row.state != book.STUCK:
                 await undo_all(self, log, execution.context)
