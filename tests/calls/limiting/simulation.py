@@ -19,6 +19,9 @@ from outgrow.errors import CallTimedOut, Overloaded
 REFUSING_SECONDS = 0.0002
 """What it takes to refuse a call that was in the queue for the processor."""
 
+PAUSE_SECONDS = 0.02
+"""Up to so much more than they were told do callers wait that come again."""
+
 
 class Limiting(Protocol):
     """What the simulation asks of a limiter."""
@@ -62,6 +65,7 @@ class Simulation:
             otherwise how many of what the methods wait for there are, with the queue inside.
         seconds: Says how long a call works, drawn anew for each.
         deadline: After how long its caller gives up.
+        repeats: How many calls come again that were refused, once, as a part of all.
     """
 
     def __init__(
@@ -71,6 +75,7 @@ class Simulation:
         servers: int,
         seconds: Callable[[random.Random], float],
         deadline: float = 1.0,
+        repeats: float = 0.0,
         seed: int = 7,
     ) -> None:
         self.now = 0.0
@@ -78,6 +83,7 @@ class Simulation:
         self._servers = servers
         self._seconds = seconds
         self._deadline = deadline
+        self._repeats, self._paid = repeats, 0.0
         self._random = random.Random(seed)
         self._gate = Gate("service.method")
         self._events: list[tuple[float, int, Callable[[], None]]] = []
@@ -122,45 +128,71 @@ class Simulation:
 
     def _arrive(self, ended: Callable[[], None]) -> None:
         self.outcome.asked += 1
-        came = self.now
-        if self._servers:
-            if self._is_let_in(came):
-                began = self.now
-                self._enqueue(lambda: self._work(came, began, ended))
-            else:
-                ended()
-        else:
-            self._enqueue(lambda: self._begin(came, ended))
+        self._paid += self._repeats
+        self._come(self.now, ended)
 
-    def _begin(self, came: float, ended: Callable[[], None]) -> None:
-        """The processor has come to a call: it is let in or refused now."""
-        if self._is_let_in(came):
-            self._work(came, self.now, ended)
+    def _come(self, asked: float, ended: Callable[[], None], *, again: bool = False) -> None:
+        """Come to the process, with a call that its caller has waited for since *asked*."""
+        came = self.now
+
+        def refused(error: Overloaded) -> None:
+            seconds = error.retry_after_seconds
+            if again or self._paid < 1 or self.now + seconds >= asked + self._deadline:
+                ended()
+                return
+            self._paid -= 1
+            seconds += self._random.uniform(0, seconds + PAUSE_SECONDS)
+            self._at(seconds, lambda: self._come(asked, ended, again=True))
+
+        if self._servers:
+            if self._is_let_in(came, asked, ended, refused):
+                began = self.now
+                self._enqueue(lambda: self._work(came, asked, began, ended))
         else:
-            ended()
+            self._enqueue(lambda: self._begin(came, asked, ended, refused))
+
+    def _begin(
+        self,
+        came: float,
+        asked: float,
+        ended: Callable[[], None],
+        refused: Callable[[Overloaded], None],
+    ) -> None:
+        """The processor has come to a call: it is let in or refused now."""
+        if self._is_let_in(came, asked, ended, refused):
+            self._work(came, asked, self.now, ended)
+        else:
             self._at(REFUSING_SECONDS, self._next)
 
-    def _is_let_in(self, came: float) -> bool:
-        waited = self.now - came
+    def _is_let_in(
+        self,
+        came: float,
+        asked: float,
+        ended: Callable[[], None],
+        refused: Callable[[Overloaded], None],
+    ) -> bool:
+        left = asked + self._deadline - self.now
         try:
-            self.limiter.enter(self._gate, waited, self._deadline - waited, self.now)
-        except Overloaded:
+            self.limiter.enter(self._gate, self.now - came, left, self.now)
+        except Overloaded as error:
             self.outcome.refused += 1
             self.outcome.refused_at.append(self.now)
+            refused(error)
             return False
         except CallTimedOut:
             self.outcome.late += 1
+            ended()
             return False
         return True
 
-    def _work(self, came: float, began: float, ended: Callable[[], None]) -> None:
-        left = came + self._deadline - self.now
+    def _work(self, came: float, asked: float, began: float, ended: Callable[[], None]) -> None:
+        left = asked + self._deadline - self.now
         seconds = self._seconds(self._random)
 
         def end() -> None:
             self.limiter.leave(self._gate, began - came, began, self.now)
             if seconds <= left:
-                self.outcome.latencies.append(self.now - came)
+                self.outcome.latencies.append(self.now - asked)
             else:
                 self.outcome.late += 1
             self._next()

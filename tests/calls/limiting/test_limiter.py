@@ -51,6 +51,34 @@ def test_at_three_times_what_it_can_a_process_goes_on_as_well_as_it_can(
     assert len(after.latencies) > 0.98 * after.asked
 
 
+@pytest.mark.parametrize(
+    ("servers", "seconds", "capacity"),
+    [pytest.param(0, 0.01, 100, id="burn"), pytest.param(4, 0.02, 200, id="rent")],
+)
+def test_who_comes_again_after_a_refusal_is_answered_soon(
+    servers: int, seconds: float, capacity: int
+) -> None:
+    simulation = Simulation(Limiter(), servers=servers, seconds=always(seconds), repeats=0.1)
+    normal = simulation.run(20, per_second=0.7 * capacity)
+    overload = simulation.run(60, per_second=3 * capacity)
+
+    assert normal.refused == 0
+    assert len(overload.latencies) > 0.9 * 60 * capacity
+    assert overload.quantile(0.99) < 3 * normal.quantile(0.99)
+
+
+def test_few_are_let_in_before_the_limit_is_there() -> None:
+    late = 0
+    for seed in range(5):
+        simulation = Simulation(Limiter(), servers=4, seconds=always(0.02), seed=seed)
+        usual = simulation.run(20, per_second=140).quantile(0.99)
+        outcome = simulation.run(3, per_second=600)
+        late += sum(seconds > 3 * usual for seconds in outcome.latencies)
+
+    # More than a hundredth of a minute's 12,000 would be its 99th percentile.
+    assert late / 5 < 68
+
+
 def test_without_a_limit_what_is_done_is_done_too_late() -> None:
     simulation = Simulation(Boundless(), servers=0, seconds=always(0.01))
     simulation.run(20, per_second=70)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -46,6 +47,14 @@ MUTANTS: dict[str, tuple[tuple[Any, str, Any], Callable[[], None]]] = {
     "takes_any_queue_for_overload": (
         (limiter, "QUEUE_SECONDS_MIN", 0.0),
         tried.test_a_short_crowd_is_served,
+    ),
+    "sees_no_surge": (
+        (limiter, "SURGE_MIN", math.inf),
+        tried.test_few_are_let_in_before_the_limit_is_there,
+    ),
+    "lets_who_was_refused_wait_long": (
+        (limiter, "RETRY_SECONDS_MIN", 0.1),
+        lambda: tried.test_who_comes_again_after_a_refusal_is_answered_soon(4, 0.02, 200),
     ),
 }
 

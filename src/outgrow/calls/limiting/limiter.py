@@ -4,7 +4,9 @@ The adaptive limit of one process.
 Nobody is refused until there is no doubt that more comes than can be done: a queue that has stood
 for a whole look, takes more than `QUEUE_SECONDS_MIN` to work off, and makes calls take several
 times as long as they do otherwise; or one in which all calls have lost most of their time before
-they begin; and into which more calls come, so that it is not one crowd that is being served.
+they begin; and into which more calls come, so that it is not one crowd that is being served. If
+twice as many come as are done, which callers that wait for replies cannot go on with, a shorter one
+is enough: those that are let in until then are late, and nothing can be done about them.
 Callers that each wait for their reply make no such queue, however many they are, once
 their pace is what calls take otherwise. That a queue counts only if it never empties is from CoDel
 (Nichols, Jacobson: Controlling Queue Delay, ACM Queue 10(5), 2012); Facebook uses it for requests
@@ -39,6 +41,15 @@ QUEUE_CALLS_MIN = 40
 QUEUE_SECONDS_MIN = 0.25
 """Nor is one that is worked off in this time, however many calls are in it."""
 
+SURGE_MIN = 2.0
+"""How many times as many calls come as are done, for a shorter queue to be overload."""
+
+SURGE_CALLS_MIN = 32
+"""In place of `QUEUE_CALLS_MIN`, then."""
+
+SURGE_PART = 2 / 3
+"""And what part of `QUEUE_SECONDS_MIN`."""
+
 QUEUE_SECONDS = 0.02
 """How long a call may queue, beside twice the time that it takes, once there is overload."""
 
@@ -69,7 +80,12 @@ RATE_EACH_LOOK = 0.15
 DOUBLING_SECONDS = 0.25
 """In which time without a refusal the limit doubles, until it is none."""
 
-RETRY_SECONDS_MIN = 0.1
+RETRY_SECONDS_MIN = 0.02
+"""
+There is room again with each call that ends. Who waits longer is as likely to be refused again
+while there is overload, and late if not; how many come again is held by their callers' budgets.
+"""
+
 RETRY_SECONDS_MAX = 5.0
 
 
@@ -233,8 +249,7 @@ class Limiter:
         """Begin to limit if a queue has stood long enough."""
         taken = sum(gate.seconds for gate in self._touched)
         slowed = taken > SLOWED_MIN * self._measure()
-        enough = max(QUEUE_CALLS_MIN, QUEUE_SECONDS_MIN * self._rate)
-        stands = enough < self._least_queue < math.inf
+        stands = self._enough(now) < self._least_queue < math.inf
         if not ((stands and slowed) or self._is_eaten()) or not self._is_fed(now):
             self._standing_since = math.inf
             return
@@ -243,6 +258,17 @@ class Limiter:
             self.is_limiting, self._refused_at = True, now
             self._wake("more calls come than can be answered in time; the rest is refused")
             self._probe(now)
+
+    def _enough(self, now: float) -> float:
+        """How many calls are in a queue that is overload, if more than these are."""
+        seconds = QUEUE_SECONDS_MIN * self._rate
+        ended = sum(gate.ended for gate in self._touched)
+        begun = ended + self.in_flight - self._in_flight_before
+        # Those that began came in another time if they had waited: in a shorter one, if more come.
+        apart = (self._came - self._came_before) / (now - self._began)
+        if begun >= SURGE_MIN * ended * apart:
+            return max(SURGE_CALLS_MIN, SURGE_PART * seconds)
+        return max(QUEUE_CALLS_MIN, seconds)
 
     def _is_fed(self, now: float) -> bool:
         """Whether more calls come into the queue, and not only those that came all at once."""
