@@ -51,6 +51,13 @@ def run(
         Path | None,
         typer.Option(help="Keep stores and sockets here instead of in .outgrow beside the file."),
     ] = None,
+    abandon: Annotated[
+        bool,
+        typer.Option(
+            "--abandon",
+            help="Start without the code of sagas that are under way. They are left stuck.",
+        ),
+    ] = False,
     test_mode: Annotated[
         bool,
         typer.Option(
@@ -64,7 +71,12 @@ def run(
     """Run all services, until Ctrl-C: in this process, or as the topology divides them."""
     clock = ManualClock() if test_mode else SystemClock()
     options = Options(
-        is_open=open_, state=state, clock=clock, is_plaintext=plaintext, is_test=test_mode
+        is_open=open_,
+        state=state,
+        clock=clock,
+        is_plaintext=plaintext,
+        is_abandoning=abandon,
+        is_test=test_mode,
     )
     if topology is None:
         if plaintext:
@@ -91,6 +103,7 @@ def _run_topology(
     if options.state is not None:
         told += ["--state", str(options.state.resolve())]
     told += ["--open"] * options.is_open + ["--test-mode"] * options.is_test
+    told += ["--abandon"] * options.is_abandoning
     if not run_topology(plan, find_topology(plan, name), options, told):
         raise typer.Exit(FAILED)
 

@@ -238,7 +238,7 @@ class Application:
             self._clients.connect(transport.bind)
             self.asgi = self._edge()
             await self._delivery.open()
-            await self.sagas.open()
+            await self.sagas.open(is_abandoned=self.options.is_abandoning)
             await _open_services(stack, services)
             async with self._delivering():
                 self.health.start()

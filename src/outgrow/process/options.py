@@ -96,6 +96,7 @@ class Options:
         stores: Where the stores of services live instead of where the plan says, by service:
             ``sqlite`` or the URL of a database.
         is_plaintext: Whether processes call each other without certificates.
+        is_abandoning: Whether sagas are left stuck whose code is not here, instead of no start.
         is_test: Whether the control channel may move the clock and arm crash points.
         identity: What statistics say of who this process is to the others.
         neighbours: What they say of the processes that are called from here.
@@ -116,6 +117,7 @@ class Options:
     since: datetime | None = None
     stores: Mapping[str, str] | None = None
     is_plaintext: bool = False
+    is_abandoning: bool = False
     is_test: bool = False
     identity: Callable[[], dict[str, Any]] = dict
     neighbours: Callable[[], dict[str, Any]] = dict

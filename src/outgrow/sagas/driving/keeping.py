@@ -142,10 +142,8 @@ class Keeping:
         if found:
             await self._take(found[:room])
             return 0.0
-        if self._clock.monotonic() >= self._forget_at:
-            self._forget_at = self._clock.monotonic() + FORGET_SECONDS
-            await self._forget()
-            await self._forget_heard()
+        if await self._forget():
+            return 0.0
         return rest if moment is None else min(max(self._seconds_until(moment), 0.0), rest)
 
     async def _orphans(self, snapshot: Snapshot) -> list[tuple[str, int]]:
@@ -175,28 +173,31 @@ class Keeping:
             if row is not None:
                 await self.engine.go_on(row, steps)
 
-    async def _forget(self) -> None:
-        """Forget what ended long ago."""
+    async def _forget(self) -> bool:
+        """Forget some of what ended long ago, or was heard; whether there may be more."""
+        if self._clock.monotonic() < self._forget_at:
+            return False
+        count = await self._forget_ended() + await self._forget_heard()
+        if not count:
+            self._forget_at = self._clock.monotonic() + FORGET_SECONDS
+        return count > 0
+
+    async def _forget_ended(self) -> int:
         before = time_text(self._clock.now() - timedelta(seconds=KEEP_SECONDS))
         async with self._store.read() as snapshot:
             if not await book.may_forget(snapshot, before):
-                return
-        count = await self._store.transact(book.forget, before, FORGOTTEN_PER_TURN)
-        if count:
-            self._forget_at = self._clock.monotonic()
+                return 0
+        return await self._store.transact(book.forget, before, FORGOTTEN_PER_TURN)
 
-    async def _forget_heard(self) -> None:
+    async def _forget_heard(self) -> int:
         """Forget events that no saga will ask for: each asks for those since it began."""
         before = time_text(self._clock.now() - timedelta(seconds=heard.HEARD_SECONDS))
         async with self._store.read() as snapshot:
             oldest = await book.oldest_running(snapshot, self._hearing)
             before = min(before, oldest or before)
-            may_forget = await heard.may_forget(snapshot, before)
-        if not may_forget:
-            return
-        count = await self._store.transact(heard.forget, before, FORGOTTEN_PER_TURN)
-        if count:
-            self._forget_at = self._clock.monotonic()
+            if not await heard.may_forget(snapshot, before):
+                return 0
+        return await self._store.transact(heard.forget, before, FORGOTTEN_PER_TURN)
 
     def _seconds_until(self, moment: str) -> float:
         return (time_of(moment) - self._clock.now()).total_seconds()
