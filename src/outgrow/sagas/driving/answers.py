@@ -50,7 +50,7 @@ class Answers:
     """
 
     def __init__(
-        self, store: Store, running: Mapping[str, Running], is_by_hand: Callable[[], bool]
+        self, store: Store, running: Mapping[str, Running], *, is_by_hand: bool
     ) -> None:
         self._store = store
         self._clock = store.clock
@@ -124,7 +124,7 @@ class Answers:
                 raise StillRunning(row.method, row.id)
             if found.ended_at is not None:
                 return found
-            if self._is_by_hand():  # Nobody works at it until its caller asks again.
+            if self._is_by_hand:  # Nobody works at it until its caller asks again.
                 raise StillRunning(row.method, row.id)
             limit = until
             if self._store.is_shared and running is None:

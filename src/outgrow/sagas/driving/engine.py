@@ -22,6 +22,7 @@ from outgrow.errors import (
     Overloaded,
     SagaCodeMissing,
     SagaDiverged,
+    ServiceUnreachable,
 )
 from outgrow.journal import Replica, Replies, Superseded, store_of, time_of, time_text
 from outgrow.sagas import book, heard
@@ -108,8 +109,10 @@ class Engine:
         }
         self.running: dict[str, Running] = {}
         self._by_place: dict[tuple[str, str, str], Running] = {}
-        self.answers = Answers(self.store, self.running, is_by_hand=lambda: self._group is None)
+        self.answers = Answers(self.store, self.running, is_by_hand=send is None)
         self._group: asyncio.TaskGroup | None = None
+        self._early: list[Running] = []
+        self._is_closed = False
         self._when_ended: Callable[[], object] = bool
         self.has_lost = True
         self.counted = {"begun": 0, "completed": 0, "undone": 0, "taken_up": 0, "superseded": 0}
@@ -188,6 +191,8 @@ class Engine:
         if len(self.running) >= RUNNING_MAX:
             text = f"{RUNNING_MAX} sagas of {self.name} are worked at here. Try again later."
             raise Overloaded(row.method, text)
+        if self._is_closed:
+            raise ServiceUnreachable(row.method, "its process stops", may_have_run=False)
         self.counted["begun"] += 1
         running = Running(self._execution(row, [], entry.code, is_begun=False))
         await self._spawn(running)
@@ -207,12 +212,17 @@ class Engine:
             before.cancel()
         self.running[running.row.id] = running
         self._by_place[running.place] = running
-        if self._group is None:
+        if self._send is None:
             await self._work(running)
+        elif self._group is None:  # Calls are let in a moment before `open`.
+            self._early.append(running)
         else:
-            # Not in the context of whoever asked, whose deadline is not the saga's.
-            task = self._group.create_task(self._work(running), context=contextvars.Context())
-            running.cancel = task.cancel
+            self._begin_work(running, self._group)
+
+    def _begin_work(self, running: Running, group: asyncio.TaskGroup) -> None:
+        # Not in the context of whoever asked, whose deadline is not the saga's.
+        task = group.create_task(self._work(running), context=contextvars.Context())
+        running.cancel = task.cancel
 
     # For executions.
 
@@ -331,10 +341,13 @@ class Engine:
     def open(self, group: asyncio.TaskGroup, when_ended: Callable[[], object]) -> None:
         """Work at sagas in tasks of *group* from now on; *when_ended* is called after each."""
         self._group, self._when_ended = group, when_ended
+        early, self._early = self._early, []
+        for running in early:
+            self._begin_work(running, group)
 
     def close(self) -> None:
         """Leave what is worked at to the next start, or to another process."""
-        self._group = None
+        self._group, self._is_closed = None, True
         for running in self.running.values():
             running.cancel()
 
