@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Collection
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -153,7 +153,7 @@ _FIND_KEY: Final = (
 )
 _STEPS: Final = f"select {', '.join(_STEP)} from outgrow_step where saga = ? order by number"  # noqa: S608 - ours
 _DUE: Final = (
-    "select id, epoch from outgrow_saga where due_at <= ? and ({}) order by due_at limit ?"
+    "select id, epoch, holder from outgrow_saga where due_at <= ? and ({}) order by due_at limit ?"
 )
 _NEXT: Final = (
     "select due_at from outgrow_saga where due_at is not null and ({}) order by 1 limit 1"
@@ -168,7 +168,8 @@ _HELD: Final = (
 _OLDEST_RUNNING: Final = "select min(started_at) from outgrow_saga where ended_at is null and ({})"
 _TAKE: Final = (
     "update outgrow_saga set holder = ?, epoch = epoch + 1, due_at = null, state = 'running', "
-    "waits_type = null, waits_key = null where id = ? and epoch = ? and ended_at is null "
+    "waits_type = null, waits_key = null where id = ? and epoch = ? and holder = ? "
+    "and ended_at is null and (due_at is not null or holder <> '') "
     "returning id, epoch"
 )
 _RELEASE: Final = (
@@ -249,10 +250,18 @@ class Kinds:
         self.parameters = tuple(value for code in codes for value in code)
 
 
-async def due(snapshot: Snapshot, now: str, kinds: Kinds, limit: int) -> list[tuple[str, int]]:
-    """Id and epoch of sagas that may be taken up."""
+class Seen(NamedTuple):
+    """Whom a saga belonged to when it was looked at: nobody if `holder` is empty."""
+
+    id: str
+    epoch: int
+    holder: str
+
+
+async def due(snapshot: Snapshot, now: str, kinds: Kinds, limit: int) -> list[Seen]:
+    """Sagas that may be taken up."""
     parameters = (now, *kinds.parameters, limit)
-    return [(i, e) for i, e in await snapshot.own(_DUE.format(kinds.condition), parameters)]
+    return [Seen(*row) for row in await snapshot.own(_DUE.format(kinds.condition), parameters)]
 
 
 async def next_due(snapshot: Snapshot, kinds: Kinds) -> str | None:
@@ -273,15 +282,15 @@ async def next_retry(snapshot: Snapshot) -> str | None:
     return moment  # type: ignore[no-any-return]
 
 
-async def held(snapshot: Snapshot, kinds: Kinds) -> list[tuple[str, int, str]]:
-    """Id, epoch and holder of sagas that are worked at, or were when a process died."""
+async def held(snapshot: Snapshot, kinds: Kinds) -> list[Seen]:
+    """Sagas that are worked at, or were when a process died."""
     rows = await snapshot.own(_HELD.format(kinds.condition), kinds.parameters)
-    return [(saga, epoch, holder) for saga, epoch, holder in rows]
+    return [Seen(*row) for row in rows]
 
 
-async def take(tx: Transaction, saga_id: str, epoch: int, me: str) -> bool:
-    """Take a saga up, unless somebody else has since *epoch*."""
-    return bool(await tx.own(_TAKE, (me, saga_id, epoch)))
+async def take(tx: Transaction, seen: Seen, me: str) -> bool:
+    """Take a saga up, unless something has happened to it since it was *seen*."""
+    return bool(await tx.own(_TAKE, (me, *seen)))
 
 
 async def release(tx: Transaction, me: str, now: str) -> None:

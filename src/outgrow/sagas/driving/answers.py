@@ -139,8 +139,8 @@ class Answers:
 
     async def _wait(self, event: asyncio.Event, until: float) -> bool:
         """Wait for *event*, but not longer than *until*; whether it has happened."""
-        if event.is_set():
-            return True
+        if event.is_set() or self._clock.monotonic() >= until:
+            return event.is_set()
         over = asyncio.get_running_loop().create_future()
 
         def end() -> None:

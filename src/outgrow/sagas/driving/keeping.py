@@ -146,7 +146,7 @@ class Keeping:
             return 0.0
         return rest if moment is None else min(max(self._seconds_until(moment), 0.0), rest)
 
-    async def _orphans(self, snapshot: Snapshot) -> list[tuple[str, int]]:
+    async def _orphans(self, snapshot: Snapshot) -> list[book.Seen]:
         """What nobody works at any more who said so."""
         found = await book.held(snapshot, self._kinds)
         if not found:
@@ -154,15 +154,15 @@ class Keeping:
         me, running = self.engine.me, self.engine.running
         living = await self._replica.living(snapshot)
         return [
-            (saga, epoch)
-            for saga, epoch, holder in found
-            if (holder not in living if holder != me else saga not in running)
+            seen
+            for seen in found
+            if (seen.holder not in living if seen.holder != me else seen.id not in running)
         ]
 
-    async def _take(self, found: list[tuple[str, int]]) -> None:
+    async def _take(self, found: list[book.Seen]) -> None:
         async def unit(tx: Transaction) -> list[str]:
             me = self.engine.me
-            return [saga for saga, epoch in found if await book.take(tx, saga, epoch, me)]
+            return [seen.id for seen in found if await book.take(tx, seen, me)]
 
         crash.at("sagas.before_take")
         taken = await self._store.transact(unit)
