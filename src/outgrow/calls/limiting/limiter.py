@@ -5,8 +5,8 @@ Nobody is refused until there is no doubt that more comes than can be done: a qu
 for a whole look, takes more than `QUEUE_SECONDS_MIN` to work off, and makes calls take several
 times as long as they do otherwise; or one in which all calls have lost most of their time before
 they begin; and into which more calls come, so that it is not one crowd that is being served. If
-twice as many come as are done, which callers that wait for replies cannot go on with, a shorter one
-is enough: those that are let in until then are late, and nothing can be done about them.
+twice as many begin as end, which callers that wait for replies cannot go on with, a shorter one is
+enough: those that have begun until then are late, and nothing can be done about them.
 Callers that each wait for their reply make no such queue, however many they are, once
 their pace is what calls take otherwise. That a queue counts only if it never empties is from CoDel
 (Nichols, Jacobson: Controlling Queue Delay, ACM Queue 10(5), 2012); Facebook uses it for requests
@@ -42,7 +42,7 @@ QUEUE_SECONDS_MIN = 0.25
 """Nor is one that is worked off in this time, however many calls are in it."""
 
 SURGE_MIN = 2.0
-"""How many times as many calls come as are done, for a shorter queue to be overload."""
+"""How many times as many calls begin as end, for a shorter queue to be overload."""
 
 SURGE_CALLS_MIN = 32
 """In place of `QUEUE_CALLS_MIN`, then."""
@@ -249,7 +249,7 @@ class Limiter:
         """Begin to limit if a queue has stood long enough."""
         taken = sum(gate.seconds for gate in self._touched)
         slowed = taken > SLOWED_MIN * self._measure()
-        stands = self._enough(now) < self._least_queue < math.inf
+        stands = self._enough() < self._least_queue < math.inf
         if not ((stands and slowed) or self._is_eaten()) or not self._is_fed(now):
             self._standing_since = math.inf
             return
@@ -259,14 +259,13 @@ class Limiter:
             self._wake("more calls come than can be answered in time; the rest is refused")
             self._probe(now)
 
-    def _enough(self, now: float) -> float:
+    def _enough(self) -> float:
         """How many calls are in a queue that is overload, if more than these are."""
         seconds = QUEUE_SECONDS_MIN * self._rate
         ended = sum(gate.ended for gate in self._touched)
         begun = ended + self.in_flight - self._in_flight_before
-        # Those that began came in another time if they had waited: in a shorter one, if more come.
-        apart = (self._came - self._came_before) / (now - self._began)
-        if begun >= SURGE_MIN * ended * apart:
+        # What waits before Python can still be refused then, and there is no such haste.
+        if begun >= SURGE_MIN * ended and self.in_flight > SURGE_CALLS_MIN:
             return max(SURGE_CALLS_MIN, SURGE_PART * seconds)
         return max(QUEUE_CALLS_MIN, seconds)
 
