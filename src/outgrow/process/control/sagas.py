@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -14,6 +15,9 @@ from outgrow.process.control.asking import ask
 from outgrow.process.control.channel import Verb
 from outgrow.process.control.everyone import ask_everyone, control_socket
 from outgrow.process.control.operating import Operator
+
+if TYPE_CHECKING:
+    from outgrow.sagas.operating import Deciding, Showing
 
 
 def saga_verbs(application: Application) -> dict[str, Verb]:
@@ -35,15 +39,23 @@ class _Questions:
     """Answers the verbs; each takes the request's fields and returns plain data."""
 
     def __init__(self, application: Application) -> None:
-        # Imported here, so that a program that only defines services starts sooner.
-        from outgrow.sagas.operating import Deciding, Showing  # noqa: PLC0415
-
         self._application = application
-        methods = {m.full_name: m for model in application.known for m in model.methods.values()}
-        self._showing = Showing(application.sagas)
-        self._deciding = Deciding(
-            application.sagas, lambda service: application.stores[service].outbox, methods
-        )
+
+    # Imported late, so that a program that only defines services starts sooner.
+
+    @functools.cached_property
+    def _showing(self) -> Showing:
+        from outgrow.sagas.operating import Showing  # noqa: PLC0415
+
+        return Showing(self._application.sagas)
+
+    @functools.cached_property
+    def _deciding(self) -> Deciding:
+        from outgrow.sagas.operating import Deciding  # noqa: PLC0415
+
+        known, stores = self._application.known, self._application.stores
+        methods = {method.full_name: method for model in known for method in model.methods.values()}
+        return Deciding(self._application.sagas, lambda service: stores[service].outbox, methods)
 
     async def sagas(self, fields: dict[str, Any]) -> Any:
         """Which there are: ``{"service": "orders", "wanted": {"states": ["stuck"]}}``."""
