@@ -101,7 +101,7 @@ def test_a_service_of_the_shop_is_shown_with_all_that_others_rely_on() -> None:
         "    called by   payments.charge  sent at shop/payments/service.py:"
     )
     assert lines[at + 3].endswith(", through _write")
-    assert "    LetterKind: welcome, confirmed, cancelled, receipt, refund" in lines
+    assert "    LetterKind: welcome, confirmed, cancelled, receipt, refund, sent" in lines
     assert not any(line != line.rstrip() for line in lines)
 
 
@@ -119,7 +119,7 @@ def test_without_a_name_all_are_shown_in_the_order_of_the_file() -> None:
     lines = show(SHOP).stdout.splitlines()
 
     heads = [line.partition(":")[0] for line in lines if ": contract " in line]
-    assert heads == ["users", "orders", "stock", "payments", "notifications"]
+    assert heads == ["users", "orders", "stock", "payments", "shipping", "notifications"]
 
 
 def test_every_kind_of_type_is_named_as_in_python(kinds: Path) -> None:

@@ -100,6 +100,7 @@ def _progress(account: Account, totals: Totals) -> Table:
         "confirmed": totals.orders["confirmed"],
         "cancelled": totals.orders["cancelled"],
         "events": totals.events,
+        "parcels": totals.collected,
         "letters": totals.letters_written,
         "p50 ms": f"{account.latency_ms(0.50):.1f}",
         "p99 ms": f"{account.latency_ms(0.99):.1f}",
@@ -117,7 +118,7 @@ def _last_line(account: Account, totals: Totals, findings: list[str]) -> str:
         f"{account.sent} orders sent, {account.repeated} requests repeated, "
         f"{account.accepted} accepted, {account.refused.total()} refused ({refused or 'none'}); "
         f"{totals.orders['confirmed']} confirmed, {totals.orders['cancelled']} cancelled; "
-        f"{totals.events} events, {totals.letters_written} letters; "
+        f"{totals.collected} parcels, {totals.events} events, {totals.letters_written} letters; "
         f"p50 {account.latency_ms(0.50):.1f} ms, p99 {account.latency_ms(0.99):.1f} ms; {first}"
     )
 

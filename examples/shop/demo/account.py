@@ -20,13 +20,15 @@ class Account:
         registered: Customers that have a user.
         delivered: Pieces that were put on the shelf.
         sent: Orders, repeats not counted.
-        accepted: Orders that were taken.
+        accepted: Orders that were answered with their id.
+        paid_cents: What the accepted ones cost, without those that were cancelled.
         refused: Orders that were answered with a problem, by its name.
         meant_refused: Orders that were meant to be, by the same name.
         cancelled: Orders that were cancelled by the customer in time.
+        regretted_late: Orders that the customer could not cancel any more.
+        carried: Parcels that the carrier has collected, and delivered.
         repeated: Requests of any kind that were sent once more under their key.
         wrong: What went wrong on the way, in words.
-        must_be_cancelled: Orders that the shop takes but must cancel in the end.
         latencies: Seconds until an order was answered.
     """
 
@@ -34,12 +36,14 @@ class Account:
     delivered: int = 0
     sent: int = 0
     accepted: int = 0
+    paid_cents: int = 0
     refused: Counter[str] = field(default_factory=Counter)
     meant_refused: Counter[str] = field(default_factory=Counter)
     cancelled: int = 0
+    regretted_late: int = 0
+    carried: int = 0
     repeated: int = 0
     wrong: list[str] = field(default_factory=list)
-    must_be_cancelled: list[str] = field(default_factory=list)
     latencies: list[float] = field(default_factory=list)
 
     def latency_ms(self, share: float) -> float:
@@ -56,6 +60,7 @@ class Totals:
     orders: dict[str, int]
     stock: dict[str, int]
     ledger: dict[str, int]
+    parcels: dict[str, int]
     letters: dict[str, int]
 
     @property
@@ -64,20 +69,23 @@ class Totals:
         return self.orders["open"] + self.orders["confirmed"] + self.orders["cancelled"]
 
     @property
+    def collected(self) -> int:
+        """Parcels that the carrier has, or has delivered."""
+        return self.parcels["under_way"] + self.parcels["delivered"]
+
+    @property
     def events(self) -> int:
         """Events that were recorded; every one has left its trace in a sum."""
-        stock, ledger = self.stock, self.ledger
         return (
             self.users["registered"]
             + self.users["renamed"]
             + self.orders_taken
-            + self.orders["confirmed"]
+            + self.letters["confirmed"]
             + self.orders["cancelled"]
-            + stock["orders_held"]
-            + stock["orders_refused"]
-            + ledger["charges"]
-            + ledger["refusals"]
-            + ledger["refunds"]
+            + self.ledger["charges"]
+            + self.ledger["refunds"]
+            + self.collected
+            + self.parcels["delivered"]
         )
 
     @property
@@ -88,10 +96,16 @@ class Totals:
 
 async def read_totals(client: Client) -> Totals:
     """Ask every service; the answers are not of the same moment."""
-    paths = ("/users/totals", "/orders/totals", "/stock/totals", "/ledger", "/letters/totals")
-    answers: list[Any] = await asyncio.gather(*(client.get(path) for path in paths))
-    users, orders, stock, ledger, letters = answers
-    return Totals(users=users, orders=orders, stock=stock, ledger=ledger, letters=letters)
+    paths = {
+        "users": "/users/totals",
+        "orders": "/orders/totals",
+        "stock": "/stock/totals",
+        "ledger": "/ledger",
+        "parcels": "/parcels/totals",
+        "letters": "/letters/totals",
+    }
+    answers: list[Any] = await asyncio.gather(*(client.get(path) for path in paths.values()))
+    return Totals(**dict(zip(paths, answers, strict=True)))
 
 
 def disagreements(account: Account, totals: Totals) -> list[str]:
@@ -104,24 +118,51 @@ def disagreements(account: Account, totals: Totals) -> list[str]:
 
 
 def _sums(account: Account, totals: Totals) -> Iterator[tuple[str, object, object]]:
-    users, orders, stock, ledger = totals.users, totals.orders, totals.stock, totals.ledger
-    letters = totals.letters
-    refused = account.refused.total()
-    yield "orders sent, accepted + refused", account.sent, account.accepted + refused
+    yield from _sums_of_orders(account, totals)
+    yield from _sums_of_goods(account, totals)
+    yield from _sums_of_letters(account, totals)
+
+
+def _sums_of_orders(account: Account, totals: Totals) -> Iterator[tuple[str, object, object]]:
+    users, orders, ledger = totals.users, totals.orders, totals.ledger
+    undone = account.refused["SoldOut"] + account.refused["CardRefused"]
+    answered = account.accepted + account.refused.total()
+    yield "orders sent, accepted + refused", account.sent, answered
     yield "refused, meant to be", dict(account.refused), dict(account.meant_refused)
-    yield "orders accepted, kept by orders", account.accepted, totals.orders_taken
+    yield "orders accepted + undone, kept", account.accepted + undone, totals.orders_taken
     yield "orders still open, none", orders["open"], 0
+    kept = account.accepted - account.cancelled
+    yield "orders accepted - regretted, confirmed", kept, orders["confirmed"]
+    yield "cancelled, undone + regretted", orders["cancelled"], undone + account.cancelled
     yield "customers, users", account.registered, users["registered"]
     yield "users, known to orders", users["registered"], orders["known_users"]
+    yield "orders accepted, charges", account.accepted, ledger["charges"]
+    yield "orders regretted, refunds", account.cancelled, ledger["refunds"]
+    yield "money paid, ledger", account.paid_cents, ledger["balance_cents"]
     yield "money of confirmed orders, ledger", orders["confirmed_cents"], ledger["balance_cents"]
-    yield "confirmed orders, paid", orders["confirmed"], ledger["charges"] - ledger["refunds"]
+
+
+def _sums_of_goods(account: Account, totals: Totals) -> Iterator[tuple[str, object, object]]:
+    orders, stock, parcels = totals.orders, totals.stock, totals.parcels
     yield "pieces delivered, received", account.delivered, stock["pieces_received"]
     on_shelf = stock["pieces_received"] - stock["pieces_held"]
     yield "pieces received - held, on the shelf", on_shelf, stock["pieces_on_shelf"]
     yield "pieces held, confirmed", stock["pieces_held"], orders["confirmed_pieces"]
-    yield "letters of welcome, users", letters["welcome"], users["registered"]
-    yield "letters of confirmation, orders", letters["confirmed"], orders["confirmed"]
-    yield "letters of cancellation, orders", letters["cancelled"], orders["cancelled"]
+    held = account.accepted + account.refused["CardRefused"]
+    yield "orders accepted + not covered, held", held, stock["orders_held"]
+    yield "parcels waiting, none", parcels["waiting"], 0
+    yield "parcels under way, none", parcels["under_way"], 0
+    yield "confirmed orders, parcels", orders["confirmed"], parcels["delivered"]
+    yield "orders regretted, parcels stopped", account.cancelled, parcels["stopped"]
+    yield "parcels carried, delivered", account.carried, parcels["delivered"]
+
+
+def _sums_of_letters(account: Account, totals: Totals) -> Iterator[tuple[str, object, object]]:
+    letters, ledger = totals.letters, totals.ledger
+    yield "letters of welcome, users", letters["welcome"], totals.users["registered"]
+    yield "letters of confirmation, orders", letters["confirmed"], account.accepted
+    yield "letters of cancellation, orders", letters["cancelled"], totals.orders["cancelled"]
     yield "receipts, charges", letters["receipt"], ledger["charges"]
     yield "letters of refund, refunds", letters["refund"], ledger["refunds"]
+    yield "letters of dispatch, parcels", letters["sent"], totals.collected
     yield "doubled letters, none", letters["doubled"], 0

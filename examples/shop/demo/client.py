@@ -15,6 +15,7 @@ Wait = Callable[[float], Awaitable[object]]
 
 POLL_SECONDS = 0.1
 _TRY_AGAIN = (
+    HTTPStatus.ACCEPTED,  # It goes on, and is asked for under its key.
     HTTPStatus.TOO_MANY_REQUESTS,
     HTTPStatus.BAD_GATEWAY,
     HTTPStatus.SERVICE_UNAVAILABLE,

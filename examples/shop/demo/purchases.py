@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+LIMIT_CENTS = 30_000
+"""What a card covers."""
+
 FILE = Path(__file__).parents[1] / "data" / "cdnow_sample.txt"
 
 ALBUM = "signed-album"
@@ -71,17 +74,16 @@ def deliveries(purchases: Iterable[Purchase]) -> list[dict[str, str | int]]:
 
 
 class Trap(StrEnum):
-    """Why an order is meant not to be confirmed."""
+    """
+    Why an order is meant to be refused, by the name of the problem.
+
+    The first `ALBUMS` orders that find their item not sold out are confirmed.
+    """
 
     UNKNOWN_USER = "UnknownUser"
     UNKNOWN_ITEM = "UnknownItem"
-    OVER_THE_LIMIT = "over the limit"
-    SOLD_OUT = "sold out"
-
-    @property
-    def is_refused(self) -> bool:
-        """Whether the shop answers with a problem of that name, and takes no order."""
-        return self in (Trap.UNKNOWN_USER, Trap.UNKNOWN_ITEM)
+    OVER_THE_LIMIT = "CardRefused"
+    SOLD_OUT = "SoldOut"
 
 
 class Repeat(StrEnum):
@@ -101,7 +103,7 @@ class PlannedOrder:
         key: Its idempotency key.
         customer: Who orders.
         lines: Pieces by item.
-        cents: What it costs; None if the shop must refuse it.
+        cents: What it costs; None if nobody knows it, or the shop has no such item.
         trap: Why it is meant not to be confirmed, if so.
         repeat: When it is sent once more.
         is_regretted: Whether the customer cancels it at once.
@@ -145,7 +147,7 @@ def _trapped(key: str, customer: int, trap: Trap, repeat: Repeat) -> PlannedOrde
         key=key,
         customer=customer,
         lines={item_id: 1},
-        cents=None if trap.is_refused else CATALOGUE[item_id][0],
+        cents=CATALOGUE[item_id][0] if item_id in CATALOGUE else None,
         trap=trap,
         repeat=repeat,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -11,12 +12,15 @@ from typing import Any
 
 from .account import Account, Totals, disagreements, read_totals
 from .client import POLL_SECONDS, Client, Reply
-from .purchases import PlannedOrder, Repeat, Trap
+from .purchases import ALBUMS, LIMIT_CENTS, PlannedOrder, Repeat, Trap
 
 CONNECTIONS = 32
 DELIVERIES_IN_ONE = 500
 LATER = 50
 """How many other repeats are in front of one that is sent later."""
+
+COLLECTION_SECONDS = 0.2
+"""How long the carrier waits if there was nothing to collect."""
 
 SETTLE_SECONDS = 15.0
 """How long nothing may change before the shop is taken to be stuck."""
@@ -46,6 +50,8 @@ class Replay:
         self._orders = iter(orders)
         self._users: dict[int, asyncio.Future[str]] = {}
         self._later: deque[tuple[Request, Reply]] = deque()
+        self._albums_left = ALBUMS
+        self._is_closed = False
 
     async def fill_shelves(self, deliveries: list[dict[str, Any]]) -> None:
         """Have everything delivered before the shop opens."""
@@ -66,13 +72,18 @@ class Replay:
         """
         Send orders until there is none left or *is_over*, then what was to be repeated later.
 
+        Meanwhile a carrier collects parcels, in the end all of them.
+
         Raises:
             ExceptionGroup: Of `ShopUnreachable`.
         """
         orders = _until(self._orders, is_over)
-        async with asyncio.TaskGroup() as group:
-            for _ in range(CONNECTIONS):
-                group.create_task(self._send_all(orders))
+        async with asyncio.TaskGroup() as carrier:
+            carrier.create_task(self._carry())
+            async with asyncio.TaskGroup() as customers:
+                for _ in range(CONNECTIONS):
+                    customers.create_task(self._send_all(orders))
+            self._is_closed = True
         while self._later:
             await self._repeat_one()
 
@@ -93,7 +104,6 @@ class Replay:
             elif not disagreements(self.account, totals):
                 break
             before, polls_left = totals, polls_left - 1
-        await self._check_cancelled()
         return before
 
     async def _send_all(self, orders: Iterator[PlannedOrder]) -> None:
@@ -124,16 +134,25 @@ class Replay:
         """Enter an order and its reply into the account."""
         account = self.account
         account.sent += 1
-        if order.trap is not None and order.trap.is_refused:
-            account.meant_refused[order.trap] += 1
+        trap = self._trap_of(order)
+        if trap is not None:
+            account.meant_refused[trap] += 1
         if not reply.is_accepted:
             account.refused[reply.problem] += 1
             return
         account.accepted += 1
         cents = reply.body["total_cents"]
+        account.paid_cents += cents
         self._expect(cents == order.cents, f"{order.key} costs {cents}, not {order.cents}")
-        if order.trap is Trap.OVER_THE_LIMIT:
-            account.must_be_cancelled.append(reply.body["order_id"])
+
+    def _trap_of(self, order: PlannedOrder) -> Trap | None:
+        """Why the shop must refuse it, if it must; the first albums are not sold out."""
+        if order.trap is Trap.SOLD_OUT and self._albums_left:
+            self._albums_left -= 1
+            return None
+        if order.cents is not None and order.cents > LIMIT_CENTS:
+            return Trap.OVER_THE_LIMIT
+        return order.trap
 
     async def _cancel(self, order: PlannedOrder, order_id: str) -> None:
         reply = await self._command(
@@ -147,9 +166,28 @@ class Replay:
         )
         if reply.is_accepted:
             self.account.cancelled += 1
+            self.account.paid_cents -= order.cents or 0
         else:
-            is_late = reply.problem == "AlreadyConfirmed"
+            self.account.regretted_late += 1
+            is_late = reply.problem == "ParcelLeft"
             self._expect(is_late, f"cancelling {order.key} was answered {reply}")
+
+    async def _carry(self) -> None:
+        """Collect parcels and deliver them; none is left when nobody orders any more."""
+        for number in itertools.count(1):
+            is_last = self._is_closed
+            repeat = Repeat.AT_ONCE if number % 10 == 0 else Repeat.NEVER
+            collection = _to_parcels("collections", {}, number)
+            order_ids = (await self._command(collection, repeat)).body
+            if order_ids:
+                delivery = _to_parcels("deliveries", {"order_ids": order_ids}, number)
+                reply = await self._command(delivery, repeat)
+                self._expect(reply.is_accepted, f"delivery {number} was answered {reply}")
+                self.account.carried += len(order_ids)
+            elif is_last:
+                return
+            else:
+                await self.client.wait(COLLECTION_SECONDS)
 
     async def _user_of(self, customer: int) -> str:
         """The customer's user; whoever is first registers it, the others wait."""
@@ -190,14 +228,13 @@ class Replay:
         is_same = second.says_the_same_as(first)
         self._expect(is_same, f"{request.key} was answered {first}, its repeat {second}")
 
-    async def _check_cancelled(self) -> None:
-        for order_id in self.account.must_be_cancelled:
-            status = (await self.client.get(f"/orders/{order_id}"))["status"]
-            self._expect(status == "cancelled", f"{order_id} is over the limit, yet {status}")
-
     def _expect(self, is_true: bool, otherwise: str) -> None:  # noqa: FBT001 - a statement
         if not is_true:
             self.account.wrong.append(otherwise)
+
+
+def _to_parcels(what: str, body: dict[str, Any], number: int) -> Request:
+    return Request(verb="POST", path=f"/parcels/{what}", body=body, key=f"{what}-{number}")
 
 
 def _until(orders: Iterator[PlannedOrder], is_over: Callable[[], bool]) -> Iterator[PlannedOrder]:

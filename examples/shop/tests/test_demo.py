@@ -14,14 +14,14 @@ FOLDER = Path(__file__).parents[1]
 SECONDS_MAX = 100
 LAST_LINE = re.compile(
     r"\d+ orders sent, \d+ requests repeated, \d+ accepted, \d+ refused \(.+\); "
-    r"\d+ confirmed, \d+ cancelled; \d+ events, \d+ letters; "
+    r"\d+ confirmed, \d+ cancelled; \d+ parcels, \d+ events, \d+ letters; "
     r"p50 [\d.]+ ms, p99 [\d.]+ ms; sums agree"
 )
-SERVICES = ["USERS", "ORDERS", "STOCK", "PAYMENTS", "NOTIFICATIONS"]
+SERVICES = ["USERS", "ORDERS", "STOCK", "PAYMENTS", "SHIPPING", "NOTIFICATIONS"]
 PROCESSES = {
     "": "It runs as one process.",
     "split": "It runs as 2 processes and NATS: "
-    "front (users, orders), back (stock, payments, notifications).",
+    "front (users, orders), back (stock, payments, shipping, notifications).",
 }
 
 

@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 from shop.notifications.contract import LetterKind, Notifications
-from shop.orders.contract import AlreadyConfirmed, Orders, Status, UnknownOrder
-from shop.payments.contract import ChargeState, Payments
-from shop.stock.contract import Delivery, Line, Stock, UnknownItem
+from shop.orders.contract import CancelledMeanwhile, Orders, PlacedOrder, Status, UnknownOrder
+from shop.payments.contract import CardRefused, ChargeState, Payments, UnknownCharge
+from shop.shipping.contract import ParcelLeft, ParcelState, Shipping
+from shop.stock.contract import Delivery, Line, SoldOut, Stock, UnknownItem
 from shop.users.contract import UnknownUser, Users
 
 from outgrow.testing import World
@@ -15,24 +16,26 @@ RECORD = Delivery(item_id="record", price_cents=1_200, quantity=5)
 PIANO = Delivery(item_id="piano", price_cents=900_000, quantity=1)
 
 
-async def _order(world: World, *lines: tuple[str, int]) -> str:
-    """Register Ada, fill the shelf and order; returns the order's id."""
+async def _come_in(world: World) -> str:
+    """Register Ada and fill the shelf; her id."""
     await world.client(Stock).receive([RECORD, PIANO])
-    ada = await world.client(Users).register("Ada")
-    order = await world.client(Orders).place_order(
-        ada.user_id, [Line(item_id=item_id, quantity=n) for item_id, n in lines]
+    return (await world.client(Users).register("Ada")).user_id
+
+
+async def _order(world: World, user_id: str, *lines: tuple[str, int]) -> PlacedOrder:
+    return await world.client(Orders).place_order(
+        user_id, [Line(item_id=item_id, quantity=n) for item_id, n in lines]
     )
-    return order.order_id
 
 
-async def _kinds(world: World, order_id: str) -> list[LetterKind]:
-    order = await world.client(Orders).get_order(order_id)
-    letters = await world.client(Notifications).list_letters(order.user_id)
+async def _kinds(world: World, user_id: str) -> list[LetterKind]:
+    letters = await world.client(Notifications).list_letters(user_id)
     return sorted(letter.kind for letter in letters)
 
 
-async def test_an_order_is_held_paid_confirmed_and_told(world: World) -> None:
-    order_id = await _order(world, ("record", 2))
+async def test_an_order_is_held_paid_confirmed_told_and_sent(world: World) -> None:
+    ada = await _come_in(world)
+    order_id = (await _order(world, ada, ("record", 2))).order_id
     await world.settle()
 
     order = await world.client(Orders).get_order(order_id)
@@ -40,72 +43,114 @@ async def test_an_order_is_held_paid_confirmed_and_told(world: World) -> None:
     assert order.user_name == "Ada"
     assert (await world.client(Stock).get_item("record")).on_shelf == 3
     assert (await world.client(Payments).get_charge(order_id)).cents == 2_400
-    assert await _kinds(world, order_id) == ["confirmed", "receipt", "welcome"]
+    assert (await world.client(Shipping).get_parcel(order_id)).state is ParcelState.WAITING
+    assert await _kinds(world, ada) == ["confirmed", "receipt", "welcome"]
 
 
-async def test_an_order_is_followed_until_it_is_decided(world: World) -> None:
-    orders, order_id = world.client(Orders), await _order(world, ("record", 2))
+async def test_a_parcel_is_collected_once_and_delivered(world: World) -> None:
+    ada = await _come_in(world)
+    order_id = (await _order(world, ada, ("record", 2))).order_id
+    shipping = world.client(Shipping)
 
-    async def follow() -> list[Status]:
-        return [order.status async for order in orders.follow_order(order_id)]
+    assert await shipping.collect() == [order_id]
+    assert await shipping.collect() == []
+    await shipping.deliver([order_id])
+    await world.settle()
 
-    (*before, last), _ = await asyncio.gather(follow(), world.settle())
-
-    assert last is Status.CONFIRMED
-    assert set(before) <= {Status.PLACED}
-    with pytest.raises(UnknownOrder):
-        await anext(orders.follow_order("nothing"))
+    assert (await shipping.get_parcel(order_id)).state is ParcelState.DELIVERED
+    assert (await _kinds(world, ada)).count(LetterKind.SENT) == 1
 
 
 async def test_what_is_sold_out_is_cancelled_and_nothing_is_held_or_paid(world: World) -> None:
-    order_id = await _order(world, ("piano", 1), ("record", 6))
+    ada = await _come_in(world)
+    with pytest.raises(SoldOut, match="'record'"):
+        await _order(world, ada, ("piano", 1), ("record", 6))
     await world.settle()
 
-    assert (await world.client(Orders).get_order(order_id)).status is Status.CANCELLED
+    [order] = await world.client(Orders).list_orders(ada)
+    assert order.status is Status.CANCELLED
     totals = await world.client(Stock).get_totals()
     assert (totals.pieces_on_shelf, totals.pieces_held) == (6, 0)
     ledger = await world.client(Payments).get_ledger()
-    assert (ledger.charges, ledger.refusals, ledger.balance_cents) == (0, 0, 0)
-    assert await _kinds(world, order_id) == ["cancelled", "welcome"]
+    assert (ledger.charges, ledger.balance_cents) == (0, 0)
+    assert await _kinds(world, ada) == ["cancelled", "welcome"]
 
 
 async def test_what_the_card_does_not_cover_goes_back_to_the_shelf(world: World) -> None:
-    order_id = await _order(world, ("piano", 1))
+    ada = await _come_in(world)
+    with pytest.raises(CardRefused, match="900000"):
+        await _order(world, ada, ("piano", 1))
     await world.settle()
 
-    assert (await world.client(Orders).get_order(order_id)).status is Status.CANCELLED
-    assert (await world.client(Payments).get_charge(order_id)).state is ChargeState.REFUSED
+    [order] = await world.client(Orders).list_orders(ada)
+    assert order.status is Status.CANCELLED
+    with pytest.raises(UnknownCharge):
+        await world.client(Payments).get_charge(order.order_id)
     assert (await world.client(Stock).get_item("piano")).on_shelf == 1
-    assert await _kinds(world, order_id) == ["cancelled", "welcome"]
+    assert await _kinds(world, ada) == ["cancelled", "welcome"]
 
 
-async def test_a_confirmed_order_cannot_be_cancelled(world: World) -> None:
-    order_id = await _order(world, ("record", 1))
+async def test_who_cancels_gets_the_money_back_and_no_parcel(world: World) -> None:
+    ada = await _come_in(world)
+    order_id = (await _order(world, ada, ("record", 1))).order_id
+    orders = world.client(Orders)
+
+    await asyncio.gather(orders.cancel_order(order_id), orders.cancel_order(order_id))
+    await orders.cancel_order(order_id)
     await world.settle()
 
-    with pytest.raises(AlreadyConfirmed):
-        await world.client(Orders).cancel_order(order_id)
+    assert (await orders.get_order(order_id)).status is Status.CANCELLED
+    assert (await world.client(Stock).get_totals()).pieces_held == 0
+    charge = await world.client(Payments).get_charge(order_id)
+    assert charge.state is ChargeState.REFUNDED
+    assert await world.client(Shipping).collect() == []
+    assert await _kinds(world, ada) == ["cancelled", "confirmed", "receipt", "refund", "welcome"]
+
+
+async def test_an_order_whose_parcel_is_collected_stays_as_it_is(world: World) -> None:
+    ada = await _come_in(world)
+    order_id = (await _order(world, ada, ("record", 1))).order_id
+    orders = world.client(Orders)
+    await world.client(Shipping).collect()
+
+    with pytest.raises(ParcelLeft):
+        await orders.cancel_order(order_id)
+    await world.settle()
+
+    assert (await orders.get_order(order_id)).status is Status.CONFIRMED
+    assert [order.status async for order in orders.follow_order(order_id)] == [Status.CONFIRMED]
+    assert (await world.client(Stock).get_totals()).pieces_held == 1
+    assert (await world.client(Payments).get_ledger()).balance_cents == 1_200
+    with pytest.raises(UnknownOrder):
+        await anext(orders.follow_order("nothing"))
 
 
 async def test_a_cancelled_order_ends_held_and_paid_nowhere_whoever_was_first(
     world: World,
 ) -> None:
-    order_id = await _order(world, ("record", 1))
-    try:
-        await world.client(Orders).cancel_order(order_id)
-    except AlreadyConfirmed:
-        expected, pieces_held, balance_cents = Status.CONFIRMED, 1, 1_200
-    else:
-        expected, pieces_held, balance_cents = Status.CANCELLED, 0, 0
+    ada = await _come_in(world)
+    orders = world.client(Orders)
+
+    async def regret() -> None:
+        while not (found := await orders.list_orders(ada)):
+            await asyncio.to_thread(bool)  # Others have their turn: together, nothing waits.
+        await orders.cancel_order(found[0].order_id)
+
+    _, placed = await asyncio.gather(
+        regret(), _order(world, ada, ("record", 1)), return_exceptions=True
+    )
     await world.settle()
 
-    assert (await world.client(Orders).get_order(order_id)).status is expected
-    assert (await world.client(Stock).get_totals()).pieces_held == pieces_held
+    assert isinstance(placed, PlacedOrder | CancelledMeanwhile)
+    [order] = await orders.list_orders(ada)
+    assert order.status is Status.CANCELLED
+    assert (await world.client(Stock).get_totals()).pieces_held == 0
     ledger = await world.client(Payments).get_ledger()
-    assert ledger.balance_cents == balance_cents
-    kinds = await _kinds(world, order_id)
-    assert kinds.count(LetterKind.RECEIPT) == ledger.charges
-    assert kinds.count(LetterKind.REFUND) == ledger.refunds
+    assert (ledger.balance_cents, ledger.charges) == (0, ledger.refunds)
+    assert await world.client(Shipping).collect() == []
+    kinds = await _kinds(world, ada)
+    assert kinds.count(LetterKind.RECEIPT) == kinds.count(LetterKind.REFUND) == ledger.charges
+    assert kinds.count(LetterKind.CANCELLED) == 1
 
 
 async def test_the_last_piece_is_sold_once(world: World) -> None:
@@ -114,21 +159,24 @@ async def test_the_last_piece_is_sold_once(world: World) -> None:
     line = Line(item_id="piano", quantity=1)
     place_order = world.client(Orders).place_order
 
-    await asyncio.gather(*(place_order(ada.user_id, [line]) for _ in range(5)))
+    replies = await asyncio.gather(
+        *(place_order(ada.user_id, [line]) for _ in range(5)), return_exceptions=True
+    )
     await world.settle()
 
+    assert sum(isinstance(reply, SoldOut) for reply in replies) == 4
     totals = await world.client(Orders).get_totals()
     assert (totals.open, totals.confirmed, totals.cancelled) == (0, 1, 4)
 
 
 async def test_orders_hears_of_new_names(world: World) -> None:
-    order_id = await _order(world, ("record", 1))
-    order = await world.client(Orders).get_order(order_id)
+    ada = await _come_in(world)
+    await _order(world, ada, ("record", 1))
 
-    await world.client(Users).rename(order.user_id, "Ada Lovelace")
+    await world.client(Users).rename(ada, "Ada Lovelace")
     await world.settle()
 
-    [order] = await world.client(Orders).list_orders(order.user_id)
+    [order] = await world.client(Orders).list_orders(ada)
     assert order.user_name == "Ada Lovelace"
 
 

@@ -24,4 +24,4 @@ def test_the_files_of_the_shop_are_those_that_freezing_would_write(tmp_path: Pat
 
     lines = done.stdout.splitlines()
     assert [line for line in lines if not line.startswith("unchanged  ")] == []
-    assert len(lines) == 2 * 5 + 2, "two files for each service, and two documents"
+    assert len(lines) == 2 * 6 + 2, "two files for each service, and two documents"

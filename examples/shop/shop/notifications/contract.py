@@ -13,6 +13,7 @@ class LetterKind(StrEnum):
     CANCELLED = "cancelled"
     RECEIPT = "receipt"
     REFUND = "refund"
+    SENT = "sent"
 
 
 class Letter(Record):
@@ -33,6 +34,7 @@ class LetterTotals(Record):
     cancelled: int
     receipt: int
     refund: int
+    sent: int
     doubled: int
 
 

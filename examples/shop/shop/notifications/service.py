@@ -3,6 +3,7 @@
 from outgrow import Store, Transaction, new_id, on, service, transactional
 from shop.notifications.contract import Letter, LetterKind, LetterTotals, Notifications
 from shop.orders.contract import OrderCancelled, OrderConfirmed
+from shop.shipping.contract import ParcelCollected
 from shop.users.contract import UserRegistered
 
 
@@ -36,6 +37,7 @@ class NotificationsService(Notifications):
                 " count(case when kind = 'cancelled' then 1 end) as cancelled,"
                 " count(case when kind = 'receipt' then 1 end) as receipt,"
                 " count(case when kind = 'refund' then 1 end) as refund,"
+                " count(case when kind = 'sent' then 1 end) as sent,"
                 " count(*) - (select count(*) from (select distinct kind, about from letters) d)"
                 " as doubled from letters",
             )
@@ -48,8 +50,8 @@ class NotificationsService(Notifications):
 
     @on(OrderConfirmed)
     async def tell_confirmed(self, tx: Transaction, event: OrderConfirmed) -> None:
-        """Say that the order is on its way."""
-        text = f"Order {event.order_id} is on its way."
+        """Say that the order is confirmed."""
+        text = f"Order {event.order_id} is confirmed."
         await self._keep(tx, event.user_id, LetterKind.CONFIRMED, event.order_id, text)
 
     @on(OrderCancelled)
@@ -57,6 +59,12 @@ class NotificationsService(Notifications):
         """Say that the order is cancelled, and why."""
         text = f"Order {event.order_id} is cancelled, {event.reason}."
         await self._keep(tx, event.user_id, LetterKind.CANCELLED, event.order_id, text)
+
+    @on(ParcelCollected)
+    async def tell_sent(self, tx: Transaction, event: ParcelCollected) -> None:
+        """Say that the order is on its way."""
+        text = f"Order {event.order_id} is on its way."
+        await self._keep(tx, event.user_id, LetterKind.SENT, event.order_id, text)
 
     async def _keep(
         self, tx: Transaction, user_id: str, kind: LetterKind, about: str, text: str

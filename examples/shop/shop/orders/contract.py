@@ -7,20 +7,23 @@ from typing import Annotated
 from annotated_types import MaxLen, MinLen
 
 from outgrow import Contract, Event, Problem, Record, command, query
-from shop.stock.contract import Line, UnknownItem
+from shop.payments.contract import CardRefused
+from shop.shipping.contract import ParcelLeft
+from shop.stock.contract import Line, SoldOut, UnknownItem
 from shop.users.contract import UnknownUser
 
 
 class Status(StrEnum):
-    """What became of an order."""
+    """What became of an order: it is open while it is placed, and while it is being cancelled."""
 
     PLACED = "placed"
     CONFIRMED = "confirmed"
+    CANCELLING = "cancelling"
     CANCELLED = "cancelled"
 
 
 class PlacedOrder(Record):
-    """An order that was taken; stock and payments are being asked."""
+    """An order that is held and paid, and whose parcel waits to be collected."""
 
     order_id: str
     total_cents: int
@@ -83,8 +86,8 @@ class UnknownOrder(Problem, status="not_found"):
     order_id: str
 
 
-class AlreadyConfirmed(Problem, status="failed_precondition"):
-    """Order {order_id!r} is confirmed and cannot be cancelled any more."""
+class CancelledMeanwhile(Problem, status="failed_precondition"):
+    """Order {order_id!r} was cancelled while it was being fulfilled."""
 
     order_id: str
 
@@ -92,20 +95,24 @@ class AlreadyConfirmed(Problem, status="failed_precondition"):
 class Orders(Contract):
     """What was ordered, and what became of it."""
 
-    @command("POST /orders", allow="orders:write", raises=[UnknownUser, UnknownItem])
+    @command(
+        "POST /orders",
+        allow="orders:write",
+        raises=[UnknownUser, UnknownItem, SoldOut, CardRefused, CancelledMeanwhile],
+    )
     async def place_order(
         self, user_id: str, lines: Annotated[list[Line], MinLen(1), MaxLen(100)]
     ) -> PlacedOrder:
-        """Order at today's prices; the order is confirmed or cancelled a moment later."""
+        """Order at today's prices. What cannot be held and paid is cancelled again."""
         ...
 
     @command(
         "POST /orders/{order_id}/cancel",
         allow="orders:write",
-        raises=[UnknownOrder, AlreadyConfirmed],
+        raises=[UnknownOrder, ParcelLeft],
     )
     async def cancel_order(self, order_id: str) -> None:
-        """Cancel an order that is not confirmed yet."""
+        """Cancel an order whose parcel was not collected yet; what was paid is given back."""
         ...
 
     @query("GET /orders/totals", allow="orders:read")

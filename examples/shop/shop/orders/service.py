@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import datetime
 
-from outgrow import Store, Transaction, new_id, on, service, transactional
+from outgrow import Saga, Store, Transaction, on, saga, service, transactional
 from shop.orders.contract import (
-    AlreadyConfirmed,
+    CancelledMeanwhile,
     Order,
     OrderCancelled,
     OrderConfirmed,
@@ -16,41 +17,53 @@ from shop.orders.contract import (
     Status,
     UnknownOrder,
 )
-from shop.payments.contract import Charged, ChargeRefused
-from shop.stock.contract import ItemsRefused, Line, Stock
+from shop.payments.contract import Payments
+from shop.shipping.contract import Shipping
+from shop.stock.contract import Line, Stock
 from shop.users.contract import UserRegistered, UserRenamed, Users
 
 ORDER = (
     "select order_id, user_id, lines, total_cents, status,"
-    " coalesce((select name from users where users.user_id = orders.user_id), '') as user_name"
-    " from orders"
+    " coalesce((select name from users where users.user_id = orders_now.user_id), '') as user_name"
+    " from orders_now"
 )
 
+WISHED = "as you wished"
 PAUSE_SECONDS = 0.2
 
 
 @service
 class OrdersService(Orders):
-    """Takes orders, and decides on them when it has heard of stock and payments."""
+    """Takes orders, and sees to it that each is fulfilled or undone."""
 
     users: Users
     stock: Stock
+    payments: Payments
+    shipping: Shipping
     store: Store
 
-    async def place_order(self, user_id: str, lines: list[Line]) -> PlacedOrder:
+    @saga
+    async def place_order(self, run: Saga, user_id: str, lines: list[Line]) -> PlacedOrder:
         await self.users.get_user(user_id)
         items = await self.stock.get_items([line.item_id for line in lines])
         total_cents = sum(
             item.price_cents * line.quantity for item, line in zip(items, lines, strict=True)
         )
-        return await self.create(user_id, lines, total_cents)
+        order_id = run.new_id()
+        run.tag(order_id=order_id)
+        await run.step(self.take, order_id, user_id, lines, total_cents).undo(self.drop, order_id)
+        await run.step(self.stock.hold, order_id, lines).undo(self.stock.release, order_id)
+        charge = run.step(self.payments.charge, order_id, user_id, total_cents)
+        await charge.undo(self.payments.refund, order_id)
+        await run.step(self.confirm, order_id).pivot()  # Nothing is undone from here on.
+        await run.step(self.shipping.send, order_id, user_id)
+        return PlacedOrder(order_id=order_id, total_cents=total_cents)
 
     @transactional
-    async def create(
-        self, tx: Transaction, user_id: str, lines: list[Line], total_cents: int
-    ) -> PlacedOrder:
+    async def take(
+        self, tx: Transaction, order_id: str, user_id: str, lines: list[Line], total_cents: int
+    ) -> None:
         """Take an order whose user and items are known."""
-        order_id = new_id()
         await tx.execute(
             "insert into orders (order_id, user_id, lines, pieces, total_cents, status)"
             " values (:order_id, :user_id, :lines, :pieces, :total_cents, 'placed')",
@@ -63,18 +76,68 @@ class OrdersService(Orders):
         await tx.record(
             OrderPlaced(order_id=order_id, user_id=user_id, lines=lines, total_cents=total_cents)
         )
-        return PlacedOrder(order_id=order_id, total_cents=total_cents)
 
     @transactional
-    async def cancel_order(self, tx: Transaction, order_id: str) -> None:
+    async def drop(self, tx: Transaction, order_id: str) -> None:
+        """Cancel an order that cannot be fulfilled, unless its user was faster."""
+        await self._cancel(tx, order_id, Status.PLACED, "because we cannot fulfil it")
+
+    @transactional
+    async def confirm(self, tx: Transaction, order_id: str) -> None:
+        """Confirm what is held and paid, unless its user was faster and cancelled."""
+        if not await self._move(tx, order_id, Status.PLACED, Status.CONFIRMED):
+            raise CancelledMeanwhile(order_id=order_id)
+        order = await tx.fetch_one(Order, f"{ORDER} where order_id = :order_id", order_id=order_id)
+        await tx.record(
+            OrderConfirmed(order_id=order_id, user_id=order.user_id, total_cents=order.total_cents)
+        )
+
+    @saga
+    async def cancel_order(self, run: Saga, order_id: str) -> None:
+        run.tag(order_id=order_id)
+        cancelling = run.step(self.begin_cancelling, order_id, run.now())
+        if not await cancelling.undo(self.stop_cancelling, order_id):
+            return
+        await run.step(self.shipping.stop, order_id).pivot()
+        refund = run.step(self.payments.refund, order_id)
+        await run.all(refund, run.step(self.stock.release, order_id))
+        await run.step(self.end_cancelling, order_id)
+
+    @transactional
+    async def begin_cancelling(self, tx: Transaction, order_id: str, now: datetime) -> bool:
+        """
+        Cancel an order that is not confirmed yet, or begin to cancel one that is.
+
+        Returns:
+            Whether there is something to stop and give back; what `place_order` has done so far,
+            it undoes itself.
+        """
         order = await tx.fetch_optional(
             Order, f"{ORDER} where order_id = :order_id", order_id=order_id
         )
         if order is None:
             raise UnknownOrder(order_id=order_id)
-        if order.status is Status.CONFIRMED:
-            raise AlreadyConfirmed(order_id=order_id)
-        await self._cancel(tx, order_id, "as you wished")
+        await self._cancel(tx, order_id, Status.PLACED, WISHED)
+        await tx.execute(
+            "update orders set cancelling_since = :now"
+            " where order_id = :order_id and status = 'confirmed' and cancelling_since is null",
+            order_id=order_id,
+            now=now,
+        )
+        return order.status in (Status.CONFIRMED, Status.CANCELLING)
+
+    @transactional
+    async def stop_cancelling(self, tx: Transaction, order_id: str) -> None:
+        """The order is confirmed, as it was."""
+        await tx.execute(
+            "update orders set cancelling_since = null where order_id = :order_id",
+            order_id=order_id,
+        )
+
+    @transactional
+    async def end_cancelling(self, tx: Transaction, order_id: str) -> None:
+        """The order is cancelled."""
+        await self._cancel(tx, order_id, Status.CONFIRMED, WISHED)
 
     async def get_order(self, order_id: str) -> Order:
         async with self.store.read() as snapshot:
@@ -88,7 +151,7 @@ class OrdersService(Orders):
     async def follow_order(self, order_id: str) -> AsyncIterator[Order]:
         order = await self.get_order(order_id)
         yield order
-        while order.status is Status.PLACED:
+        while order.status in (Status.PLACED, Status.CANCELLING):
             await asyncio.sleep(PAUSE_SECONDS)  # noqa: TID251 - nobody moves this time
             before, order = order, await self.get_order(order_id)
             if order != before:
@@ -106,35 +169,15 @@ class OrdersService(Orders):
         async with self.store.read() as snapshot:
             return await snapshot.fetch_one(
                 OrderTotals,
-                "select count(case when status = 'placed' then 1 end) as open,"
+                "select count(case when status in ('placed', 'cancelling') then 1 end) as open,"
                 " count(case when status = 'confirmed' then 1 end) as confirmed,"
                 " count(case when status = 'cancelled' then 1 end) as cancelled,"
                 " coalesce(sum(case when status = 'confirmed' then total_cents end), 0)"
                 " as confirmed_cents,"
                 " coalesce(sum(case when status = 'confirmed' then pieces end), 0)"
                 " as confirmed_pieces,"
-                " (select count(*) from users) as known_users from orders",
+                " (select count(*) from users) as known_users from orders_now",
             )
-
-    @on(Charged)
-    async def confirm(self, tx: Transaction, event: Charged) -> None:
-        """Confirm what is held and paid, unless its user was faster and cancelled."""
-        if await self._decide(tx, event.order_id, Status.CONFIRMED):
-            await tx.record(
-                OrderConfirmed(
-                    order_id=event.order_id, user_id=event.user_id, total_cents=event.cents
-                )
-            )
-
-    @on(ItemsRefused)
-    async def cancel_unheld(self, tx: Transaction, event: ItemsRefused) -> None:
-        """Cancel what stock does not have."""
-        await self._cancel(tx, event.order_id, f"because {event.item_id} is sold out")
-
-    @on(ChargeRefused)
-    async def cancel_unpaid(self, tx: Transaction, event: ChargeRefused) -> None:
-        """Cancel what the card does not cover."""
-        await self._cancel(tx, event.order_id, "because your card was refused")
 
     @on(UserRegistered, UserRenamed, since="beginning")
     async def copy_name(self, tx: Transaction, event: UserRegistered | UserRenamed) -> None:
@@ -146,18 +189,21 @@ class OrdersService(Orders):
             name=event.name,
         )
 
-    async def _cancel(self, tx: Transaction, order_id: str, reason: str) -> None:
-        if await self._decide(tx, order_id, Status.CANCELLED):
+    async def _cancel(self, tx: Transaction, order_id: str, status: Status, reason: str) -> None:
+        """Cancel the order if it has that *status*."""
+        if await self._move(tx, order_id, status, Status.CANCELLED):
             user_id = await tx.fetch_one(
                 str, "select user_id from orders where order_id = :order_id", order_id=order_id
             )
             await tx.record(OrderCancelled(order_id=order_id, user_id=user_id, reason=reason))
 
-    async def _decide(self, tx: Transaction, order_id: str, status: Status) -> bool:
-        """Whether the order was still open and now has *status*: the first decision stands."""
+    async def _move(self, tx: Transaction, order_id: str, old: Status, new: Status) -> bool:
+        """Whether the order had the status *old*, and now has *new*: the first decision stands."""
         changed = await tx.execute(
-            "update orders set status = :status where order_id = :order_id and status = 'placed'",
+            "update orders set status = :new, cancelling_since = null"
+            " where order_id = :order_id and status = :old",
             order_id=order_id,
-            status=status,
+            new=new,
+            old=old,
         )
         return changed > 0

@@ -2,20 +2,18 @@
 
 from enum import StrEnum
 
-from outgrow import Contract, Event, Problem, Record, query
+from outgrow import Contract, Event, Problem, Record, command, query
 
 
 class ChargeState(StrEnum):
     """What became of a charge."""
 
     CHARGED = "charged"
-    REFUSED = "refused"
     REFUNDED = "refunded"
-    CANCELLED = "cancelled"
 
 
 class Charge(Record):
-    """What an order cost, and whether it was paid."""
+    """What was paid for an order, and whether it was given back."""
 
     order_id: str
     user_id: str
@@ -31,7 +29,6 @@ class Ledger(Record):
     """
 
     charges: int
-    refusals: int
     refunds: int
     balance_cents: int
 
@@ -41,13 +38,6 @@ class Charged(Event, key="order_id"):
 
     order_id: str
     user_id: str
-    cents: int
-
-
-class ChargeRefused(Event, key="order_id"):
-    """The card does not cover an order."""
-
-    order_id: str
     cents: int
 
 
@@ -64,8 +54,24 @@ class UnknownCharge(Problem, status="not_found"):
     order_id: str
 
 
+class CardRefused(Problem, status="failed_precondition"):
+    """The card does not cover {cents} cents."""
+
+    cents: int
+
+
 class Payments(Contract):
     """Takes money and gives it back."""
+
+    @command(raises=[CardRefused])
+    async def charge(self, order_id: str, user_id: str, cents: int) -> None:
+        """Take the money for an order."""
+        ...
+
+    @command()
+    async def refund(self, order_id: str) -> None:
+        """Give the money for an order back."""
+        ...
 
     @query("GET /charges/{order_id}", allow="payments:read", raises=[UnknownCharge])
     async def get_charge(self, order_id: str) -> Charge:

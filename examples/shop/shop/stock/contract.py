@@ -4,7 +4,7 @@ from typing import Annotated
 
 from annotated_types import Ge, MaxLen, MinLen
 
-from outgrow import Contract, Event, Problem, Record, command, query
+from outgrow import Contract, Problem, Record, command, query
 
 Cents = Annotated[int, Ge(0)]
 Quantity = Annotated[int, Ge(1)]
@@ -38,33 +38,23 @@ class StockTotals(Record):
     Pieces and orders, summed over everything.
 
     At any time ``pieces_received = pieces_on_shelf + pieces_held``. The orders are those that were
-    ever held, and those that were refused.
+    ever held.
     """
 
     pieces_received: int
     pieces_on_shelf: int
     pieces_held: int
     orders_held: int
-    orders_refused: int
-
-
-class ItemsHeld(Event, key="order_id"):
-    """All that was ordered lies ready."""
-
-    order_id: str
-    user_id: str
-    total_cents: int
-
-
-class ItemsRefused(Event, key="order_id"):
-    """There was not enough of an item; nothing is held for the order."""
-
-    order_id: str
-    item_id: str
 
 
 class UnknownItem(Problem, status="not_found"):
     """The shop has never had the item {item_id!r}."""
+
+    item_id: str
+
+
+class SoldOut(Problem, status="failed_precondition"):
+    """There is not enough of the item {item_id!r} on the shelf."""
 
     item_id: str
 
@@ -75,6 +65,16 @@ class Stock(Contract):
     @command("POST /stock/deliveries", allow="stock:write")
     async def receive(self, deliveries: Annotated[list[Delivery], MinLen(1), MaxLen(1000)]) -> None:
         """Put what was delivered on the shelf."""
+        ...
+
+    @command(raises=[SoldOut])
+    async def hold(self, order_id: str, lines: list[Line]) -> None:
+        """Hold all that was ordered, or nothing."""
+        ...
+
+    @command()
+    async def release(self, order_id: str) -> None:
+        """Put back what is held for an order."""
         ...
 
     @query("GET /stock/totals", allow="stock:read")

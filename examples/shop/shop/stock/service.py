@@ -1,24 +1,14 @@
 """How stock keeps its promise."""
 
-from outgrow import Store, Transaction, on, service, transactional
-from shop.orders.contract import OrderCancelled, OrderPlaced
-from shop.stock.contract import (
-    Delivery,
-    Item,
-    ItemsHeld,
-    ItemsRefused,
-    Line,
-    Stock,
-    StockTotals,
-    UnknownItem,
-)
+from outgrow import Store, Transaction, service, transactional
+from shop.stock.contract import Delivery, Item, Line, SoldOut, Stock, StockTotals, UnknownItem
 
 ITEM = "select item_id, price_cents, on_shelf from items where item_id = :item_id"
 
 
 @service
 class StockService(Stock):
-    """Holds what was ordered until the order is cancelled."""
+    """Holds what was ordered, or puts it back."""
 
     store: Store
 
@@ -57,41 +47,29 @@ class StockService(Stock):
                 "select (select coalesce(sum(received), 0) from items) as pieces_received,"
                 " (select coalesce(sum(on_shelf), 0) from items) as pieces_on_shelf,"
                 " (select coalesce(sum(quantity), 0) from held_items) as pieces_held,"
-                " (select count(*) from orders where state in ('held', 'released')) as orders_held,"
-                " (select count(*) from orders where state = 'refused') as orders_refused",
+                " (select count(*) from orders) as orders_held",
             )
 
-    @on(OrderPlaced)
-    async def hold(self, tx: Transaction, event: OrderPlaced) -> None:
-        """Hold all that was ordered, or nothing."""
-        is_new = await tx.execute(
-            "insert into orders (order_id, state) values (:order_id, 'held')"
-            " on conflict (order_id) do nothing",
-            order_id=event.order_id,
-        )
-        if not is_new:
-            return  # Cancelled before it was heard of: `release` was here first.
-        for line in event.lines:
-            if not await self._take(tx, event.order_id, line):
-                await self._put_back(tx, event.order_id)
-                await tx.execute(
-                    "update orders set state = 'refused' where order_id = :order_id",
-                    order_id=event.order_id,
-                )
-                await tx.record(ItemsRefused(order_id=event.order_id, item_id=line.item_id))
-                return
-        await tx.record(
-            ItemsHeld(order_id=event.order_id, user_id=event.user_id, total_cents=event.total_cents)
-        )
-
-    @on(OrderCancelled)
-    async def release(self, tx: Transaction, event: OrderCancelled) -> None:
-        """Put back what was held, or remember not to hold it."""
-        await self._put_back(tx, event.order_id)
+    @transactional
+    async def hold(self, tx: Transaction, order_id: str, lines: list[Line]) -> None:
         await tx.execute(
-            "insert into orders (order_id, state) values (:order_id, 'cancelled')"
-            " on conflict (order_id) do update set state = 'released' where orders.state = 'held'",
-            order_id=event.order_id,
+            "insert into orders (order_id, state) values (:order_id, 'held')", order_id=order_id
+        )
+        for line in lines:
+            if not await self._take(tx, order_id, line):
+                raise SoldOut(item_id=line.item_id)  # What is held already goes back with it.
+
+    @transactional
+    async def release(self, tx: Transaction, order_id: str) -> None:
+        await tx.execute(
+            "update items set on_shelf = on_shelf + (select quantity from held_items"
+            " where order_id = :order_id and held_items.item_id = items.item_id)"
+            " where item_id in (select item_id from held_items where order_id = :order_id)",
+            order_id=order_id,
+        )
+        await tx.execute("delete from held_items where order_id = :order_id", order_id=order_id)
+        await tx.execute(
+            "update orders set state = 'released' where order_id = :order_id", order_id=order_id
         )
 
     async def _take(self, tx: Transaction, order_id: str, line: Line) -> bool:
@@ -111,12 +89,3 @@ class StockService(Stock):
                 quantity=line.quantity,
             )
         return taken > 0
-
-    async def _put_back(self, tx: Transaction, order_id: str) -> None:
-        await tx.execute(
-            "update items set on_shelf = on_shelf + (select quantity from held_items"
-            " where order_id = :order_id and held_items.item_id = items.item_id)"
-            " where item_id in (select item_id from held_items where order_id = :order_id)",
-            order_id=order_id,
-        )
-        await tx.execute("delete from held_items where order_id = :order_id", order_id=order_id)

@@ -1,0 +1,1 @@
+"""Sends parcels, and knows where they are."""
