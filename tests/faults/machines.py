@@ -16,7 +16,7 @@ from tests.faults.power.disk import Disk
 STORES = ("sqlite", "postgres")
 """Where the stories of processes that are killed have their stores."""
 
-SERVICES = ("desk", "ledger", "mail", "source", "copies")
+SERVICES = ("desk", "ledger", "mail", "source", "copies", "giro", "north", "south", "fees")
 """All services of the stories."""
 
 

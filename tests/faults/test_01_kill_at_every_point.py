@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash import invariants, lists_invariants
+from tests.crash import invariants, lists_invariants, transfers_invariants
 from tests.crash.harness import (
     Kill,
     MachineMaker,
@@ -28,7 +28,7 @@ from tests.crash.harness import (
 from tests.crash.points import ROOT, points
 from tests.faults.machines import STORES
 
-STORIES: tuple[Scenario, ...] = (invariants, lists_invariants)
+STORIES: tuple[Scenario, ...] = (invariants, lists_invariants, transfers_invariants)
 SAMPLES = {"sqlite": 6, "postgres": 2}
 PAIRS = 200
 SHARES = {"sqlite": (0.0, 0.2, 0.4, 0.6, 0.8, 1.0), "postgres": (0.0, 0.5, 1.0)}

@@ -1,0 +1,1 @@
+"""Earns a little of each transfer."""

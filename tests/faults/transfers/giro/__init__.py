@@ -1,0 +1,1 @@
+"""Lets money go from one bank to another."""

@@ -1,0 +1,1 @@
+"""A bank that money is taken from."""

@@ -1,0 +1,1 @@
+"""A bank that money goes to."""
