@@ -22,7 +22,14 @@ from outgrow.calls.failures import failure_of
 from outgrow.calls.transport import Invoke
 from outgrow.context import Context, enter, leave
 from outgrow.contracts import Method, Problem
-from outgrow.errors import CallerNotAllowed, CallTimedOut, KeyReused, SagaAborted, StillRunning
+from outgrow.errors import (
+    CallerNotAllowed,
+    CallTimedOut,
+    KeyReused,
+    Overloaded,
+    SagaAborted,
+    StillRunning,
+)
 from outgrow.telemetry import Meter
 
 Watched = Callable[[Method, Invoke, Context, tuple[Any, ...]], Awaitable[Any]]
@@ -124,8 +131,8 @@ def outcome_of(method: Method, context: Context, error: BaseException) -> BaseEx
         return CallTimedOut(method.full_name, may_have_run=True)
     if isinstance(error, asyncio.CancelledError) and context.watch.task.cancelling():
         return error
-    is_of_key = isinstance(error, KeyReused | StillRunning | SagaAborted)
-    if is_of_key and getattr(error, "method", "") == method.full_name:
+    is_its_own = isinstance(error, KeyReused | Overloaded | SagaAborted | StillRunning)
+    if is_its_own and getattr(error, "method", "") == method.full_name:
         return error
     if isinstance(error, Exception | asyncio.CancelledError):
         # A cancellation that nobody asked for is the method's own, and its caller goes on.

@@ -11,7 +11,16 @@ from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar, overlo
 
 from outgrow.context import current
 from outgrow.contracts import parse_duration, place_of
-from outgrow.errors import CallInTransaction, CommandOutsideStep, Finding, InvalidService
+from outgrow.errors import (
+    CallInTransaction,
+    CommandOutsideStep,
+    Finding,
+    InvalidService,
+    KeyReused,
+    Overloaded,
+    SagaAborted,
+    StillRunning,
+)
 from outgrow.sagas.code import RUNNER, Code, heard_by
 from outgrow.sagas.saga import Saga
 
@@ -86,7 +95,12 @@ def saga(
                 if context.transaction.is_running:
                     raise CallInTransaction(shown)
                 raise CommandOutsideStep(shown)
-            return await runner_of(self).call(method, args, kwargs)
+            try:
+                return await runner_of(self).call(method, args, kwargs)
+            except (KeyReused, Overloaded, SagaAborted, StillRunning) as error:
+                if context is not None and context.method.rpartition(".")[2] == method:
+                    error.method = context.method  # It may be of a later version of a contract.
+                raise
 
         run.__signature__ = signature  # type: ignore[attr-defined]
         run.__outgrow_keyed__ = True  # type: ignore[attr-defined]

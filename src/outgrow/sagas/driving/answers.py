@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from outgrow.errors import KeyReused, StillRunning
-from outgrow.journal import Replies
+from outgrow.errors import KeyReused, SagaAborted, StillRunning
+from outgrow.journal import Replies, Superseded
 from outgrow.sagas import book
 from outgrow.sagas.book import SagaRow
 from outgrow.sagas.driving.execution import Execution
 from outgrow.sagas.driving.outcomes import answer_of
+from outgrow.sagas.driving.signals import Joined
 from outgrow.store import Store
 
 ANSWER_SECONDS: Final = 0.1
@@ -19,6 +20,8 @@ ANSWER_SECONDS: Final = 0.1
 
 ASK_SECONDS: Final = 0.2
 """How often a caller looks whether a saga has ended that another process works at."""
+
+_NOT_BEGUN: Final = "it was not begun, or has ended long ago."
 
 
 class Running:
@@ -49,9 +52,7 @@ class Answers:
         is_by_hand: Whether nothing is worked at but in the tasks of callers.
     """
 
-    def __init__(
-        self, store: Store, running: Mapping[str, Running], *, is_by_hand: bool
-    ) -> None:
+    def __init__(self, store: Store, running: Mapping[str, Running], *, is_by_hand: bool) -> None:
         self._store = store
         self._clock = store.clock
         self._running = running
@@ -92,7 +93,7 @@ class Answers:
         until = deadline - ANSWER_SECONDS
         row = running.row
         if not await self._wait(running.ended, until):
-            raise StillRunning(row.method, row.id)
+            raise StillRunning(row.method, await self._written(running))
         if running.error is not None:
             raise running.error
         if running.is_repeat:
@@ -102,6 +103,18 @@ class Answers:
         while row.ended_at is None:
             row = await self._next_of(row, until)
         return answer_of(row, replies)
+
+    async def _written(self, running: Running) -> str:
+        """The id of a saga that is written down: *running*, or what was begun under its key."""
+        try:
+            await running.execution.log.begin()
+        except Joined:
+            return (await self._first_of(running.row)).id
+        except Superseded:
+            raise running.error or SagaAborted(
+                running.row.method, running.row.id, _NOT_BEGUN
+            ) from None
+        return running.row.id
 
     async def _first_of(self, repeat: SagaRow) -> SagaRow:
         async with self._store.read() as snapshot:
@@ -120,8 +133,8 @@ class Answers:
         try:
             async with self._store.read() as snapshot:
                 found = await book.find(snapshot, row.id)
-            if found is None:  # It was never begun, or is forgotten.
-                raise StillRunning(row.method, row.id)
+            if found is None:
+                raise SagaAborted(row.method, row.id, _NOT_BEGUN)
             if found.ended_at is not None:
                 return found
             if self._is_by_hand:  # Nobody works at it until its caller asks again.

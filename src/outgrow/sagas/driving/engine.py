@@ -308,7 +308,7 @@ class Engine:
     async def _put_off(self, running: Running, error: BaseException) -> None:
         """Try again later what went wrong; an undo not for ever."""
         log = running.execution.log
-        if not log.is_begun:
+        if not await log.is_kept():
             running.error = error  # type: ignore[assignment]
             return
         row, attempts = log.row, log.row.attempts + 1

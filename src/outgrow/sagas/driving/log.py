@@ -115,6 +115,34 @@ class SagaLog:
         """Whether all is written down."""
         return self.is_begun and not self._is_changed and not self._dirty
 
+    async def begin(self) -> None:
+        """
+        Write down that the saga has begun, and nothing of what it has asked for since.
+
+        Raises:
+            Joined: Another saga was begun under its key before.
+            Superseded: It was given up before it was written down.
+        """
+
+        async def unit(tx: Transaction) -> None:
+            if not await book.begin(tx, self.row):
+                raise Joined
+
+        async with self._saving:
+            if self.is_begun:
+                return
+            if self.is_superseded:
+                raise Superseded(f"saga {self.row.id} never was")
+            await self._store.transact(unit)
+            self.is_begun = True
+
+    async def is_kept(self) -> bool:
+        """Whether it is in the store; if it is not, it never will be."""
+        async with self._saving:
+            if not self.is_begun:
+                self.is_superseded = True
+            return self.is_begun
+
     async def save(self, effect: Callable[[Transaction], Awaitable[None]] | None = None) -> None:
         """
         Write down all that is new, in one commit with *effect*.

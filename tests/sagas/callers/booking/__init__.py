@@ -1,0 +1,1 @@
+"""Books ships in, by a saga."""

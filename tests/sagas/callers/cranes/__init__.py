@@ -1,0 +1,1 @@
+"""Lifts what ships carry."""

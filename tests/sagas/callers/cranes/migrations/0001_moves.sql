@@ -1,0 +1,1 @@
+create table moves (number integer primary key, what text not null);

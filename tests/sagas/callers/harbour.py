@@ -1,0 +1,74 @@
+"""What tests of the wharf need: its web address as users see it, and time that passes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+from outgrow.clock import SystemClock
+from outgrow.context import Caller
+from outgrow.gateway import Edge, Headers
+from outgrow.testing import World
+from tests.gateway.conftest import Driver
+from tests.sagas.callers.booking.contract import Bookings
+
+WAIT_SECONDS = 30
+LOOK_SECONDS = 0.01
+HALF_AN_HOUR = 1800.0
+PATIENCE_STEP = 0.05
+"""Half of the time before its caller's deadline at which a call is told that it goes on."""
+
+
+def named(headers: Headers) -> Caller:
+    """Whoever says who it is; nobody has to prove it here."""
+    name = headers.get(b"x-user", b"").decode()
+    allowed = headers.get(b"x-allow", b"bookings:write").decode()
+    kind: Any = "user" if name else "anonymous"
+    return Caller(kind=kind, subject=name, permissions=frozenset(allowed.split(",")))
+
+
+def http(world: World) -> Driver:
+    """What sends HTTP requests to the front door, which believes everybody's name."""
+    application = world.application
+    edge = Edge(
+        application.name,
+        application.known,
+        application._at_edge.bind,
+        application.clock,
+        authenticate=named,
+    )
+    edge.tell_of_operations(partial(application._operations.find, application._clients.bind))
+    return Driver(edge)
+
+
+async def paused(world: World, count: int = 1) -> None:
+    """Wait until so many sagas of the office wait for their time."""
+
+    async def are_paused() -> bool:
+        told = world.statistics("booking") if world.name == "apart" else None  # type: ignore[attr-defined]
+        found = await (told or world.application.statistics())
+        return bool(found["sagas"]["booking"]["waiting"] >= count)
+
+    await until(are_paused)
+
+
+async def until(is_so: Callable[[], Awaitable[bool]]) -> None:
+    """Wait until something is so."""
+    async with asyncio.timeout(WAIT_SECONDS):
+        while not await is_so():
+            await SystemClock().sleep(LOOK_SECONDS)
+
+
+async def run_out_of_time(world: World, calling: asyncio.Task[Any]) -> None:
+    """Let the two seconds of *calling* pass: the last one little by little, as time does."""
+    client: Any = world.client(Bookings)  # type: ignore[type-abstract]
+    world.clock.advance(1.0)
+    for _ in range(round(1.0 / PATIENCE_STEP)):
+        await client.booked()  # What fell due where it goes was seen when this is answered;
+        await SystemClock().sleep(LOOK_SECONDS)  # and its answer comes.
+        if calling.done():
+            break
+        world.clock.advance(PATIENCE_STEP)
+    await asyncio.wait([calling])
