@@ -48,6 +48,9 @@ class Bookings(Contract):
     @command()
     async def wait_aside(self, name: str) -> str: ...
 
+    @command(raises=[Unpaid])
+    async def charge(self, name: str, cents: int) -> str: ...
+
     @query()
     async def notes(self, name: str) -> list[str]: ...
 
@@ -119,6 +122,22 @@ class BookingsService(Bookings):
 
     async def _closed(self, run: Saga, name: str) -> str:
         return (await run.until(Closed, name)).order_id
+
+    @saga
+    async def charge(self, run: Saga, name: str, cents: int) -> str:
+        """Everything that a history can hold, beside waiting."""
+        before = await self.tills.paid(name)
+        order_id = run.new_id()
+        await run.step(self.note, name, order_id).undo(self.erase, name)
+        await run.all(
+            run.step(self.tills.pay, name, cents).undo(self.tills.take_back, name),
+            run.step(self.tills.pay, order_id, cents).undo(self.tills.take_back, order_id),
+        )
+        if cents > 100:
+            raise Unpaid(name=name)
+        await run.step(self.note, name, run.now().isoformat()).pivot()
+        await run.step(self.tills.close_order, name)
+        return f"{order_id} {before}"
 
     @on(Paid)
     @saga
