@@ -10,7 +10,7 @@ from outgrow.context import Caller, Context, context, new_id
 from outgrow.contracts import Contract, Event, Problem, Record, Secret, command, query, upcast
 from outgrow.journal import on, transactional
 from outgrow.process import Application, blocking, service, start
-from outgrow.sagas import Saga, saga
+from outgrow.sagas import Guarded, Saga, saga
 from outgrow.store import Snapshot, Store, Transaction
 from outgrow.topology import Settings
 
@@ -20,6 +20,7 @@ __all__ = [
     "Context",
     "Contract",
     "Event",
+    "Guarded",
     "Problem",
     "Record",
     "Saga",

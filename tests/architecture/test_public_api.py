@@ -13,7 +13,7 @@ NAMES = {
     # how a service keeps it
     "Secret", "Settings", "blocking", "on", "service", "transactional", "using",
     # what a service owns
-    "Snapshot", "Store", "Transaction",
+    "Guarded", "Snapshot", "Store", "Transaction",
     # who asks
     "Caller", "Context", "context", "new_id",
     # the running whole
