@@ -21,9 +21,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         callspec = getattr(item, "callspec", None)
         is_ours = item.path.parent == Path(__file__).parent and callspec is not None
-        if is_ours and callspec.params.get("store_kind") == "postgres":
-            if not getattr(item.function, "is_for_both", False):
-                item.add_marker(pytest.mark.long)
+        is_postgres = is_ours and callspec.params.get("store_kind") == "postgres"
+        if is_postgres and not getattr(item.function, "is_for_both", False):
+            item.add_marker(pytest.mark.long)
 
 
 @pytest.fixture

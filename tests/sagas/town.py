@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import copy
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from outgrow.calls import InProcess, Reception, client_class, connect, decode_arguments, using
 from outgrow.clock import ManualClock
-from outgrow.contracts import read_contract
+from outgrow.contracts import Problem, read_contract
 from outgrow.errors import ServiceUnreachable
 from outgrow.journal import SCHEMA, Delivery, Inbox, Outbox
 from outgrow.sagas import SCHEMA as SAGAS
@@ -23,7 +24,6 @@ from tests.sagas.payments import Payments, PaymentsService
 from tests.sagas.stock import Stock, StockService
 
 CONTRACTS = {"orders": Orders, "payments": Payments, "stock": Stock}
-DAYS_SECONDS = 60 * 86400.0
 
 Way = Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]]
 """What the wire does with a call, instead of passing it on."""
@@ -36,7 +36,8 @@ async def lose(call: Callable[[], Awaitable[Any]]) -> Any:
 
 async def lose_reply(call: Callable[[], Awaitable[Any]]) -> Any:
     """The call arrives, and its reply does not."""
-    await call()
+    with suppress(Problem):
+        await call()
     raise ServiceUnreachable("wire", "the reply was lost", may_have_run=True)
 
 
@@ -125,6 +126,7 @@ class Town:
         async def call() -> Any:
             arrived = copy.copy(context)
             arrived.ordinals = None  # It comes from another process, as often as it is sent.
+            arrived.deadline = self.clock.monotonic() + 10.0
             return await self.reception.bind(method)(arrived, *decode_arguments(method, body))
 
         ways = self.ways.get(name)
@@ -158,10 +160,18 @@ class Town:
     async def place(
         self, body: Body, name: str = "a", *, key: str | None = None, command: str = "place"
     ) -> Any:
-        """Let the saga `place` do *body*, and let time pass until its caller is answered."""
+        """
+        Let the saga `place` do *body*, and let time pass until its caller is answered.
+
+        Under a key it is called by a client, and has a thousand seconds. Without one it is called
+        directly: no deadline is watched then, so that the clock is moved by days in no time.
+        """
         self.orders.bodies[name] = body
-        client = using(self.front, key=key, deadline=DAYS_SECONDS)
-        return await self.finish(getattr(client, command)(name))
+        if key is None:
+            return await self.finish(getattr(self.orders, command)(name))
+        return await self.finish(
+            getattr(using(self.front, key=key, deadline=1000.0), command)(name)
+        )
 
     async def finish(self, call: Awaitable[Any]) -> Any:
         """What *call* answers; meanwhile what failed is tried again, and the clock moved for it."""
@@ -176,6 +186,17 @@ class Town:
         if error is not None:
             raise error
         return value
+
+    async def place_stuck(self, body: Body, *, command: str = "place_soon") -> tuple[bool, str]:
+        """Let `place` do *body* until it is stuck; whether it was being undone, and its error."""
+        async with asyncio.TaskGroup() as group:
+            placing = group.create_task(_settled(self.place(body, command=command)))
+            while not await self.rows("orders", "select 1 from outgrow_saga where state = 'stuck'"):
+                assert not placing.done(), placing.result()
+                await asyncio.wait([placing], timeout=0.005)
+            placing.cancel()
+        ((_, is_undoing, _, error),) = await self.sagas_of()
+        return bool(is_undoing), error
 
     async def settle(self) -> None:
         """Let everything happen that can without the clock."""
