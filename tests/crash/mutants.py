@@ -31,7 +31,9 @@ from outgrow.store.sqlite.units import Work
 
 def plant(name: str) -> None:
     """Remove the safeguard that the mutant *name* is without."""
-    MUTANTS[name]()
+    from tests.crash.saga_mutants import SAGA_MUTANTS  # noqa: PLC0415 - it takes `replace` from here
+
+    (MUTANTS | SAGA_MUTANTS)[name]()
 
 
 def replace(owner: Any, name: str, by: Any) -> Any:

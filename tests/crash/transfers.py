@@ -25,6 +25,8 @@ FAILURES = 2
 LIVES_WITH_FAILURES = 3
 LOOK_SECONDS = 0.01
 TICK_SECONDS = 5.0
+ASKS_MAX = 200
+"""So often a client asks what came of a transfer; a saga that is stuck does not end."""
 
 
 class Order(NamedTuple):
@@ -61,7 +63,7 @@ STUMBLES = (("collect", "stumbling"), ("stamp", "stumbling"), ("refund", "clumsy
 async def ask(application: Application, order: Order) -> None:
     """Ask for a transfer until it is known what came of it."""
     client = using(application.client(Giro), key=order.order)
-    while True:
+    for _ in range(ASKS_MAX):
         try:
             asked = getattr(client, order.method)
             reply: Any = await asked(order.order, order.source, order.target, CENTS)
