@@ -25,3 +25,12 @@ def library(terminal: Terminal) -> Terminal:
         if block.file:
             terminal.follow(block)
     return terminal
+
+
+@pytest.fixture
+def lending(library: Terminal) -> Terminal:
+    """The library as it is at the end of the tutorial's third chapter."""
+    for block in blocks(ROOT / "docs" / "your-first-saga.md"):
+        if block.file:
+            library.follow(block)
+    return library

@@ -51,6 +51,12 @@ def test_a_page_does_what_it_shows(library: Terminal, page: str) -> None:
         library.follow(block)
 
 
+@pytest.mark.timeout(120)
+def test_sagas_are_written_as_shown(lending: Terminal) -> None:
+    for block in blocks(HOW_TO / "write-a-saga.md"):
+        lending.follow(block)
+
+
 @pytest.mark.long
 @pytest.mark.timeout(120)
 def test_a_nats_of_ones_own_may_come_later(library: Terminal) -> None:

@@ -1,4 +1,4 @@
-"""The tutorial and its second chapter, done by a reader who does exactly what they say."""
+"""The tutorial and its further chapters, done by a reader who does exactly what they say."""
 
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from tests.docs.terminal import Terminal
 
 TUTORIAL = ROOT / "docs" / "tutorial.md"
 SPLIT = ROOT / "docs" / "split-your-first-service.md"
+SAGA = ROOT / "docs" / "your-first-saga.md"
 
 
 @pytest.mark.timeout(240)
@@ -24,7 +25,13 @@ def test_the_library_is_split_and_put_together_again(library: Terminal) -> None:
         library.follow(block)
 
 
-@pytest.mark.parametrize("page", [TUTORIAL, SPLIT], ids=lambda page: page.stem)
+@pytest.mark.timeout(240)
+def test_a_command_of_the_library_spans_services(library: Terminal) -> None:
+    for block in blocks(SAGA):
+        library.follow(block)
+
+
+@pytest.mark.parametrize("page", [TUTORIAL, SPLIT, SAGA], ids=lambda page: page.stem)
 def test_everything_that_the_tutorial_shows_is_a_file_or_typed(page: Path) -> None:
     for block in blocks(page):
         assert block.file or block.commands, f"{block.place}: neither a file nor a command"
