@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator
 from datetime import datetime, timedelta
-from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
+from typing import Any, Final, Generic, ParamSpec, Protocol, TypeVar, overload
 
 from outgrow.contracts import Event
 from outgrow.errors import StepRefused
@@ -18,6 +18,9 @@ C = TypeVar("C")
 D = TypeVar("D")
 E = TypeVar("E", bound=Event)
 
+TAG_CHARACTERS_MAX: Final = 255
+"""How long the text of a tag may be."""
+
 
 class Operation:
     """Something that a saga waits for; whoever drives the saga carries it out."""
@@ -26,6 +29,11 @@ class Operation:
 
     def __init__(self, check: Callable[[Operation], None]) -> None:
         self._check = check
+
+    def __str__(self) -> str:
+        return {"Together": "all", "Pause": "sleep", "Hearing": "until"}.get(
+            type(self).__name__, type(self).__name__
+        )
 
     def __await__(self) -> Generator[Any, Any, Any]:
         self._check(self)
@@ -48,8 +56,8 @@ class Call:
 class Work(Protocol):
     """One run of a saga's method, as what it is handed sees it."""
 
-    def begin(self, step: Step[Any]) -> None:
-        """A step was made; it must be awaited before the method ends."""
+    def begin(self, operation: Operation) -> None:
+        """An operation was made; it must be awaited before the method ends."""
 
     def check(self, operation: Operation) -> None:
         """
@@ -72,14 +80,18 @@ class Work(Protocol):
 class Step(Operation, Generic[R]):
     """One step: ``await run.step(self.stock.hold, "7").undo(self.stock.release, "7")``."""
 
-    __slots__ = ("do", "is_pivot", "reversal")
+    __slots__ = ("do", "is_awaited", "is_pivot", "reversal")
 
     def __init__(self, work: Work, do: Call) -> None:
         super().__init__(work.check)
         self.do = do
         self.reversal: Call | None = None
+        self.is_awaited = False
         self.is_pivot = False
         work.begin(self)
+
+    def __str__(self) -> str:
+        return f"step {getattr(self.do.method, '__name__', self.do.method)}"
 
     def undo(
         self, method: Callable[Q, Awaitable[Any]], /, *args: Q.args, **kwargs: Q.kwargs
@@ -95,8 +107,9 @@ class Step(Operation, Generic[R]):
             method: A transactional command of the service that does the step.
 
         Raises:
-            StepRefused: The step has an undo already, or is the pivot.
+            StepRefused: The step has an undo already, or is the pivot, or was awaited.
         """
+        self._check_open()
         if self.reversal is not None or self.is_pivot:
             raise StepRefused("a step has one undo, or is the pivot; not two of them.")
         self.reversal = Call(method, args, kwargs)
@@ -109,15 +122,22 @@ class Step(Operation, Generic[R]):
         What comes behind it must succeed in the end: it is retried, and is stuck if it cannot.
 
         Raises:
-            StepRefused: The step has an undo.
+            StepRefused: The step has an undo, or was awaited.
         """
+        self._check_open()
         if self.reversal is not None:
             raise StepRefused("a step has one undo, or is the pivot; not two of them.")
         self.is_pivot = True
         return self
 
     def __await__(self) -> Generator[Any, Any, R]:
+        self.is_awaited = True
         return super().__await__()
+
+    def _check_open(self) -> None:
+        if self.is_awaited:
+            told = f"{self} was awaited already: say what undoes it before: step(...).undo(...)."
+            raise StepRefused(told)
 
 
 class Together(Operation):
@@ -128,10 +148,14 @@ class Together(Operation):
     def __init__(self, work: Work, steps: tuple[Step[Any], ...]) -> None:
         super().__init__(work.check)
         self.steps = steps
+        work.begin(self)
 
     def __await__(self) -> Generator[Any, Any, Any]:
         for step in self.steps:
+            if not isinstance(step, Step):
+                raise StepRefused(f"run.all takes steps made by run.step, not {step!r}.")
             self._check(step)
+            step.is_awaited = True
         return super().__await__()
 
 
@@ -143,6 +167,7 @@ class Pause(Operation):
     def __init__(self, work: Work, when: datetime | timedelta) -> None:
         super().__init__(work.check)
         self.when = when
+        work.begin(self)
 
 
 class Hearing(Operation):
@@ -155,6 +180,7 @@ class Hearing(Operation):
         self.event = event
         self.key = key
         self.within = within
+        work.begin(self)
 
 
 class Saga:
@@ -249,5 +275,19 @@ class Saga:
         return self._work.new_id()
 
     def tag(self, **tags: str) -> None:
-        """Name the saga for operators, who find it by its tags: ``run.tag(order_id=order_id)``."""
+        """
+        Name the saga for operators, who find it by its tags: ``run.tag(order_id=order_id)``.
+
+        Raises:
+            StepRefused: A tag is no text of at most 255 characters.
+        """
+        given: dict[str, Any] = dict(tags)
+        for name, text in given.items():
+            if not isinstance(text, str) or len(text) > TAG_CHARACTERS_MAX or not _is_sound(text):
+                told = f"tag {name} is {text!r:.300}, not text of at most {TAG_CHARACTERS_MAX} "
+                raise StepRefused(told + "characters, without halves of surrogate pairs.")
         self._work.tag(tags)
+
+
+def _is_sound(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)

@@ -52,15 +52,15 @@ class Execution:
         self._operations = Operations(host, log, self.context, self._advance)
         self._ids = 0
         self._is_driving = False
-        self._not_awaited: set[Step[Any]] = set()
+        self._not_awaited: dict[Operation, None] = {}
         self._next: Operation | Ended | None = None
         self._signal: Any = None
         self._failure: Failed | SagaDiverged | None = None
 
     # What the saga's method asks for at once.
 
-    def begin(self, step: Step[Any]) -> None:
-        self._not_awaited.add(step)
+    def begin(self, operation: Operation) -> None:
+        self._not_awaited[operation] = None
 
     def check(self, operation: Operation) -> None:
         if not self._is_driving:
@@ -69,11 +69,9 @@ class Execution:
                 "steps at the same time by await run.all(first, second)."
             )
             raise StepRefused(message)
-        if isinstance(operation, Step):
-            if operation not in self._not_awaited:
-                message = "a step is awaited once. Make another one for the second time."
-                raise StepRefused(message)
-            self._not_awaited.discard(operation)
+        if isinstance(operation, Step) and operation not in self._not_awaited:
+            raise StepRefused("a step is awaited once. Make another one for the second time.")
+        self._not_awaited.pop(operation, None)
 
     def now(self) -> datetime:
         try:
@@ -200,9 +198,8 @@ class Execution:
         if self._failure is not None:
             return
         if ended.error is None and self._not_awaited:
-            step = next(iter(self._not_awaited))
-            name = getattr(step.do.method, "__name__", "?")
-            ended = Ended(None, StepNotAwaited(f"step {name} was made and never awaited."))
+            told = ", ".join(map(str, self._not_awaited))
+            ended = Ended(None, StepNotAwaited(f"made and never awaited: {told}. Await each."))
         if ended.error is not None and not isinstance(ended.error, _FINAL):
             self._failure = Failed()
             self._failure.__cause__ = ended.error
