@@ -31,7 +31,7 @@ from outgrow.store.sqlite.units import Work
 
 def plant(name: str) -> None:
     """Remove the safeguard that the mutant *name* is without."""
-    from tests.crash.saga_mutants import SAGA_MUTANTS  # noqa: PLC0415 - it takes `replace` from here
+    from tests.crash.saga_mutants import SAGA_MUTANTS
 
     (MUTANTS | SAGA_MUTANTS)[name]()
 

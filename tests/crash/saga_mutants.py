@@ -11,7 +11,7 @@ from outgrow import crash
 from outgrow.journal import inbox
 from outgrow.sagas import book
 from outgrow.sagas.book import PLANNED, REPLY
-from outgrow.sagas.driving import contexts, operations, undoing
+from outgrow.sagas.driving import contexts, undoing
 from outgrow.sagas.driving.answers import Answers
 from outgrow.sagas.driving.execution import Execution
 from outgrow.sagas.driving.keeping import Keeping
@@ -55,7 +55,7 @@ def reply_first() -> None:
     wait_for = Answers.wait_for
 
     async def tell(self: Any, running: Any, *rest: Any) -> Any:
-        while running.row.ended_at is None and not running.ended.is_set():
+        while running.row.ended_at is None and not running.ended.is_set():  # noqa: ASYNC110
             await asyncio.sleep(0)  # noqa: TID251 - it looks at once, before the commit
         running.ended.set()
         return await wait_for(self, running, *rest)

@@ -1,4 +1,4 @@
-"""The story of transfers finds what it is for: each safeguard of sagas that is removed is missed."""
+"""The story of transfers finds what it is for: each safeguard that is removed is missed."""
 
 from pathlib import Path
 from typing import Any
