@@ -130,7 +130,7 @@ CHANGING: Final = (
 """What changes of a saga after its begin, but for its epoch."""
 
 
-def _marks(names: tuple[str, ...]) -> str:
+def _marks(names: tuple[Any, ...]) -> str:
     return ", ".join("?" * len(names))
 
 
@@ -163,7 +163,7 @@ _NEXT_RETRY: Final = (
     "and (state = 'running' or is_undoing = 1)"
 )
 _HELD: Final = (
-    "select id, epoch, holder from outgrow_saga where ended_at is null and holder <> '' and ({})"
+    "select id, epoch, holder from outgrow_saga where ended_at is null and holder > '' and ({})"
 )
 _OLDEST_RUNNING: Final = "select min(started_at) from outgrow_saga where ended_at is null and ({})"
 _TAKE: Final = (
@@ -241,13 +241,16 @@ class Kinds:
     """
     Versions of sagas, to ask for theirs and nobody else's.
 
+    Both columns together are no column of an index: there are better ones, by time and by holder.
+
     Args:
         codes: ``service.method`` and version of each.
     """
 
     def __init__(self, codes: Collection[tuple[str, int]]) -> None:
-        self.condition = " or ".join(["method = ? and version = ?"] * len(codes)) or "1 = 0"
-        self.parameters = tuple(value for code in codes for value in code)
+        marks = _marks(tuple(codes))
+        self.condition = f"method || ' ' || version in ({marks})" if marks else "1 = 0"
+        self.parameters = tuple(f"{method} {version}" for method, version in codes)
 
 
 class Seen(NamedTuple):

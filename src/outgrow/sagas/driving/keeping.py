@@ -167,9 +167,12 @@ class Keeping:
         crash.at("sagas.before_take")
         taken = await self._store.transact(unit)
         crash.at("sagas.after_take")
-        for saga in taken:
-            async with self._store.read() as snapshot:
-                row, steps = await book.find(snapshot, saga), await book.steps_of(snapshot, saga)
+        async with self._store.read() as snapshot:
+            written = [
+                (await book.find(snapshot, saga), await book.steps_of(snapshot, saga))
+                for saga in taken
+            ]
+        for row, steps in written:
             if row is not None:
                 await self.engine.go_on(row, steps)
 
@@ -193,6 +196,8 @@ class Keeping:
         """Forget events that no saga will ask for: each asks for those since it began."""
         before = time_text(self._clock.now() - timedelta(seconds=heard.HEARD_SECONDS))
         async with self._store.read() as snapshot:
+            if not await heard.may_forget(snapshot, before):
+                return 0
             oldest = await book.oldest_running(snapshot, self._hearing)
             before = min(before, oldest or before)
             if not await heard.may_forget(snapshot, before):
