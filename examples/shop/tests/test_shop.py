@@ -4,7 +4,14 @@ import asyncio
 
 import pytest
 from shop.notifications.contract import LetterKind, Notifications
-from shop.orders.contract import CancelledMeanwhile, Orders, PlacedOrder, Status, UnknownOrder
+from shop.orders.contract import (
+    BeingCancelled,
+    CancelledMeanwhile,
+    Orders,
+    PlacedOrder,
+    Status,
+    UnknownOrder,
+)
 from shop.payments.contract import CardRefused, ChargeState, Payments, UnknownCharge
 from shop.shipping.contract import ParcelLeft, ParcelState, Shipping
 from shop.stock.contract import Delivery, Line, SoldOut, Stock, UnknownItem
@@ -95,10 +102,14 @@ async def test_who_cancels_gets_the_money_back_and_no_parcel(world: World) -> No
     order_id = (await _order(world, ada, ("record", 1))).order_id
     orders = world.client(Orders)
 
-    await asyncio.gather(orders.cancel_order(order_id), orders.cancel_order(order_id))
+    replies = await asyncio.gather(
+        orders.cancel_order(order_id), orders.cancel_order(order_id), return_exceptions=True
+    )
     await orders.cancel_order(order_id)
     await world.settle()
 
+    assert None in replies
+    assert all(reply is None or isinstance(reply, BeingCancelled) for reply in replies)
     assert (await orders.get_order(order_id)).status is Status.CANCELLED
     assert (await world.client(Stock).get_totals()).pieces_held == 0
     charge = await world.client(Payments).get_charge(order_id)

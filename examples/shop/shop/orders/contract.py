@@ -1,6 +1,7 @@
 """What orders promises."""
 
 from collections.abc import AsyncIterator
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
@@ -92,6 +93,13 @@ class CancelledMeanwhile(Problem, status="failed_precondition"):
     order_id: str
 
 
+class BeingCancelled(Problem, status="failed_precondition"):
+    """Order {order_id!r} is being cancelled already, since {since}."""
+
+    order_id: str
+    since: datetime
+
+
 class Orders(Contract):
     """What was ordered, and what became of it."""
 
@@ -109,7 +117,7 @@ class Orders(Contract):
     @command(
         "POST /orders/{order_id}/cancel",
         allow="orders:write",
-        raises=[UnknownOrder, ParcelLeft],
+        raises=[UnknownOrder, BeingCancelled, ParcelLeft],
     )
     async def cancel_order(self, order_id: str) -> None:
         """Cancel an order whose parcel was not collected yet; what was paid is given back."""

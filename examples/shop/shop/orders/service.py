@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import datetime
 
-from outgrow import Saga, Store, Transaction, on, saga, service, transactional
+from outgrow import Guarded, Saga, Store, Transaction, on, saga, service, transactional
 from shop.orders.contract import (
+    BeingCancelled,
     CancelledMeanwhile,
     Order,
     OrderCancelled,
@@ -95,49 +95,51 @@ class OrdersService(Orders):
     @saga
     async def cancel_order(self, run: Saga, order_id: str) -> None:
         run.tag(order_id=order_id)
-        cancelling = run.step(self.begin_cancelling, order_id, run.now())
-        if not await cancelling.undo(self.stop_cancelling, order_id):
+        cancelling = run.step(self.begin_cancelling, order_id, run.id)
+        if not await cancelling.undo(self.stop_cancelling, order_id, run.id):
             return
         await run.step(self.shipping.stop, order_id).pivot()
         refund = run.step(self.payments.refund, order_id)
         await run.all(refund, run.step(self.stock.release, order_id))
-        await run.step(self.end_cancelling, order_id)
+        await run.step(self.end_cancelling, order_id, run.id)
 
     @transactional
-    async def begin_cancelling(self, tx: Transaction, order_id: str, now: datetime) -> bool:
+    async def begin_cancelling(self, tx: Transaction, order_id: str, saga_id: str) -> bool:
         """
-        Cancel an order that is not confirmed yet, or begin to cancel one that is.
+        Cancel an order that is not confirmed yet, or hold one that is.
 
         Returns:
-            Whether there is something to stop and give back; what `place_order` has done so far,
-            it undoes itself.
+            Whether it is held, and there is something to stop and to give back. What `place_order`
+            has done so far, it undoes itself.
         """
         order = await tx.fetch_optional(
             Order, f"{ORDER} where order_id = :order_id", order_id=order_id
         )
         if order is None:
             raise UnknownOrder(order_id=order_id)
-        await self._cancel(tx, order_id, Status.PLACED, WISHED)
-        await tx.execute(
-            "update orders set cancelling_since = :now"
-            " where order_id = :order_id and status = 'confirmed' and cancelling_since is null",
-            order_id=order_id,
-            now=now,
-        )
-        return order.status in (Status.CONFIRMED, Status.CANCELLING)
+        if order.status in (Status.PLACED, Status.CANCELLED):
+            await self._cancel(tx, order_id, Status.PLACED, WISHED)
+            return False
+        other = await self.guarded.hold(tx, order_id, by=saga_id)
+        if other is not None:
+            raise BeingCancelled(order_id=order_id, since=other.since)
+        return True
 
     @transactional
-    async def stop_cancelling(self, tx: Transaction, order_id: str) -> None:
-        """The order is confirmed, as it was."""
-        await tx.execute(
-            "update orders set cancelling_since = null where order_id = :order_id",
-            order_id=order_id,
-        )
+    async def stop_cancelling(self, tx: Transaction, order_id: str, saga_id: str) -> None:
+        """Show the order as confirmed again."""
+        await self.guarded.release(tx, order_id, by=saga_id)
 
     @transactional
-    async def end_cancelling(self, tx: Transaction, order_id: str) -> None:
-        """The order is cancelled."""
+    async def end_cancelling(self, tx: Transaction, order_id: str, saga_id: str) -> None:
+        """Cancel an order that is stopped and paid back."""
+        await self.guarded.release(tx, order_id, by=saga_id)
         await self._cancel(tx, order_id, Status.CONFIRMED, WISHED)
+
+    @property
+    def guarded(self) -> Guarded:
+        """Orders, which the sagas that cancel them hold."""
+        return Guarded(self.store, "orders", key="order_id")
 
     async def get_order(self, order_id: str) -> Order:
         async with self.store.read() as snapshot:
@@ -200,8 +202,7 @@ class OrdersService(Orders):
     async def _move(self, tx: Transaction, order_id: str, old: Status, new: Status) -> bool:
         """Whether the order had the status *old*, and now has *new*: the first decision stands."""
         changed = await tx.execute(
-            "update orders set status = :new, cancelling_since = null"
-            " where order_id = :order_id and status = :old",
+            "update orders set status = :new where order_id = :order_id and status = :old",
             order_id=order_id,
             new=new,
             old=old,
