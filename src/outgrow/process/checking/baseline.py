@@ -16,7 +16,10 @@ BOUNDARIES = {
     "call-circle",
     "command-from-query",
     "contract-store-type",
+    "distributed-transaction",
     "import-inside",
+    "saga-step-without-undo",
+    "saga-undo-problem",
     "service-circle",
     "table-of-another",
 }

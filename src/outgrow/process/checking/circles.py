@@ -1,13 +1,17 @@
-"""Services that wait for each other in a circle, and queries that change something."""
+"""Services that wait for each other in a circle, and calls that are no good together."""
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import TypeVar
 
 from outgrow.errors import Finding
 from outgrow.process.checking.callgraph import Call, CallGraph, method_of
+from outgrow.process.checking.sources import Sources
 from outgrow.process.service import ServiceModel
+from outgrow.sagas import code_of
 
 N = TypeVar("N")
 
@@ -59,6 +63,81 @@ def query_findings(graph: CallGraph, services: Iterable[ServiceModel]) -> Iterat
             if method is not None and method.kind == "command" and own not in seen:
                 seen.add(own)
                 yield _changing_query(place, name, "calls", method.full_name)
+
+
+def distributed_findings(
+    graph: CallGraph, services: Iterable[ServiceModel], sources: Sources
+) -> Iterator[Finding]:
+    """Commands that are no sagas, and call commands of two other services."""
+    names = {service.cls: service.name for service in services}
+    changing: dict[object, list[Call]] = {}
+    for call in graph.calls:
+        cls, name = call.caller
+        if call.kind != "command" or call.is_sent or names[cls] == names[call.callee[0]]:
+            continue
+        if code_of(getattr(cls, name, None)) is None:
+            changing.setdefault(call.caller, []).append(call)
+    declared = {
+        (service.cls, name)
+        for service in services
+        for contract in service.contracts
+        for name, method in contract.methods.items()
+        if method.kind == "command"
+    }
+    for caller, calls in changing.items():
+        second = next((one for one in calls[1:] if _is_second(sources, names, calls, one)), None)
+        if caller in declared and second is not None:
+            yield _distributed(calls, second)
+
+
+def _is_second(sources: Sources, names: Mapping[type, str], calls: list[Call], one: Call) -> bool:
+    """Whether another service was told to change something before *one* tells its own."""
+    return any(
+        names[other.callee[0]] != names[one.callee[0]] and not _is_either(sources, other, one)
+        for other in calls[: calls.index(one)]
+    )
+
+
+def _is_either(sources: Sources, first: Call, second: Call) -> bool:
+    """Whether the two stand in different branches of one function, so that one happens."""
+    (file, line), (other, second_line) = (one.place.rsplit(":", 1) for one in (first, second))
+    tree = sources.tree(Path(file)) if file == other and first.through == second.through else None
+    if tree is None:
+        return False
+    lines = int(line), int(second_line)
+    branches: list[list[list[ast.stmt]]] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If):
+            branches.append([node.body, node.orelse])
+        elif isinstance(node, ast.Match):
+            branches.append([case.body for case in node.cases])
+    for several in branches:
+        at = [
+            next((n for n, body in enumerate(several) if _holds(body, number)), None)
+            for number in lines
+        ]
+        if None not in at and at[0] != at[1]:
+            return True
+    return False
+
+
+def _holds(body: list[ast.stmt], line: int) -> bool:
+    return bool(body) and body[0].lineno <= line <= (body[-1].end_lineno or body[-1].lineno)
+
+
+def _distributed(calls: list[Call], second: Call) -> Finding:
+    before = next(call for call in calls if call.callee[0] is not second.callee[0])
+    name = second.caller_name
+    return Finding(
+        place=second.place,
+        message=f"{name} calls commands of two services, {before.callee_name} and "
+        f"{second.callee_name}: this is a distributed transaction.",
+        remedy=f"If {second.callee_name} fails, or the process dies before it, what "
+        f"{before.callee_name} did stays. Make {name} a saga (@saga), in which each step has what "
+        "undoes it; or send one of them (tx.send) from a transaction.",
+        slug="distributed-transaction",
+        severity="warning",
+    )
 
 
 def _changing_query(

@@ -21,7 +21,11 @@ from outgrow.errors import DefinitionError, Finding, MigrationFailed
 from outgrow.gateway import Edge
 from outgrow.process.checking.breaking import breaking_findings
 from outgrow.process.checking.callgraph import CallGraph
-from outgrow.process.checking.circles import circle_findings, query_findings
+from outgrow.process.checking.circles import (
+    circle_findings,
+    distributed_findings,
+    query_findings,
+)
 from outgrow.process.checking.imports import import_findings
 from outgrow.process.checking.leaks import leak_findings
 from outgrow.process.checking.sources import Sources
@@ -31,6 +35,7 @@ from outgrow.process.loading import find_services
 from outgrow.process.service import ServiceModel
 from outgrow.process.stores import migrations_folder, open_service_store, sharing_findings
 from outgrow.process.wiring import fill_all_settings
+from outgrow.sagas import Code, codes_of
 from outgrow.topology import Plan, method_findings, read_topology
 
 
@@ -126,8 +131,25 @@ def _boundary_findings(services: list[ServiceModel], sources: Sources) -> list[F
     return [
         *circle_findings(graph, services),
         *query_findings(graph, services),
+        *distributed_findings(graph, services, sources),
+        *_saga_findings(services),
         *table_findings(sources, _migrations(services)),
     ]
+
+
+def _saga_findings(services: list[ServiceModel]) -> list[Finding]:
+    """What is wrong with the code of sagas, as it is read."""
+    found = [(service.cls, code) for service in services for code in sagas_of(service)]
+    if not found:
+        return []
+    from outgrow.sagas.operating import saga_findings  # noqa: PLC0415 - most programs have none
+
+    return [finding for cls, code in found for finding in saga_findings(cls, code)]
+
+
+def sagas_of(service: ServiceModel) -> list[Code]:
+    """The sagas of *service*, each version by itself."""
+    return [code for _, code in sorted(codes_of(service.cls).items())]
 
 
 def _migrations(services: list[ServiceModel]) -> dict[str, Path | None]:

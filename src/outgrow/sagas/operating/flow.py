@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -60,6 +61,21 @@ class Place:
     group: Place | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    """
+    The text of a function that a saga consists of.
+
+    Attributes:
+        run: What the run is called there.
+        first_line: Of the text, in the file.
+    """
+
+    node: ast.AST
+    run: str
+    first_line: int
+
+
 @dataclass(slots=True)
 class Flow:
     """
@@ -69,12 +85,14 @@ class Flow:
         saga: ``service.method``.
         file: Where its method stands.
         ways: From a place to another, and what is said of it.
+        texts: The functions that were read.
     """
 
     saga: str
     file: str
     places: list[Place] = field(default_factory=list)
     ways: list[tuple[Place, Place, str]] = field(default_factory=list)
+    texts: list[Text] = field(default_factory=list)
 
     @property
     def steps(self) -> list[Place]:

@@ -24,6 +24,7 @@ from outgrow.sagas.operating.flow import (
     Asked,
     Flow,
     Place,
+    Text,
 )
 
 LABEL_CHARACTERS_MAX = 60
@@ -103,6 +104,7 @@ class _Reader:
         arguments = [*node.args.posonlyargs, *node.args.args]
         before = self._names, self._loops
         self._names = _Names(arguments[0].arg, arguments[run_at].arg, first)
+        self._flow.texts.append(Text(node=node, run=self._names.run, first_line=first))
         self._loops = []
         self._returned.append([])
         ends = self._block(node.body, ends)
