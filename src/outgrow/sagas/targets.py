@@ -17,12 +17,16 @@ from outgrow.contracts import (
     resolve_hints,
     service_name,
 )
-from outgrow.errors import CallRefused, StepRefused
+from outgrow.errors import CallRefused, EventUnreadable, StepRefused
 from outgrow.journal import Codec, Replies, codec_of, is_transactional
 from outgrow.sagas.saga import Call
 
 BODY_BYTES_MAX: Final = 256 * 1024
 """The most that the arguments of a step, or of a saga, may take as JSON."""
+
+
+_UNFIT = (TypeError, ValueError, OverflowError, RecursionError, CallRefused, EventUnreadable)
+"""What arguments raise that cannot be written down, or not be read by whoever they are for."""
 
 
 class Target:
@@ -53,9 +57,10 @@ class Target:
         """
         try:
             body = self._encode(call)
-        except (TypeError, ValueError, OverflowError, CallRefused) as error:
+        except _UNFIT as error:
+            told = error.__cause__ if isinstance(error, EventUnreadable) else error
             raise StepRefused(
-                f"{self.name} cannot be a step with these arguments: {error}"
+                f"{self.name} cannot be a step with these arguments: {told}"
             ) from error
         if len(body) > BODY_BYTES_MAX:
             raise StepRefused(
@@ -82,7 +87,7 @@ class Remote(Target):
         return encode_arguments(self.method, arguments).decode()
 
     def _encode(self, call: Call) -> bytes:
-        return encode_arguments(self.method, bind_arguments(self.method, call.args, call.kwargs))
+        return _sound(self.method, call)
 
 
 class Local(Target):
@@ -119,9 +124,7 @@ class Local(Target):
 
     def _encode(self, call: Call) -> bytes:
         if self._method is not None:
-            return encode_arguments(
-                self._method, bind_arguments(self._method, call.args, call.kwargs)
-            )
+            return _sound(self._method, call)
         bound = inspect.signature(call.method).bind(*call.args, **call.kwargs)
         bound.apply_defaults()
         named = {
@@ -129,6 +132,13 @@ class Local(Target):
             for name, value in bound.arguments.items()
         }
         return encode_ordered(named, "sorted")
+
+
+def _sound(method: Method, call: Call) -> bytes:
+    """The arguments of *call*, as whoever keeps *method* can read them."""
+    body = encode_arguments(method, bind_arguments(method, call.args, call.kwargs))
+    decode_arguments(method, body)
+    return body
 
 
 def _encoded(codec: Codec, value: Any) -> bytes:
