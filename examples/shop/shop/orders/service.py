@@ -53,8 +53,9 @@ class OrdersService(Orders):
         run.tag(order_id=order_id)
         await run.step(self.take, order_id, user_id, lines, total_cents).undo(self.drop, order_id)
         await run.step(self.stock.hold, order_id, lines).undo(self.stock.release, order_id)
-        charge = run.step(self.payments.charge, order_id, user_id, total_cents)
-        await charge.undo(self.payments.refund, order_id)
+        await run.step(self.payments.charge, order_id, user_id, total_cents).undo(
+            self.payments.refund, order_id
+        )
         await run.step(self.confirm, order_id).pivot()  # Nothing is undone from here on.
         await run.step(self.shipping.send, order_id, user_id)
         return PlacedOrder(order_id=order_id, total_cents=total_cents)
@@ -95,8 +96,10 @@ class OrdersService(Orders):
     @saga
     async def cancel_order(self, run: Saga, order_id: str) -> None:
         run.tag(order_id=order_id)
-        cancelling = run.step(self.begin_cancelling, order_id, run.id)
-        if not await cancelling.undo(self.stop_cancelling, order_id, run.id):
+        is_held = await run.step(self.begin_cancelling, order_id, run.id).undo(
+            self.stop_cancelling, order_id, run.id
+        )
+        if not is_held:
             return
         await run.step(self.shipping.stop, order_id).pivot()
         refund = run.step(self.payments.refund, order_id)
