@@ -118,6 +118,14 @@ WRONG = [
     ),
 ]
 RIGHT = [
+    (
+        "step = run.step(self.stock.hold, name)\nawait step.undo(self.stock.release, name)\n"
+        "await run.step(self.note, name)"
+    ),
+    (
+        "step = run.step(self.stock.hold, name)\nawait step.pivot()\n"
+        "await run.step(self.note, name)\nawait run.step(self.note, name)"
+    ),
     f"{HOLD}\nawait run.step(self.note, name)",
     (
         f"{HOLD}\nawait run.step(self.bank.hold, name).pivot()\nawait run.step(self.note, name)\n"

@@ -47,7 +47,9 @@ def _refused(service: type, flow: Flow, step: Place, asked: Asked) -> Iterator[F
         else:
             why = 'it is declared repeat="unsafe", and a step is repeated until it answers'
             remedy = "Let its service keep it by @transactional, and declare it without repeat=."
-        yield _finding(flow, step, f"{asked.name} cannot be a step: {why}.", remedy, "refused")
+        yield _finding(
+            flow, step, f"{asked.name} cannot be a step: {why}.", remedy, slug="saga-step-refused"
+        )
     elif asked.service == flow.saga.partition(".")[0] and method is None:
         own = getattr(service, asked.name.partition(".")[2], None)
         if own is not None and not is_transactional(own):
@@ -56,7 +58,7 @@ def _refused(service: type, flow: Flow, step: Place, asked: Asked) -> Iterator[F
                 "What it does and that it was done are one commit. Mark it, or make a step of each "
                 "command that it calls."
             )
-            yield _finding(flow, step, message, remedy, "refused")
+            yield _finding(flow, step, message, remedy, slug="saga-step-refused")
 
 
 def _undo(service: type, flow: Flow, step: Place, do: Asked, undo: Asked) -> Iterator[Finding]:
@@ -67,7 +69,7 @@ def _undo(service: type, flow: Flow, step: Place, do: Asked, undo: Asked) -> Ite
             step,
             f"{undo.name} cannot undo {do.name}, which another service does.",
             "Only the service that does a step knows whether it did. Give it a method that undoes.",
-            "refused",
+            slug="saga-step-refused",
         )
     method = _declared(service, undo)
     if method is not None and method.problems:
@@ -78,7 +80,7 @@ def _undo(service: type, flow: Flow, step: Place, do: Asked, undo: Asked) -> Ite
             f"{undo.name} undoes {do.name} and can raise {names}.",
             "An undo has no choice: it is tried until it succeeds, and the saga is stuck if it "
             "never does. Let it succeed if there is nothing to undo, and raise no problem.",
-            "undo-problem",
+            slug="saga-undo-problem",
             severity="warning",
         )
 
@@ -113,7 +115,7 @@ def _unprotected(flow: Flow, step: Place) -> Finding:
         "pivot.",
         "If a later step fails, it stays done. Write .undo(...) behind it, or .pivot() if nothing "
         "is undone any more once it is done.",
-        "without-undo",
+        slug="saga-step-without-undo",
         severity="warning",
     )
 
@@ -170,13 +172,12 @@ def _gathered(flow: Flow, text: Text, node: ast.Call, name: str) -> Finding:
 
 
 def _finding(
-    flow: Flow, step: Place, message: str, remedy: str, slug: str, *, severity: str = "error"
+    flow: Flow, step: Place, message: str, remedy: str, *, slug: str, severity: str = "error"
 ) -> Finding:
-    slugs = {"undo-problem": "saga-undo-problem"}
     return Finding(
         place=place_at(flow.file, step.line),
         message=message,
         remedy=remedy,
-        slug=slugs.get(slug, f"saga-step-{slug}"),
+        slug=slug,
         severity=severity,  # type: ignore[arg-type]
     )

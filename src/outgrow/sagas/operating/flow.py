@@ -36,10 +36,10 @@ class Asked:
     method: Method | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Place:
     """
-    A place in the flow of a saga.
+    A place in the flow of a saga. What undoes a step may be said after it was made.
 
     Attributes:
         number: Counted in the order of the text.

@@ -79,6 +79,7 @@ class _Reader:
         self._loops: list[_Loop] = []
         self._returned: list[Ends] = []
         self._names = _Names("self", "run", 1)
+        self._made: dict[str, Place] = {}
 
     def place(self, kind: str, label: str, line: int, ends: Ends, **more: Any) -> Place:
         """A new place, to which the flow comes from *ends*."""
@@ -218,7 +219,12 @@ class _Reader:
         """What is asked for in an expression or a simple statement, in the order of the text."""
         if node is None or isinstance(node, _NESTED):
             return ends
+        if isinstance(node, ast.Assign) and self._keeps_step(node):
+            step = self._step(node.value, ends)  # type: ignore[arg-type]
+            self._made[node.targets[0].id] = step  # type: ignore[attr-defined]
+            return [(step, "")]
         if isinstance(node, ast.Call):
+            self._say_later(node)
             if self._is_asked(node):
                 return self._ask(node, ends)
             handed = self._handed(node)
@@ -274,6 +280,23 @@ class _Reader:
             is_pivot=is_pivot,
             group=group,
         )
+
+    def _keeps_step(self, node: ast.Assign) -> bool:
+        """Whether it is ``name = run.step(...)``."""
+        return (
+            len(node.targets) == 1
+            and isinstance(node.targets[0], ast.Name)
+            and isinstance(node.value, ast.Call)
+            and self._word(node.value) == STEP
+        )
+
+    def _say_later(self, node: ast.Call) -> None:
+        """Note what undoes a step that was made before: ``name.undo(...)``."""
+        match node.func:
+            case ast.Attribute(value=ast.Name(id=name), attr="undo") if name in self._made:
+                self._made[name].undo = self._named(node)
+            case ast.Attribute(value=ast.Name(id=name), attr="pivot") if name in self._made:
+                self._made[name].is_pivot = True
 
     def _all(self, node: ast.Call, ends: Ends) -> Ends:
         fork = self.place(ALL, "all", self._line(node), ends)
