@@ -298,7 +298,7 @@ class Engine:
                 await self._drive(running)
             case CommitUnknown() if log.is_begun:
                 raise error  # It is read again how the saga stands.
-            case CommitUnknown():
+            case CommitUnknown() if await log.is_taken():
                 self.has_lost = running.is_repeat = True
             case Failed():
                 await self._put_off(running, error.__cause__ or error)
