@@ -1,0 +1,186 @@
+"""What goes wrong in the saga's own store."""
+
+import asyncio
+import itertools
+
+import pytest
+
+from outgrow.errors import CallFailed, CommitUnknown
+from tests.sagas.town import Town, both
+
+
+class Trouble:
+    """Lets the nth unit of work of the orders' store go wrong from now on."""
+
+    def __init__(self, town: Town, nth: int, what: str) -> None:
+        store = town.stores["orders"]
+        self._transact = store.transact
+        self._left = nth
+        self._what = what
+        self.has_happened = False
+        store.transact = self.transact
+
+    async def transact(self, unit, *args):
+        self._left -= 1
+        if self._left:
+            return await self._transact(unit, *args)
+        self.has_happened = True
+
+        async def fail(tx):
+            await unit(tx, *args)
+            raise OSError("the disk is full")
+
+        async def twice(tx):
+            await unit(tx, *args)
+            await tx.undo()
+            return await unit(tx, *args)
+
+        if self._what == "fails":
+            return await self._transact(fail)
+        if self._what == "twice":
+            return await self._transact(twice)
+        if self._what == "commits":
+            await self._transact(unit, *args)
+        raise CommitUnknown("a database", "a unit")
+
+
+@both
+@pytest.mark.parametrize("what", ["fails", "commits", "is lost", "twice"])
+async def test_a_unit_of_the_saga_that_goes_wrong_is_made_good(town: Town, what: str):
+    """Each unit in its turn: the plan, the local steps, the end."""
+    for nth in range(1, 5):
+        name, trouble = f"a{nth}", Trouble(town, nth, what)
+
+        async def body(self, run, name=name):
+            held = await run.step(self.stock.hold, name, 2).undo(self.stock.release, name)
+            await run.step(self.create, name).undo(self.cancel, name)
+            run.now()
+            await run.step(self.payments.charge, name, 5).undo(self.payments.refund, name)
+            return f"{await run.step(self.confirm, name)} {held}"
+
+        told = f"confirmed {name} 2"
+        try:
+            assert await town.place(body, name, key=name) == told
+        except CallFailed:
+            assert nth == 1  # Nothing was begun, or nobody knows.
+            assert await town.place(body, name, key=name) == told
+        town.stores["orders"].transact = trouble._transact
+        assert trouble.has_happened
+        assert (await town.inventory())[0][-1] == (name, "confirmed")
+        assert (await town.inventory())[1][-1] == (name, 5)
+        assert (await town.inventory())[2][-1] == (name, 2)
+    assert [len(rows) for rows in await town.inventory()] == [4, 4, 4]
+    assert {state for state, _, _, _ in await town.sagas_of()} == {"completed"}
+
+
+@both
+@pytest.mark.parametrize("what", ["fails", "commits", "is lost", "twice"])
+async def test_a_unit_of_undoing_that_goes_wrong_is_made_good(town: Town, what: str):
+    for nth in range(1, 6):
+        name, trouble = f"a{nth}", Trouble(town, nth, what)
+
+        async def body(self, run, name=name):
+            await run.step(self.create, name).undo(self.cancel, name)
+            await run.step(self.stock.hold, name, 2).undo(self.stock.release, name)
+            await run.step(self.reserve, "b").undo(self.cancel, "b")
+
+        for _ in range(2):
+            with pytest.raises(Exception, match=r"no room for b|is full|connection was lost"):
+                await town.place(body, name, key=name)
+        town.stores["orders"].transact = trouble._transact
+        assert trouble.has_happened
+        assert await town.inventory() == ([], [], [])
+    assert {state for state, _, _, _ in await town.sagas_of()} == {"undone"}
+
+
+async def test_a_technical_failure_before_anything_is_begun_is_told(town: Town):
+    async def body(self, run):
+        message = "not today"
+        raise OSError(message)
+
+    with pytest.raises(CallFailed, match="OSError: not today"):
+        await town.place(body, key="k")
+    assert await town.sagas_of() == []
+
+
+async def test_a_method_that_fails_after_a_step_is_run_again(town: Town):
+    async def body(self, run):
+        await run.step(self.create, "a").undo(self.cancel, "a")
+        if self.runs < 4:
+            message = "not yet"
+            raise OSError(message)
+        return await run.step(self.confirm, "a")
+
+    assert await town.place(body) == "confirmed a"
+    assert town.orders.runs == 4
+    assert town.orders.did == ["create a", "confirm a"]
+
+
+async def test_pauses_between_attempts_double_up_to_a_minute(town: Town):
+    moments = []
+
+    async def fail(call):
+        moments.append(town.clock.monotonic())
+        message = "not now"
+        raise OSError(message)
+
+    async def body(self, run):
+        return str(await run.step(self.stock.hold, "a").undo(self.stock.release, "a"))
+
+    town.ways["stock.hold"] = [fail] * 12
+    assert await town.place(body) == "1"
+    pauses = [round(b - a, 1) for a, b in itertools.pairwise(moments)]
+    assert pauses == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 51.2, 60.0]
+
+
+async def test_what_a_method_does_when_it_is_put_away_has_no_effect(town: Town):
+    async def fail(call):
+        message = "not now"
+        raise OSError(message)
+
+    async def body(self, run):
+        try:
+            return str(await run.step(self.stock.hold, "a").undo(self.stock.release, "a"))
+        finally:
+            if self.runs == 1:
+                await run.step(self.stock.hold, "b")
+
+    town.ways["stock.hold"] = [fail]
+    assert await town.place(body) == "1"
+    assert town.stock.did == ["hold a"]
+
+
+async def test_a_caller_that_gives_up_does_not_end_the_saga(town: Town):
+    came, go_on = asyncio.Event(), asyncio.Event()
+
+    async def wait(call):
+        came.set()
+        await go_on.wait()
+        return await call()
+
+    async def body(self, run):
+        await run.step(self.stock.hold, "a").undo(self.stock.release, "a")
+        return await run.step(self.create, "a")
+
+    town.ways["stock.hold"] = [wait]
+    town.orders.bodies["a"] = body
+    async with asyncio.TaskGroup() as group:
+        calling = group.create_task(town.front.place("a"))
+        await came.wait()
+        calling.cancel()
+    go_on.set()
+    await town.settle_all()
+    assert await town.inventory() == ([("a", "new")], [], [("a", 1)])
+
+
+@both
+async def test_a_text_of_an_error_that_no_database_can_hold(town: Town):
+    async def body(self, run):
+        return str(await run.step(self.stock.hold, "a").undo(self.stock.release, "a"))
+
+    async def fail(call):
+        message = "zero \x00 and half \ud800"
+        raise OSError(message)
+
+    town.ways["stock.hold"] = [fail]
+    assert await town.place(body) == "1"
