@@ -1,6 +1,6 @@
 """What is promised by who earns of transfers."""
 
-from outgrow import Contract, command
+from outgrow import Contract, command, query
 
 
 class Fees(Contract):
@@ -20,3 +20,6 @@ class Fees(Contract):
 
     @command(repeat="unsafe")
     async def fail_next(self, what: str, order: str, times: int) -> None: ...
+
+    @query()
+    async def total(self) -> int: ...

@@ -37,3 +37,7 @@ class FeesService(Fees):
             self.failures[what, order] -= 1
             message = "not now"
             raise OSError(message)
+
+    async def total(self) -> int:
+        async with self.store.read() as snapshot:
+            return await snapshot.fetch_one(int, "select coalesce(sum(cents), 0) from entry")

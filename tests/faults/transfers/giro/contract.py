@@ -1,6 +1,6 @@
 """What is promised of transfers."""
 
-from outgrow import Contract, command
+from outgrow import Contract, command, query
 from tests.faults.transfers.north.contract import Overdrawn
 from tests.faults.transfers.south.contract import Closed
 
@@ -13,3 +13,6 @@ class Giro(Contract):
 
     @command(raises=[Overdrawn, Closed])
     async def rush(self, order: str, source: str, target: str, cents: int) -> str: ...
+
+    @query()
+    async def total(self) -> int: ...

@@ -78,6 +78,10 @@ class GiroService(Giro):
     async def earn(self, tx: Transaction, order: str, receipt: str) -> None:
         await _write(tx, order, "earn", FEE // 2)
 
+    async def total(self) -> int:
+        async with self.store.read() as snapshot:
+            return await snapshot.fetch_one(int, "select coalesce(sum(cents), 0) from entry")
+
 
 async def _write(tx: Transaction, order: str, what: str, cents: int) -> None:
     sql = "insert into entry (order_id, what, cents) values (:order, :what, :cents)"

@@ -1,6 +1,6 @@
 """What the bank promises that money is taken from."""
 
-from outgrow import Contract, Event, Problem, command
+from outgrow import Contract, Event, Problem, command, query
 
 
 class Overdrawn(Problem, status="failed_precondition"):
@@ -31,3 +31,6 @@ class North(Contract):
 
     @command()
     async def promise_salary(self, order: str, cents: int) -> None: ...
+
+    @query()
+    async def total(self) -> int: ...

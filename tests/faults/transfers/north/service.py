@@ -33,6 +33,10 @@ class NorthService(North):
     async def promise_salary(self, tx: Transaction, order: str, cents: int) -> None:
         await tx.record(SalaryDue(order=order, cents=cents))
 
+    async def total(self) -> int:
+        async with self.store.read() as snapshot:
+            return await snapshot.fetch_one(int, "select coalesce(sum(cents), 0) from entry")
+
 
 async def _write(tx: Transaction, order: str, what: str, cents: int) -> None:
     sql = "insert into entry (order_id, what, cents) values (:order, :what, :cents)"

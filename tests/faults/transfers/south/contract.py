@@ -20,3 +20,6 @@ class South(Contract):
 
     @query()
     async def rate(self) -> int: ...
+
+    @query()
+    async def total(self) -> int: ...

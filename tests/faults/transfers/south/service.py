@@ -34,6 +34,10 @@ class SouthService(South):
     async def rate(self) -> int:
         return next(self.rates)
 
+    async def total(self) -> int:
+        async with self.store.read() as snapshot:
+            return await snapshot.fetch_one(int, "select coalesce(sum(cents), 0) from entry")
+
 
 async def _write(tx: Transaction, order: str, what: str, cents: int) -> None:
     sql = "insert into entry (order_id, what, cents) values (:order, :what, :cents)"
