@@ -10,13 +10,14 @@ from typing import Any
 from outgrow.clock import SystemClock
 from outgrow.context import Caller
 from outgrow.gateway import Edge, Headers
-from outgrow.testing import World
+from outgrow.testing import ApartWorld, World
 from tests.gateway.conftest import Driver
 from tests.sagas.callers.booking.contract import Bookings
 
 WAIT_SECONDS = 30
 LOOK_SECONDS = 0.01
 HALF_AN_HOUR = 1800.0
+HOUR = 3600.0
 PATIENCE_STEP = 0.05
 """Half of the time before its caller's deadline at which a call is told that it goes on."""
 
@@ -43,15 +44,22 @@ def http(world: World) -> Driver:
     return Driver(edge)
 
 
-async def paused(world: World, count: int = 1) -> None:
-    """Wait until so many sagas of the office wait for their time."""
+async def sagas_of(world: World) -> Any:
+    """What the office's process tells of its sagas."""
+    if isinstance(world, ApartWorld):
+        told = await world.statistics("booking")
+    else:
+        told = await world.application.statistics()
+    return told["sagas"]["booking"]
 
-    async def are_paused() -> bool:
-        told = world.statistics("booking") if world.name == "apart" else None  # type: ignore[attr-defined]
-        found = await (told or world.application.statistics())
-        return bool(found["sagas"]["booking"]["waiting"] >= count)
 
-    await until(are_paused)
+async def paused(world: World) -> None:
+    """Wait until a saga of the office waits for its time."""
+
+    async def is_paused() -> bool:
+        return bool((await sagas_of(world))["waiting"])
+
+    await until(is_paused)
 
 
 async def until(is_so: Callable[[], Awaitable[bool]]) -> None:

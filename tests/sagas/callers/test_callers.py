@@ -14,7 +14,7 @@ from outgrow.testing import World
 from tests.sagas.callers.booking.contract import Bookings, BookingsV2, NoBerth
 from tests.sagas.callers.cranes import service as yard
 from tests.sagas.callers.cranes.contract import Cranes
-from tests.sagas.callers.harbour import HALF_AN_HOUR, paused, run_out_of_time, until
+from tests.sagas.callers.harbour import HALF_AN_HOUR, HOUR, paused, run_out_of_time, sagas_of, until
 
 
 @pytest.fixture
@@ -86,6 +86,29 @@ async def test_whose_time_is_over_is_told_and_joins_later(
     assert await cranes.moves() == ["up Ada"]
 
 
+@pytest.mark.worlds("wired", "apart")
+async def test_an_undo_of_what_never_came_has_no_effect(
+    world: World, bookings: Any, cranes: Any
+) -> None:
+    keyed = using(bookings, key="7")
+
+    async def is_put_off() -> bool:
+        told = await sagas_of(world)
+        return bool(told["running"] == 1 and told["worked_at_here"] == 0)
+
+    async with asyncio.TaskGroup() as group:
+        async with world.faults.between("booking", "cranes", refusal=1.0):
+            group.create_task(_met(keyed.book("Ada")))
+            await until(is_put_off)
+        world.clock.advance(HOUR)
+    await world.settle()
+
+    with pytest.raises(SagaAborted, match="its time was over"):
+        await keyed.book("Ada")
+    assert await bookings.booked() == []
+    assert await cranes.moves() == []
+
+
 @pytest.mark.long
 @pytest.mark.worlds("apart")
 @pytest.mark.stores("postgres")
@@ -136,7 +159,7 @@ async def test_nobody_is_told_of_a_saga_that_is_not_written_down(
     # The query fails: the saga is there all the same, and asks again.
     gate.error = LookupError("no cranes")
     gate.open.set()
-    told = await _sagas(world)
+    told = await sagas_of(world)
     assert told["running"] == 1
     gate.error = None
     await world.settle()
@@ -155,7 +178,7 @@ async def test_a_saga_that_could_not_begin_was_none(
 
     assert "no cranes" in str(met)
     assert not isinstance(met, StillRunning)
-    told = await _sagas(world)
+    told = await sagas_of(world)
     assert told["running"] == told["waiting"] == told["undoing"] == 0
 
 
@@ -174,10 +197,6 @@ async def test_more_sagas_than_may_be_worked_at_are_refused(
 
     assert caught.value.may_have_run is False
     assert await bookings.booked() == ["Ada"]
-
-
-async def _sagas(world: World) -> Any:
-    return (await world.application.statistics())["sagas"]["booking"]
 
 
 async def _met(calling: Any) -> Any:
