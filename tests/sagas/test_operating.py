@@ -210,8 +210,18 @@ async def test_a_running_saga_is_undone_and_its_worker_lets_go(town: Town, desk:
     assert [name for name, _ in await desk.audit()] == ["outgrow.SagaUndone"]
 
 
-async def test_a_reply_that_comes_after_a_decision_changes_nothing(town: Town, desk: Desk):
-    """The worker of this process goes on after the decision, and would commit what it has."""
+@both
+async def test_a_reply_that_comes_after_a_decision_changes_nothing(
+    town: Town, desk: Desk, store_kind: str
+):
+    """
+    A worker goes on after the decision, and would commit what it has.
+
+    In PostgreSQL it may be another process, which is kept from it by the saga's epoch alone.
+    """
+    answers = town.sagas.keepings["orders"].engine.answers
+    if store_kind == "postgres":
+        answers.supersede = answers.let_go = lambda _: None  # type: ignore[method-assign]
     began, go_on = asyncio.Event(), asyncio.Event()
 
     async def body(self, run):
