@@ -218,6 +218,7 @@ class Application:
         self.health.stop()
         self._hosted.patience.stop()
         self._at_edge.end_all()
+        self.sagas.drain()
 
     def seconds_left(self) -> float:
         """How long what is under way may still take; all the time there is, before the end."""

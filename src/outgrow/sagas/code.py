@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Coroutine, Iterator
+from itertools import chain
 from types import CodeType
 from typing import Any, Final, NamedTuple
 
-from outgrow.contracts import Event, place_of
+from outgrow.contracts import Event, place_of, service_name
 from outgrow.errors import Finding, InvalidService
 
 RUNNER: Final = "__outgrow_sagas__"
@@ -57,6 +58,37 @@ def codes_of(service: type) -> dict[tuple[str, int], Code]:
             findings.append(_listening(code))
     InvalidService.raise_if_any(findings)
     return codes
+
+
+class Known:
+    """
+    The sagas of a class of services.
+
+    Attributes:
+        codes: By method and version.
+        kinds: ``service.method`` and version of each.
+        hearing: Those of them that wait for events.
+        heard: The events that the service listens to for them.
+
+    Raises:
+        InvalidService: As for `codes_of`.
+    """
+
+    def __init__(self, service: type) -> None:
+        self.codes = codes_of(service)
+        name = service_name(service.__module__)
+        heard = {
+            (f"{name}.{code.method}", code.version): heard_by(code, service)
+            for code in self.codes.values()
+        }
+        self.kinds = frozenset(heard)
+        self.hearing = frozenset(kind for kind, events in heard.items() if events)
+        self.heard = frozenset(chain(*heard.values()))
+
+    def newest(self) -> dict[str, Code]:
+        """The code that new sagas run, by method."""
+        in_order = sorted(self.codes.values(), key=lambda code: code.version)
+        return {code.method: code for code in in_order}
 
 
 def heard_by(code: Code, service: type) -> frozenset[type[Event]]:

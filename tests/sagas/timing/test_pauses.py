@@ -150,6 +150,15 @@ async def test_a_caller_whose_time_is_over_is_told(village: Village) -> None:
     assert error.saga_id == (await village.saga("k"))["id"]
 
 
+async def test_a_process_that_ends_lets_callers_of_sleeping_sagas_go(village: Village) -> None:
+    async with asyncio.TaskGroup() as group:
+        waiting = group.create_task(error_of(village.answer("remind", "a", 3_600, key="k")))
+        while not await village.rows("select id from outgrow_saga where state = 'waiting'"):
+            await asyncio.wait([waiting], timeout=0.002)
+        village.sagas.drain()  # The clock stands still: nothing else ends the waiting.
+    assert isinstance(waiting.result(), StillRunning)
+
+
 async def test_what_ended_is_forgotten_a_day_later(village: Village) -> None:
     await village.answer("remind", "a", -1, key="k")
     await village.begin("remind", "b", 20 * 86_400, key="l")

@@ -58,11 +58,18 @@ class Answers:
         self._running = running
         self._is_by_hand = is_by_hand
         self._waiting: dict[str, list[asyncio.Event]] = {}
+        self._is_draining = False
 
     def tell(self, saga_id: str) -> None:
         """Something has happened to a saga; whoever waits for it looks."""
         for event in self._waiting.get(saga_id, ()):
             event.set()
+
+    def drain(self) -> None:
+        """Let nobody wait any more for what is not worked at now: the process is to end."""
+        self._is_draining = True
+        for saga_id in self._waiting.keys() - self._running.keys():
+            self.tell(saga_id)
 
     def supersede(self, saga_id: str) -> None:
         """See that nothing is written down any more by whoever works at a saga here."""
@@ -137,7 +144,8 @@ class Answers:
                 raise SagaAborted(row.method, row.id, _NOT_BEGUN)
             if found.ended_at is not None:
                 return found
-            if self._is_by_hand:  # Nobody works at it until its caller asks again.
+            is_left = self._is_draining and running is None
+            if self._is_by_hand or is_left:  # Nobody works at it until its caller asks again.
                 raise StillRunning(row.method, row.id)
             limit = until
             if self._store.is_shared and running is None:

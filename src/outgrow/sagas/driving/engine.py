@@ -8,7 +8,6 @@ import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial
-from itertools import chain
 from typing import Any, Final, Self
 
 from outgrow import crash
@@ -27,7 +26,7 @@ from outgrow.errors import (
 from outgrow.journal import Replica, Replies, Superseded, store_of, time_of, time_text
 from outgrow.sagas import book, heard
 from outgrow.sagas.book import SagaRow, StepRow
-from outgrow.sagas.code import Code, codes_of, heard_by
+from outgrow.sagas.code import Code, Known
 from outgrow.sagas.driving.answers import Answers, Running
 from outgrow.sagas.driving.execution import Execution
 from outgrow.sagas.driving.log import SagaLog
@@ -75,9 +74,7 @@ class Engine:
 
     Attributes:
         me: This process, as the holder of sagas.
-        kinds: The sagas that this program has the code of: ``service.method`` and version.
-        hearing: Those of them that wait for events.
-        heard: The events that the service listens to for its sagas.
+        known: The sagas that this program has the code of.
         running: What is worked at here, by the saga's id.
         has_lost: Whether something of its own may have to be taken up again.
         counted: Since the start, by what became of it.
@@ -98,14 +95,9 @@ class Engine:
         self.targets = Targets(service)
         self.me = new_id() if replica is None else replica.id
         self._send = send
-        self._codes = codes_of(type(service))
-        kinds = {(f"{self.name}.{c.method}", c.version): c for c in self._codes.values()}
-        heard_in = {kind: heard_by(code, type(service)) for kind, code in kinds.items()}
-        self.kinds = frozenset(kinds)
-        self.hearing = frozenset(kind for kind, events in heard_in.items() if events)
-        self.heard = frozenset(chain(*heard_in.values()))
+        self.known = Known(type(service))
         self._entries = {
-            method: Entry(type(service), self._newest(method)) for method, _ in self._codes
+            method: Entry(type(service), code) for method, code in self.known.newest().items()
         }
         self.running: dict[str, Running] = {}
         self._by_place: dict[tuple[str, str, str], Running] = {}
@@ -121,9 +113,6 @@ class Engine:
     def by_hand(cls, service: Any) -> Self:
         """What runs the sagas of a service that a test has made: in its callers' own tasks."""
         return cls(service)
-
-    def _newest(self, method: str) -> Code:
-        return max((c for c in self._codes.values() if c.method == method), key=lambda c: c.version)
 
     # For callers.
 
@@ -293,7 +282,7 @@ class Engine:
             case TooOld() | SagaDiverged() | Unreadable():
                 await self._stick(log, error)
             case Stale():
-                code = self._codes[row.method.partition(".")[2], row.version]
+                code = self.known.codes[row.method.partition(".")[2], row.version]
                 running.execution = self._execution(row, [*log.steps.values()], code, is_begun=True)
                 await self._drive(running)
             case CommitUnknown() if log.is_begun:
@@ -354,7 +343,7 @@ class Engine:
     async def go_on(self, row: SagaRow, steps: list[StepRow]) -> None:
         """Work at a saga that was taken up."""
         self.counted["taken_up"] += 1
-        code = self._codes.get((row.method.partition(".")[2], row.version))
+        code = self.known.codes.get((row.method.partition(".")[2], row.version))
         if code is not None:
             await self._spawn(Running(self._execution(row, steps, code, is_begun=True)))
             return

@@ -65,7 +65,7 @@ class Hosting:
             SagaCodeMissing: It is not, and they are not to be abandoned.
         """
         kinds: dict[str, frozenset[tuple[str, int]]] = dict.fromkeys(self._stores, frozenset())
-        kinds |= {name: keeping.engine.kinds for name, keeping in self.keepings.items()}
+        kinds |= {name: keeping.engine.known.kinds for name, keeping in self.keepings.items()}
         stores = self._stores | {name: k.engine.store for name, k in self.keepings.items()}
         for name, store in stores.items():
             await check_codes(store, kinds[name], is_abandoned=is_abandoned)
@@ -78,6 +78,11 @@ class Hosting:
         for keeping in self.keepings.values():
             with suppress(Exception):  # They are taken up anyway, a term later.
                 await keeping.release()
+
+    def drain(self) -> None:
+        """Let callers go whose sagas sleep, wait for something, or are tried again later."""
+        for keeping in self.keepings.values():
+            keeping.engine.answers.drain()
 
     def stop(self) -> None:
         """Let `run` end."""

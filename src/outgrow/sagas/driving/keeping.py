@@ -58,7 +58,10 @@ class Keeping:
         self._on_idle = on_idle
         self._woken = asyncio.Event()
         self._rested = asyncio.Event()
-        self._kinds, self._hearing = book.Kinds(engine.kinds), book.Kinds(engine.hearing)
+        self._kinds, self._hearing = (
+            book.Kinds(engine.known.kinds),
+            book.Kinds(engine.known.hearing),
+        )
         self._is_stopping = False
         self._forget_at = self._clock.monotonic()
 

@@ -10,11 +10,12 @@ from typing import Any, Final, Protocol
 from outgrow import crash
 from outgrow.clock import Clock
 from outgrow.context import Context
-from outgrow.contracts import Event, Method
+from outgrow.contracts import Method
 from outgrow.errors import CommitUnknown, StepRefused
 from outgrow.journal import Replies, Superseded, time_of, time_text
 from outgrow.sagas import book, heard
 from outgrow.sagas.book import PLANNED, PROBLEM, REPLY, StepRow
+from outgrow.sagas.code import Known
 from outgrow.sagas.driving.contexts import call_context
 from outgrow.sagas.driving.log import SagaLog
 from outgrow.sagas.driving.outcomes import Outcome
@@ -38,14 +39,14 @@ class Host(Protocol):
     Attributes:
         service: The object that keeps it.
         targets: What steps may call.
-        heard: The events that the service listens to for its sagas.
+        known: Its sagas.
     """
 
     service: Any
     store: Store
     clock: Clock
     targets: Targets
-    heard: frozenset[type[Event]]
+    known: Known
 
     async def ask(self, name: str, context: Context, arguments: str) -> Any:
         """Call ``service.method`` wherever it is kept."""
@@ -258,7 +259,7 @@ class Operations:
         row = self.read("until", name, heard.arguments_of(key, hearing.within))
         if row.state != PLANNED:
             return Outcome(heard.decode(hearing.event, row.result))
-        if hearing.event not in self._host.heard:
+        if hearing.event not in self._host.known.heard:
             raise StepRefused(
                 f"{name} is not heard: no saga of this service names its class in the code where "
                 "it says run.until(...), so the service does not listen to it. Name it there."
