@@ -23,7 +23,16 @@ from outgrow.journal.broker import Broker, BrokerMaker, Carried, in_process
 from outgrow.journal.consumers import Call, ConsumerStatistics
 from outgrow.journal.delivery import Delivery
 from outgrow.journal.handlers import Handler, handlers_of, on
-from outgrow.journal.inbox import KEEP_SECONDS, SAGA, Inbox, Keyed, Replies
+from outgrow.journal.inbox import (
+    KEEP_SECONDS,
+    SAGA,
+    Inbox,
+    Keyed,
+    Replies,
+    had_effect,
+    note_saga,
+    note_saga_end,
+)
 from outgrow.journal.messages import Batch, Message, Source, time_of, time_text
 from outgrow.journal.outbox import Outbox
 from outgrow.journal.overview import JournalRow, JournalRows, KnownConsumer, Overview, WaitingKey
@@ -73,9 +82,12 @@ __all__ = [
     "WaitingKey",
     "check_decision",
     "codec_of",
+    "had_effect",
     "handlers_of",
     "in_process",
     "is_transactional",
+    "note_saga",
+    "note_saga_end",
     "on",
     "operators_context",
     "store_of",

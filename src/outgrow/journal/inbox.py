@@ -66,6 +66,10 @@ _INSERT = (
     "insert into outgrow_inbox (method, caller, key, arguments_hash, state, reply, expires_at) "
     "values (?, ?, ?, ?, ?, ?, ?) on conflict (method, caller, key) do nothing returning position"
 )
+_END_SAGA = (
+    "update outgrow_inbox set state = ? where method = ? and caller = ? and key = ? and state = ? "
+    "returning position"
+)
 _OLDEST = (
     "select position, expires_at, (select max(position) from outgrow_inbox) "
     "from outgrow_inbox order by position limit 1"
@@ -195,7 +199,7 @@ async def run_once(
     """
 
     async def once(tx: Transaction) -> Any:
-        if undoes and not await _had_effect(tx, store.clock, keyed.caller, undoes):
+        if undoes and not await had_effect(tx, store.clock, keyed, undoes):
             expires_at = _expiry(store.clock, KEEP_SECONDS)
             await tx.own(_INSERT, (*_row(keyed), NOTHING, "null", expires_at))
             return None
@@ -225,17 +229,42 @@ async def run_once(
     return outcome
 
 
-async def _had_effect(tx: Transaction, clock: Clock, caller: str, undoes: str) -> bool:
-    """Whether a step of a saga, told by method and key, had an effect; if not, it has none."""
+async def had_effect(tx: Transaction, clock: Clock, undo: Keyed, undoes: str) -> bool:
+    """
+    Whether a step of a saga, told by method and key, had an effect; if not, it has none any more.
+
+    Raises:
+        StillRunning: The step is a saga itself, and goes on.
+    """
     method, _, key = undoes.partition(" ")
-    place = (method, caller, key)
+    place = (method, undo.caller, key)
     expires_at = _expiry(clock, KEEP_SECONDS)
     if await tx.own(_INSERT, (*place, "", UNDONE, "null", expires_at)):
         return False
     ((_, state, reply),) = await tx.own(_FIND, place)
     if state == SAGA:
-        raise StillRunning(method, reply)
+        raise StillRunning(undo.method, reply)
     return bool(state == "reply")
+
+
+async def note_saga(tx: Transaction, keyed: Keyed, saga_id: str, now: datetime) -> None:
+    """
+    Note that a command is a saga, which begins in *tx*.
+
+    Raises:
+        AlreadyUndone: It is a step of another saga, and comes after its undo.
+    """
+    expires_at = _expiry_after(math.ceil(now.timestamp()), KEEP_SECONDS)
+    if not await tx.own(_INSERT, (*_row(keyed), SAGA, saga_id, expires_at)):
+        ((_, state, _),) = await tx.own(_FIND, (keyed.method, keyed.caller, keyed.key))
+        if state == UNDONE:
+            raise AlreadyUndone(keyed.method, keyed.key)
+
+
+async def note_saga_end(tx: Transaction, keyed: Keyed, *, was_done: bool) -> None:
+    """Note that the saga has ended, which `note_saga` noted."""
+    state = "reply" if was_done else UNDONE
+    await tx.own(_END_SAGA, (state, keyed.method, keyed.caller, keyed.key, SAGA))
 
 
 async def _transact_until_known(store: Store, once: Callable[[Transaction], Awaitable[Any]]) -> Any:

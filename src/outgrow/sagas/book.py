@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from outgrow.context import Caller
-from outgrow.journal import Superseded
+from outgrow.journal import Keyed, Superseded, note_saga, note_saga_end, time_of
 from outgrow.store import Snapshot, Transaction
 
 RUNNING: Final = "running"
@@ -19,6 +19,9 @@ COMPLETED: Final = "completed"
 UNDONE: Final = "undone"
 RESOLVED: Final = "resolved"
 """The states of a saga; the last three are final, the last by an operator."""
+
+STEP_KEY_CHARACTERS: Final = 64
+"""How long the keys of steps are: sha256 in hexadecimal."""
 
 FINAL: Final = frozenset({COMPLETED, UNDONE, RESOLVED})
 
@@ -69,6 +72,16 @@ class SagaRow(msgspec.Struct, kw_only=True):
     ended_at: str | None = None
     holder: str
     epoch: int = 1
+
+    @property
+    def may_be_step(self) -> bool:
+        """Whether it may be a step of another saga, by its key; if not, noting it does no harm."""
+        return len(self.key) == STEP_KEY_CHARACTERS
+
+    @property
+    def keyed(self) -> Keyed:
+        """The command that it is, for the inbox."""
+        return Keyed(self.method, self.scope, self.key, self.arguments_hash)
 
 
 class StepRow(msgspec.Struct, kw_only=True):
@@ -199,8 +212,18 @@ _FORGET_STEPS: Final = "delete from outgrow_step where saga = ?"
 
 
 async def begin(tx: Transaction, row: SagaRow) -> bool:
-    """Write a new saga down; false if its key is there already."""
-    return bool(await tx.own(_BEGIN, msgspec.structs.astuple(row)))
+    """
+    Write a new saga down; false if its key is there already.
+
+    Raises:
+        AlreadyUndone: It is a step of another saga, and comes after its undo.
+    """
+    if not await tx.own(_BEGIN, msgspec.structs.astuple(row)):
+        return False
+    if row.may_be_step:
+        await note_saga(tx, row.keyed, row.id, time_of(row.started_at))
+        await _note_end(tx, row)
+    return True
 
 
 async def save(tx: Transaction, row: SagaRow) -> None:
@@ -213,6 +236,12 @@ async def save(tx: Transaction, row: SagaRow) -> None:
     values = tuple(getattr(row, name) for name in CHANGING)
     if not await tx.own(_SAVE, (*values, row.id, row.epoch)):
         raise Superseded(f"saga {row.id} was taken up by another process after epoch {row.epoch}")
+    await _note_end(tx, row)
+
+
+async def _note_end(tx: Transaction, row: SagaRow) -> None:
+    if row.ended_at is not None and row.may_be_step:
+        await note_saga_end(tx, row.keyed, was_done=row.state == COMPLETED)
 
 
 async def save_steps(tx: Transaction, steps: list[StepRow]) -> None:

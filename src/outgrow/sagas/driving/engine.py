@@ -22,8 +22,9 @@ from outgrow.errors import (
     SagaCodeMissing,
     SagaDiverged,
     ServiceUnreachable,
+    StillRunning,
 )
-from outgrow.journal import Replica, Replies, Superseded, store_of, time_of, time_text
+from outgrow.journal import Replica, Replies, Superseded, had_effect, store_of, time_of, time_text
 from outgrow.sagas import book, heard
 from outgrow.sagas.book import SagaRow, StepRow
 from outgrow.sagas.code import Code, Known
@@ -48,6 +49,9 @@ PAUSE_SECONDS_MAX: Final = 60.0
 
 UNDO_ATTEMPTS_MAX: Final = 20
 """How often an undo is tried before the saga is stuck, until an operator helps."""
+
+PAUSE_SECONDS_OF_SAGAS_MAX: Final = 5.0
+"""The longest pause before a step is asked again that is a saga and goes on."""
 
 TOPIC: Final = "\nsagas"
 """What watchers of an outbox call a saga that became due; nothing else has such a name."""
@@ -132,6 +136,10 @@ class Engine:
         context = own_context()
         digest = hash_arguments(arguments).hex()
         row = self._new_row(entry, context, arguments.decode(), digest)
+        if context.undoes and context.method == row.method:
+            step = self.store.clock, row.keyed, context.undoes
+            if not await self.store.transact(had_effect, *step):
+                return None
         place = row.method, row.scope, row.key
         running = self._by_place.get(place)
         if running is None:
@@ -304,6 +312,8 @@ class Engine:
         pause = min(PAUSE_SECONDS * 2 ** min(attempts - 1, 20), PAUSE_SECONDS_MAX)
         now = self.clock.now()
         is_stuck = bool(row.is_undoing) and attempts >= UNDO_ATTEMPTS_MAX
+        if isinstance(error, StillRunning):  # A step that is a saga takes its own time.
+            is_stuck, pause = False, min(pause, PAUSE_SECONDS_OF_SAGAS_MAX)
         due = now + timedelta(seconds=pause)
         if not row.is_undoing:
             due = min(due, time_of(row.deadline_at))
