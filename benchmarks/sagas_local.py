@@ -113,7 +113,7 @@ async def _commits(application: Application, travel: Any, tasks: int, count: int
 
     async def units() -> float:
         told = await application.statistics()
-        return sum(store["units"] for store in told["stores"].values())
+        return float(sum(store["units"] for store in told["stores"].values()))
 
     before = await units()
     await travel_at_once(travel, tasks, count)

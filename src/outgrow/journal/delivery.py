@@ -134,7 +134,7 @@ class Delivery:
         recorded after it is heard by all new handlers of processes that had begun by then.
 
         Raises:
-            BrokerUnreachable: A new handler's source, elsewhere, did not tell where its journal ends.
+            BrokerUnreachable: A new handler's source did not tell in time where its journal ends.
         """
         await self._listening.open()
         for post in self._posts.values():
