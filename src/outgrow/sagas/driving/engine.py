@@ -204,9 +204,8 @@ class Engine:
         return Execution(self, log, make, entry.replies)
 
     async def _spawn(self, running: Running) -> None:
-        before = self.running.get(running.row.id)
-        if before is not None:  # What it would commit is rolled back.
-            before.cancel()
+        if before := self.running.get(running.row.id):
+            before.cancel()  # What it would commit is rolled back.
         self.running[running.row.id] = running
         self._by_place[running.place] = running
         if self._send is None:
