@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from outgrow.errors import KeyReused, SagaAborted, StillRunning
+from outgrow.errors import KeyReused, SagaAborted, SagaError, StillRunning
 from outgrow.journal import Replies, Superseded
 from outgrow.sagas import book
 from outgrow.sagas.book import SagaRow
@@ -146,7 +146,8 @@ class Answers:
                 return found
             is_left = self._is_draining and running is None
             if self._is_by_hand or is_left:  # Nobody works at it until its caller asks again.
-                raise StillRunning(row.method, row.id)
+                why = None if found.error is None else SagaError(found.error)
+                raise StillRunning(row.method, row.id) from why
             limit = until
             if self._store.is_shared and running is None:
                 limit = min(until, self._clock.monotonic() + ASK_SECONDS)

@@ -193,7 +193,7 @@ class Engine:
         self.counted["begun"] += 1
         running = Running(self._execution(row, [], entry.code, is_begun=False))
         await self._spawn(running)
-        return running
+        return running if self._send is not None else await _taken_up(self, running)
 
     def _execution(
         self, row: SagaRow, steps: list[book.StepRow], code: Code, *, is_begun: bool
@@ -363,6 +363,25 @@ class Engine:
     def replies(self, method: str) -> Replies:
         """What the saga ``service.method`` replies, as text and back."""
         return self._entries[method.partition(".")[2]].replies
+
+
+async def _taken_up(engine: Engine, running: Running) -> Running:
+    """By hand: what a repeat has joined is worked at by its caller, if the time has come."""
+    repeat, now = running.row, time_text(engine.clock.now())
+    if not running.is_repeat:
+        return running
+    async with engine.store.read() as snapshot:
+        row = await book.find_key(snapshot, repeat.method, repeat.scope, repeat.key)
+    is_same = row is not None and row.arguments_hash == repeat.arguments_hash
+    if row is None or not is_same or row.due_at is None or row.due_at > now:
+        return running
+    seen = book.Seen(row.id, row.epoch, row.holder)
+    if await engine.store.transact(book.take, seen, engine.me):
+        async with engine.store.read() as snapshot:
+            taken, steps = await book.find(snapshot, row.id), await book.steps_of(snapshot, row.id)
+        if taken is not None:
+            await engine.go_on(taken, steps)
+    return running
 
 
 def _tell(row: SagaRow, error: BaseException, attempts: int, *, is_stuck: bool) -> None:
