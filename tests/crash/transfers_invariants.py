@@ -102,8 +102,6 @@ def _misfits(state: str, told: dict[str, str]) -> Iterator[str]:
     has_ended, has_earned = state == "completed", "earn" in told["giro"]
     if (has_ended or has_earned) and told != WHOLE:
         yield "completed, and not all is done"
-    if has_earned and not has_ended:
-        yield "the last step is done, and the end is not written down with it"
     if state == "undone" and not _is_clean(told):
         yield "undone, and something is left"
     if "strike" in told["giro"] and not _is_clean(told):
