@@ -18,6 +18,12 @@ WAIT_SECONDS = 30
 LOOK_SECONDS = 0.01
 HALF_AN_HOUR = 1800.0
 HOUR = 3600.0
+PATIENCE_SECONDS = 20.0
+"""What the contract gives to a call. Of the machine's time none of them takes as long."""
+
+LAST_SECONDS = 2.0
+"""More than a call is on its way: the callee takes that from the caller's time."""
+
 PATIENCE_STEP = 0.05
 """Half of the time before its caller's deadline at which a call is told that it goes on."""
 
@@ -69,11 +75,13 @@ async def until(is_so: Callable[[], Awaitable[bool]]) -> None:
             await SystemClock().sleep(LOOK_SECONDS)
 
 
-async def run_out_of_time(world: World, calling: asyncio.Task[Any]) -> None:
-    """Let the two seconds of *calling* pass: the last one little by little, as time does."""
+async def run_out_of_time(
+    world: World, calling: asyncio.Task[Any], seconds: float = PATIENCE_SECONDS
+) -> None:
+    """Let the *seconds* of *calling* pass, the last of them little by little, as time does."""
     client: Any = world.client(Bookings)  # type: ignore[type-abstract]
-    world.clock.advance(1.0)
-    for _ in range(round(1.0 / PATIENCE_STEP)):
+    world.clock.advance(seconds - LAST_SECONDS)
+    for _ in range(round(LAST_SECONDS / PATIENCE_STEP)):
         await client.booked()  # What fell due where it goes was seen when this is answered;
         await SystemClock().sleep(LOOK_SECONDS)  # and its answer comes.
         if calling.done():

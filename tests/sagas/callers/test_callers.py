@@ -151,9 +151,10 @@ async def test_nobody_is_told_of_a_saga_that_is_not_written_down(
 ) -> None:
     gate.open.clear()
     async with asyncio.TaskGroup() as group:
-        calling = group.create_task(_met(using(bookings, key="7").book("Ada", "asking")))
+        hasty = using(bookings, key="7", deadline=5.0)
+        calling = group.create_task(_met(hasty.book("Ada", "asking")))
         await until(gate.is_reached)
-        await run_out_of_time(world, calling)
+        await run_out_of_time(world, calling, 5.0)
     assert isinstance(calling.result(), StillRunning)
 
     # The query fails: the saga is there all the same, and asks again.

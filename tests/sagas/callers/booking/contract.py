@@ -12,11 +12,11 @@ class NoBerth(Problem, status="failed_precondition"):
 class Bookings(Contract):
     """Books ships in."""
 
-    @command("POST /bookings", allow="bookings:write", raises=[NoBerth], deadline="2s")
+    @command("POST /bookings", allow="bookings:write", raises=[NoBerth], deadline="20s")
     async def book(self, ship: str, how: str = "at once") -> str:
         """Book a ship in; *how* is ``at once``, or what goes wrong or takes time."""
 
-    @command(raises=[NoBerth], deadline="2s")
+    @command(raises=[NoBerth], deadline="20s")
     async def book_inside(self, ship: str, how: str) -> str:
         """The same, for nobody outside."""
 
@@ -28,6 +28,6 @@ class Bookings(Contract):
 class BookingsV2(Contract, version=2):
     """Books ships in, as the next version of the office does."""
 
-    @command("POST /v2/bookings", raises=[NoBerth], deadline="2s")
+    @command("POST /v2/bookings", raises=[NoBerth], deadline="20s")
     async def book_again(self, ship: str, how: str) -> str:
         """Book a ship in."""
