@@ -150,15 +150,16 @@ async def test_a_pause_ends_when_it_is_asked_again(service: OrdersService, clock
 
 
 async def test_a_fake_that_answers_nonsense_is_a_failure(service: OrdersService):
-    async def hold(name: str, count: int = 1) -> object:
-        return object()
+    class NonsenseStock(FakeStock):
+        async def hold(self, name: str, count: int = 1) -> int:
+            return object()  # type: ignore[return-value]
 
     async def body(self, run):
         await run.step(self.create, "a").undo(self.cancel, "a")
         await run.step(self.stock.hold, "a").undo(self.stock.release, "a")
 
     service.bodies["a"] = body
-    service.stock.hold = hold
+    service.stock = NonsenseStock()
     with pytest.raises(StillRunning) as caught:
         await service.place("a")
     assert "is no data" in str(caught.value.__cause__)
