@@ -13,13 +13,19 @@ from tests.sagas.timing.village import Village
 
 Run = Callable[..., Any]
 
-IN_EACH_RUN = {"test_events.py"}
+IN_EACH_RUN = {
+    "test_a_saga_hears_what_it_waits_for",
+    "test_no_event_is_missed_that_comes_while_a_saga_begins_to_wait",
+    "test_two_transactions_at_once_miss_nothing",
+    "test_waiting_goes_on_after_a_restart",
+}
 """Tests that PostgreSQL is given in each run; the others by `make test-all`."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if item.path.parent == Path(__file__).parent and item.path.name not in IN_EACH_RUN:
+        name = getattr(item, "originalname", item.name)
+        if item.path.parent == Path(__file__).parent and name not in IN_EACH_RUN:
             callspec = getattr(item, "callspec", None)
             if callspec is not None and callspec.params.get("store_kind") == "postgres":
                 item.add_marker(pytest.mark.long)

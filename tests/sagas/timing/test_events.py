@@ -194,10 +194,9 @@ async def test_no_event_is_missed_that_comes_while_a_saga_begins_to_wait(
     assert not waiting & heard_before, "they wait for what was heard since they began"
 
 
+@pytest.mark.parametrize("store_kind", ["postgres"], indirect=True)
 async def test_two_transactions_at_once_miss_nothing(village: Village, store_kind: str) -> None:
     """One saga looks and has not committed that it waits, when its event is heard."""
-    if store_kind == "sqlite":
-        pytest.skip("one unit of work at a time")
     await village.begin("sell", "a", key="k")
     store, now = village.stores["bookings"], time_text(village.clock.now())
     await village.rows_changed("update outgrow_saga set state = 'running', waits_type = null")
