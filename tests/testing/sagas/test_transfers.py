@@ -38,15 +38,18 @@ TestEvents = saga_suite(pay_salary, money_is_conserved, file=FILE, faults=1, kil
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 class TestAllTransfers(saga_suite(transfer, money_is_conserved, file=FILE, kills=None)):  # type: ignore[misc]
     pass
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 class TestAllPauses(saga_suite(transfer_late, money_is_conserved, file=FILE, kills=None)):  # type: ignore[misc]
     pass
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 class TestAllEvents(saga_suite(pay_salary, money_is_conserved, file=FILE, kills=None)):  # type: ignore[misc]
     pass

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from outgrow.clock import ManualClock
 from outgrow.contracts import Problem
-from outgrow.errors import CallError, CallTimedOut, InternalError, SagaAborted, StillRunning
+from outgrow.errors import CallError, InternalError, SagaAborted, StillRunning
 from outgrow.process import Application, Options, start_application
 from outgrow.topology import read_topology
 
@@ -74,18 +74,22 @@ class Trial:
             before = -1
             while (await asyncio.wait([telling], timeout=LOOK_SECONDS))[1]:
                 now = await self.application.activity()
-                if now == before:
+                if now == before and await self._waits():
                     self.clock.advance(WAIT_SECONDS)
                 before = now
+
+    async def _waits(self) -> bool:
+        """Whether a saga waits for its time or an operator; what is only slow is not hurried."""
+        return any(state == "stuck" or due for state, due, _ in await self._rows(_OPEN))
 
     async def _tell(self, story: Story) -> None:
         for _ in range(ASKS_MAX):
             try:
                 await story(self.client)
-            except (Problem, StillRunning, CallTimedOut, SagaAborted):
+            except (Problem, StillRunning, SagaAborted):
                 return
             except CallError:
-                continue  # It was not begun: its first step is its own, and failed.
+                continue  # It may not have begun: its first step is its own, and failed.
             return
 
     async def finish(self, *, leaps: bool = False) -> list[str]:
