@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from outgrow.clock import SystemClock
 from outgrow.errors import KeyReused, SagaAborted, SagaError, StillRunning
 from outgrow.journal import Replies, Superseded
 from outgrow.sagas import book
@@ -55,6 +56,7 @@ class Answers:
     def __init__(self, store: Store, running: Mapping[str, Running], *, is_by_hand: bool) -> None:
         self._store = store
         self._clock = store.clock
+        self._machine = SystemClock()
         self._running = running
         self._is_by_hand = is_by_hand
         self._waiting: dict[str, list[asyncio.Event]] = {}
@@ -148,10 +150,9 @@ class Answers:
             if self._is_by_hand or is_left:  # Nobody works at it until its caller asks again.
                 why = None if found.error is None else SagaError(found.error)
                 raise StillRunning(row.method, row.id) from why
-            limit = until
-            if self._store.is_shared and running is None:
-                limit = min(until, self._clock.monotonic() + ASK_SECONDS)
-            if not await self._wait(happened, limit) and self._clock.monotonic() >= until:
+            asks = self._store.is_shared and running is None
+            has_happened = await self._wait(happened, until, asks=asks)
+            if not has_happened and self._clock.monotonic() >= until:
                 raise StillRunning(row.method, row.id)
         finally:
             waiting.remove(happened)
@@ -159,8 +160,14 @@ class Answers:
                 self._waiting.pop(row.id, None)
         return running.row if running is not None else found
 
-    async def _wait(self, event: asyncio.Event, until: float) -> bool:
-        """Wait for *event*, but not longer than *until*; whether it has happened."""
+    async def _wait(self, event: asyncio.Event, until: float, *, asks: bool = False) -> bool:
+        """
+        Wait for *event*, but not longer than *until*; whether it has happened.
+
+        Args:
+            asks: Whether to return in between, to look at what other processes do. They do it in
+                real time, whatever time a test has it be.
+        """
         if event.is_set() or self._clock.monotonic() >= until:
             return event.is_set()
         over = asyncio.get_running_loop().create_future()
@@ -169,10 +176,13 @@ class Answers:
             if not over.done():
                 over.set_result(None)
 
-        timer = self._clock.call_at(until, end)
+        timers = [self._clock.call_at(until, end)]
+        if asks:
+            timers.append(self._machine.call_at(self._machine.monotonic() + ASK_SECONDS, end))
         async with asyncio.TaskGroup() as group:
             waiting = group.create_task(event.wait())
             await asyncio.wait([waiting, over], return_when=asyncio.FIRST_COMPLETED)
             waiting.cancel()
-        timer.cancel()
+        for timer in timers:
+            timer.cancel()
         return event.is_set()
