@@ -98,8 +98,8 @@ class Reception:
             message = "calls are made from tasks of the application's event loop"
             raise InternalError(message)
         now, gate, waited = self._clock.monotonic(), None, 0.0
-        # What comes from outside, or from another process; how long a stream takes says nothing.
-        if current(None) is None and method.stream is None:
+        # How long a stream takes says nothing.
+        if method.stream is None and _is_from_outside(context):
             gate = self._gates[method.full_name]
             waited = self._watches.lag(now) if context.waited is None else context.waited
             self._limiter.enter(gate, waited, context.deadline - now, now)
@@ -136,3 +136,14 @@ class Reception:
         while self._watches:
             self._idle.clear()
             await self._idle.wait()
+
+
+def _is_from_outside(context: Context) -> bool:
+    """
+    Whether a call comes from outside, or from another process.
+
+    What is called in an execution here, or was sent by one, is work that has begun: it would be
+    done later if it were refused now, and those who are waited for would be refused for it.
+    """
+    is_sent_here = context.via and context.waited is None
+    return current(None) is None and not is_sent_here
