@@ -115,6 +115,25 @@ def check(texts: list[str], expected: dict[str, int]) -> None:
     assert len(texts) == sum(expected.values())
 
 
+async def test_what_another_has_sent_before_it_was_heard_of_is_sent_before_all_is_settled(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shops = [await start() for _ in range(2)]
+    await divided(*shops)
+    (leader,), (other,) = ([s for s in shops if leads(s) is so] for so in (True, False))
+    replica = leader.delivery._posts["orders"].replica
+    monkeypatch.setattr(type(replica), "has_others", False)
+    monkeypatch.setattr(replica, "_hear", lambda _: None)
+
+    async def unit(tx: Any) -> None:
+        await tx.send(other.letters.write, "hello")
+
+    await other.stores["orders"].transact(unit)
+    await leader.delivery.settle()
+
+    assert await leader.texts() == ["hello"]
+
+
 async def test_handlers_are_divided_and_each_event_has_one_effect(start: Start) -> None:
     shops = [await start() for _ in range(3)]
     await divided(*shops)

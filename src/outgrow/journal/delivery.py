@@ -338,11 +338,14 @@ def _no_consumer(name: str, known: Iterable[Consumer]) -> ControlError:
 
 async def _look_anew(posts: Iterable[Post], consumers: Iterable[Consumer]) -> None:
     """Look at what other processes have committed, of which a notice may be on its way still."""
-    shared = [post for post in posts if post.replica.has_others]
+    shared = [post for post in posts if post.store.is_shared]
     for post in shared:
+        # Also if no others are known yet: one may have joined, and sent something, unheard.
         post.outbox.destinations |= set(await post.journal.destinations())
+    crowded = [post for post in shared if post.replica.has_others]
+    for post in crowded:
         post.timers.wake()
-    names = {post.store.service for post in shared}
+    names = {post.store.service for post in crowded}
     for consumer in consumers:
         if consumer.service in names:
             consumer.reload()
