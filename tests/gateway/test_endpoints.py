@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from outgrow.calls import failure_of
 from outgrow.clock import ManualClock
 from outgrow.context import ALL_PERMISSIONS, Caller
 from outgrow.contracts import read_contract
@@ -47,6 +48,11 @@ async def test_a_problem_with_the_status_not_found_is_404(ask: Driver) -> None:
     assert (await ask("GET", "/orders/none")).status == 404
 
 
+def below(error: Exception) -> CallFailed:
+    """What is met if a method has met *error* at a service that it needs."""
+    return failure_of("m", error)
+
+
 @pytest.mark.parametrize(
     ("error", "status", "name", "may_have_run"),
     [
@@ -57,6 +63,9 @@ async def test_a_problem_with_the_status_not_found_is_404(ask: Driver) -> None:
         (ServiceUnreachable("m", "secret", may_have_run=False), 503, "ServiceUnreachable", False),
         (CallTimedOut("m", may_have_run=True), 504, "CallTimedOut", True),
         (CallFailed("m", "KeyError", "secret"), 500, "CallFailed", True),
+        (below(Overloaded("n", "secret")), 503, "ServiceUnreachable", True),
+        (below(ServiceUnreachable("n", "x", may_have_run=False)), 503, "ServiceUnreachable", True),
+        (below(CallFailed("n", "KeyError", "secret")), 500, "CallFailed", True),
         (CallInTransaction("m"), 500, "CallFailed", False),
         (CallError("m", "secret"), 500, "CallFailed", True),
         (RuntimeError("secret"), 500, "InternalError", True),

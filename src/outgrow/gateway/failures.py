@@ -13,6 +13,7 @@ from outgrow.errors import (
     ArgumentsRefused,
     CallerNotAllowed,
     CallError,
+    CallFailed,
     CallTimedOut,
     ContractDiffers,
     KeyReused,
@@ -44,7 +45,7 @@ CALL_STATUSES: dict[type[CallError], int] = {
 
 _SAFE_DETAILS: dict[type[CallError], str] = {
     CallTimedOut: "The answer was not there in time.",
-    ServiceUnreachable: "The service that answers this cannot be reached now.",
+    ServiceUnreachable: "The service that answers this, or one that it needs, cannot answer now.",
     ContractDiffers: "The service that answers this is being replaced. Try again later.",
     SagaAborted: "It could not be finished, and what was done of it is undone.",
     Overloaded: "There is as much to do as the limit allows. Try again later.",
@@ -53,6 +54,9 @@ _SAFE_DETAILS: dict[type[CallError], str] = {
         "arguments; another command needs another key."
     ),
 }
+_AWAY_BELOW = frozenset(f"outgrow.errors.{e.__name__}" for e in (Overloaded, ServiceUnreachable))
+"""What a method may meet at a service that it needs, and let fall through: it passes by itself."""
+
 _FAILED = "It failed for a reason that is not yours. The log tells more under the correlation id."
 
 
@@ -84,6 +88,8 @@ def failure_reply(request: Request, error: CallError) -> Reply:
     What went wrong inside is told to the log only; the answer tells what the client can do.
     """
     kind = next((kind for kind in CALL_STATUSES if isinstance(error, kind)), CallError)
+    if isinstance(error, CallFailed) and error.error_type in _AWAY_BELOW:
+        kind = ServiceUnreachable
     status = CALL_STATUSES.get(kind, 500)
     fields: dict[str, Any] = {"may_have_run": error.may_have_run}
     later = RETRY_AFTER_SECONDS
