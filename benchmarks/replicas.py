@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import math
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
@@ -190,18 +191,24 @@ class Load:
             self.failed.append(error)
         self.made.append((began, loop.time(), by))
 
-    def p99(self, since: float, until: float) -> float:
+    def p99(self, since: float, until: float, ended_by: float = math.inf) -> float:
         """Of the calls that began then; or of those that ended then, if that is worse."""
+        made = [each for each in self.made if each[1] <= ended_by]
         return max(
-            _p99(end - begin for begin, end, _ in self.made if since <= begin < until),
-            _p99(end - begin for begin, end, _ in self.made if since <= end < until),
+            _p99(end - begin for begin, end, _ in made if since <= begin < until),
+            _p99(end - begin for begin, end, _ in made if since <= end < until),
         )
 
     def recovered(self, since: float, until: float, limit: float) -> float:
-        """Seconds from *since* until the 99th percentile is below *limit*, and stays there."""
+        """
+        Seconds from *since* until the 99th percentile is below *limit*, and stays there.
+
+        Something else happens at *until*: what is under way then and takes longer for it is counted
+        from there on.
+        """
         last, at = since, since
         while at + WINDOW_SECONDS <= until:
-            if self.p99(at, at + WINDOW_SECONDS) >= limit:
+            if self.p99(at, at + WINDOW_SECONDS, until) >= limit:
                 last = at + WINDOW_SECONDS
             at += WINDOW_SECONDS / 10
         return last - since

@@ -80,6 +80,18 @@ async def test_nothing_fails_and_calls_go_where_they_are_answered() -> None:
                 await Watched(one, None, load).until(lambda: load.failed)
 
 
+def test_what_is_under_way_when_the_next_thing_happens_is_that_ones() -> None:
+    load = Load(client=None)
+    for n in range(700):
+        began = n / 100
+        is_slow = began < 0.5
+        is_cut = 5.9 <= began < 6
+        load.made.append((began, began + (0.4 if is_slow or is_cut else 0.02), 0))
+
+    assert load.recovered(0, 6, limit=0.2) == pytest.approx(1.9, abs=0.2)
+    assert load.recovered(6, 7, limit=0.2) == pytest.approx(1.0)
+
+
 @pytest.mark.long
 @pytest.mark.timeout(150)
 async def test_the_99th_percentile_recovers_within_2_seconds() -> None:
