@@ -169,7 +169,7 @@ async def test_rows_are_dataclasses_and_models_too(store: Store) -> None:
         (list[Line], [Line(sku="a", count=1)]),
         (tuple[int, str], (1, "a")),
         (set[int], {3, 1}),
-        (frozenset[Parcel], frozenset({Parcel("a"), Parcel("b")})),
+        pytest.param(frozenset[Parcel], frozenset({Parcel("a"), Parcel("b")}), id="frozenset"),
         (dict[UUID, int], {UUID(int=1): 1}),
         (dict[int, list[bytes]], {-1: [b"a"]}),
         (Line | None, None),
