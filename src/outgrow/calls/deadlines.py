@@ -33,10 +33,11 @@ class Watch:
     call costs nothing. It lives as long as the execution that it was made for.
     """
 
-    __slots__ = ("_cancelled", "_others", "due", "task")
+    __slots__ = ("_cancelled", "_clock", "_others", "due", "task")
 
-    def __init__(self, deadline: float, task: asyncio.Task[Any]) -> None:
+    def __init__(self, deadline: float, task: asyncio.Task[Any], clock: Clock) -> None:
         self.task = task
+        self._clock = clock
         self.due = deadline
         self._cancelled = 0
         self._others = task.cancelling()
@@ -53,6 +54,11 @@ class Watch:
     def has_fired(self) -> bool:
         """Whether a cancellation of the task is this watch's doing, and nobody else's."""
         return self._cancelled > 0 and self.task.cancelling() <= self._others + self._cancelled
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its deadline has passed, though nobody may have looked yet."""
+        return self._cancelled > 0 or self._clock.monotonic() >= self.due
 
     def take_back(self) -> None:
         """Take the cancellations back, once the execution has ended."""
@@ -80,7 +86,7 @@ class Watches:
 
     def add(self, deadline: float, task: asyncio.Task[Any]) -> Watch:
         """Cancel *task* at *deadline*, until the watch is ended."""
-        watch = Watch(deadline, task)
+        watch = Watch(deadline, task, self._clock)
         self._watches[watch] = None
         if not self._is_looking:
             self._look_later(self._clock.monotonic(), deadline)

@@ -129,6 +129,9 @@ def outcome_of(method: Method, context: Context, error: BaseException) -> BaseEx
     if context.watch.has_fired and isinstance(error, Exception | asyncio.CancelledError):
         # Whatever it ended with, it did so because its time was over.
         return CallTimedOut(method.full_name, may_have_run=True)
+    if isinstance(error, CallTimedOut) and context.watch.is_over:
+        # What it has called had the same deadline, and was looked at first.
+        return CallTimedOut(method.full_name, may_have_run=True)
     if isinstance(error, asyncio.CancelledError) and context.watch.task.cancelling():
         return error
     is_its_own = isinstance(error, KeyReused | Overloaded | SagaAborted | StillRunning)
