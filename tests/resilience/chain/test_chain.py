@@ -73,7 +73,9 @@ async def test_when_one_in_the_middle_stands_still_the_others_return(world: Apar
     await until(lambda: nothing_goes_on(world))
     world.freeze("third")
     try:
-        assert isinstance(await outcome(using(first, deadline=1.0)), CallTimedOut)
+        # The first one's or the second one's: in the machine's time both pass at once, and the
+        # clock by which the first could tell that its own has passed stands still here.
+        assert "its deadline passed" in str(await outcome(using(first, deadline=1.0)))
         for contract in (First, Second):
             name = contract.__name__.lower()
             await until(lambda name=name: idle(world, name))
