@@ -116,7 +116,7 @@ def _execution(clock: SystemClock) -> Context:
         deadline=deadline,
         method="orders.place_order",
         key="key",
-        watch=Watch(deadline, task),
+        watch=Watch(deadline, task, clock),
     )
 
 
