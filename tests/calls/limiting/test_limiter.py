@@ -101,6 +101,54 @@ def test_callers_that_wait_for_their_replies_are_no_overload(
     assert len(outcome.latencies) > 0.7 * 10 * min(capacity, callers * 10)
 
 
+def in_bursts(usual: float, slow: float) -> Callable[[random.Random], float]:
+    """Some calls find the loop busy with other work, several after each other."""
+    left = 0
+
+    def draw(randomly: random.Random) -> float:
+        nonlocal left
+        if left == 0 and randomly.random() < 0.03:
+            left = 1 + int(randomly.expovariate(1 / 8))
+        seconds = slow if left else usual
+        left = max(left - 1, 0)
+        return randomly.expovariate(1 / seconds)
+
+    return draw
+
+
+def with_pauses(usual: float, pause: float) -> Callable[[random.Random], float]:
+    """Now and then the machine does not get to it for up to *pause*."""
+
+    def draw(randomly: random.Random) -> float:
+        paused = pause * randomly.random() if randomly.random() < 0.02 else 0.0
+        return randomly.expovariate(1 / usual) + paused
+
+    return draw
+
+
+@pytest.mark.parametrize(
+    ("kind", "usual", "slow"),
+    [
+        pytest.param(in_bursts, 0.005, 0.02, id="bursts"),
+        pytest.param(with_pauses, 0.008, 0.5, id="pauses"),
+    ],
+)
+@pytest.mark.parametrize("callers", [24, 32])
+def test_callers_in_a_loop_are_no_overload_however_uneven_their_pace(
+    kind: Callable[[float, float], Callable[[random.Random], float]],
+    usual: float,
+    slow: float,
+    callers: int,
+) -> None:
+    for seed in range(3):
+        simulation = Simulation(
+            Limiter(), servers=0, seconds=kind(usual, slow), deadline=10.0, seed=seed
+        )
+        simulation.callers(callers)
+
+        assert simulation.run(20, per_second=0).refused == 0
+
+
 def test_nobody_is_refused_for_a_service_that_has_become_slower_by_itself() -> None:
     slow = 0.02
     limiter = Limiter()

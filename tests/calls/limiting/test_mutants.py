@@ -27,6 +27,11 @@ def look_inside_alone(
     enter(self, at, 0.0, left + waited, now)
 
 
+def reckon(self: limiter.Limiter, waited: float, _now: float) -> float:
+    """What waits is reckoned from how many calls ended a moment ago."""
+    return self.in_flight + waited * self._rate
+
+
 MUTANTS: dict[str, tuple[tuple[Any, str, Any], Callable[[], None]]] = {
     "never_refuses": (
         (limiter.Limiter, "_refuse", never_refuse),
@@ -47,6 +52,12 @@ MUTANTS: dict[str, tuple[tuple[Any, str, Any], Callable[[], None]]] = {
     "takes_any_queue_for_overload": (
         (limiter, "QUEUE_SECONDS_MIN", 0.0),
         tried.test_a_short_crowd_is_served,
+    ),
+    "reckons_its_queue": (
+        (limiter.Limiter, "_found", reckon),
+        lambda: tried.test_callers_in_a_loop_are_no_overload_however_uneven_their_pace(
+            tried.in_bursts, 0.005, 0.02, 32
+        ),
     ),
     "sees_no_surge": (
         (limiter, "SURGE_MIN", math.inf),

@@ -26,6 +26,7 @@ methods.
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable
 from typing import NoReturn
 
@@ -115,6 +116,7 @@ class Limiter:
         self._probe_at = math.inf
         self._probing_since = math.inf
         self._counts_from, self._counts_until, self._probed = -math.inf, math.inf, 0
+        self._begun: deque[float] = deque(maxlen=IN_FLIGHT_MAX)
         self._begin(-math.inf)
 
     def _begin(self, now: float) -> None:
@@ -156,14 +158,28 @@ class Limiter:
             self._refuse(gate, queue, now)
         if self.is_limiting and left < gate.baseline_seconds / 2:
             self._expire(gate, now)
-        if queue < self._least_queue:  # noqa: PLR1730 - min() takes four times as long
-            self._least_queue = queue
+        found = self._found(waited, now) if waited else self.in_flight
+        if found < self._least_queue:  # noqa: PLR1730 - min() takes four times as long
+            self._least_queue = found
+        self._begun.append(now)
         if (eaten := waited / (waited + left)) < self._least_eaten:
             self._least_eaten = eaten
         if self._counts_from <= now < self._counts_until:
             self._probed += 1
         self.in_flight += 1
         gate.in_flight += 1
+
+    def _found(self, waited: float, now: float) -> int:
+        """
+        How many calls a call that begins now has had before or beside it at the same time.
+
+        Counted, and not reckoned from a rate, which is uneven: whoever has begun while it waited
+        was before it, so callers that wait for their replies are never more than they are.
+        """
+        begun, came = self._begun, now - waited
+        while begun and begun[0] <= came:
+            begun.popleft()
+        return max(len(begun), self.in_flight)
 
     def leave(self, gate: Gate, waited: float, began: float, now: float) -> None:
         """Count a call that was taken on at *began*, and has ended."""
