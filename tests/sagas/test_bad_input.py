@@ -32,39 +32,42 @@ async def aborted(town: Town, body) -> str:
     with pytest.raises(SagaAborted) as caught:
         await town.place(whole)
     assert await town.inventory() == NOTHING
-    assert town.orders.did[:1] == ["create a"]
+    assert town.orders.did.count("create a") == town.orders.did.count("cancel a") > 0
     return caught.value.cause
 
 
-@pytest.mark.parametrize(
-    ("name", "said"),
-    [
+async def test_what_is_no_step(town: Town):
+    for name, said in (
         ("plainly", "self.plainly is no transactional method, so it cannot be a step"),
         ("place", "self.place is no transactional method, so it cannot be a step"),
         ("bodies.get", "it is no step"),
         ("stock.count", "stock.count cannot be a step: a query changes nothing"),
         ("stock.dump", "stock.dump cannot be a step: it promises nothing about repeats"),
-    ],
-)
-async def test_what_is_no_step(town: Town, name: str, said: str):
-    async def body(self, run):
-        owner, _, method = name.rpartition(".")
-        await run.step(getattr(getattr(self, owner) if owner else self, method), "a")
+    ):
 
-    assert said in await aborted(town, body)
+        async def body(self, run, name=name):
+            await run.step(found(self, name), "a")
+
+        assert said in await aborted(town, body)
 
 
-@pytest.mark.parametrize("undo", ["stock.count", "stock.dump", "plainly", "payments.refund"])
-async def test_what_is_no_undo(town: Town, undo: str):
-    async def body(self, run):
-        owner, _, method = undo.rpartition(".")
-        found = getattr(getattr(self, owner) if owner else self, method)
-        await run.step(self.stock.hold, "a").undo(found, "a")
+def found(service, name: str):
+    owner, _, method = name.rpartition(".")
+    return getattr(getattr(service, owner) if owner else service, method)
 
-    cause = await aborted(town, body)
-    assert cause.startswith("StepRefused")
-    if undo == "payments.refund":
-        assert "payments.refund cannot undo stock.hold: a step is undone by the service" in cause
+
+async def test_what_is_no_undo(town: Town):
+    for undo, said in (
+        ("stock.count", "a query changes nothing"),
+        ("stock.dump", "it promises nothing about repeats"),
+        ("plainly", "self.plainly is no transactional method"),
+        ("payments.refund", "payments.refund cannot undo stock.hold: a step is undone by the"),
+    ):
+
+        async def body(self, run, undo=undo):
+            await run.step(self.stock.hold, "a").undo(found(self, undo), "a")
+
+        assert said in await aborted(town, body)
     assert town.calls == []
 
 
@@ -77,23 +80,20 @@ async def test_functions_and_lambdas_are_no_steps(town: Town):
     assert "it is no step" in await aborted(town, body)
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [(), ("a", 1, 2), (7,), (object(),), ("\ud800",)],
-    ids=["missing", "too many", "another type", "an object", "half a surrogate pair"],
-)
-@pytest.mark.parametrize("direction", ["do", "undo", "here"])
-async def test_arguments_that_cannot_travel(town: Town, direction: str, arguments):
-    async def body(self, run):
-        if direction == "do":
+async def test_arguments_that_cannot_travel(town: Town):
+    for arguments in ((), ("a", 1, 2), (7,), (object(),), ("\ud800",)):
+
+        async def do(self, run, arguments=arguments):
             await run.step(self.stock.hold, *arguments)
-        elif direction == "undo":
+
+        async def undo(self, run, arguments=arguments):
             await run.step(self.stock.hold, "a").undo(self.stock.hold, *arguments)
-        else:
+
+        async def here(self, run, arguments=arguments):
             await run.step(self.confirm, *arguments)
 
-    cause = await aborted(town, body)
-    assert "cannot be a step with these arguments: " in cause
+        for body in (do, undo, here):
+            assert "cannot be a step with these arguments: " in await aborted(town, body)
     assert town.calls == []
 
 
@@ -146,7 +146,6 @@ async def test_a_command_outside_of_steps_is_refused(town: Town):
         assert cause.startswith("CommandOutsideStep")
         assert "a saga calls commands in steps" in cause
         assert town.calls == []
-        town.orders.did.clear()
 
 
 async def test_an_endless_saga_ends(town: Town):
@@ -221,52 +220,49 @@ async def test_something_else_than_steps_at_once(town: Town):
     assert "run.all takes steps made by run.step" in await aborted(town, body)
 
 
-@pytest.mark.parametrize("how", ["two undos", "both", "pivot twice", "late", "late pivot"])
-async def test_a_step_has_one_undo_or_is_the_pivot_and_says_so_before(town: Town, how: str):
-    async def body(self, run):
+async def test_a_step_has_one_undo_or_is_the_pivot_and_says_so_before(town: Town):
+    async def two_undos(self, run):
         step = run.step(self.stock.hold, "a").undo(self.stock.release, "a")
-        if how == "two undos":
-            step.undo(self.stock.release, "a")
-        elif how == "both":
-            step.pivot()
-        elif how == "pivot twice":
-            run.step(self.stock.hold, "b").pivot().undo(self.stock.release, "b")
-        await step
-        step.undo(self.stock.release, "a") if how == "late" else step.pivot()
+        await step.undo(self.stock.release, "a")
 
-    cause = await aborted(town, body)
-    assert cause.startswith("StepRefused")
-    assert ("was awaited already" if "late" in how else "a step has one undo") in cause
+    async def both(self, run):
+        await run.step(self.stock.hold, "a").undo(self.stock.release, "a").pivot()
 
+    async def pivot_first(self, run):
+        await run.step(self.stock.hold, "a").pivot().undo(self.stock.release, "a")
 
-@pytest.mark.parametrize(
-    "when", [UNZONED, datetime.max.replace(tzinfo=UTC), timedelta.max, 5, None]
-)
-async def test_a_pause_without_an_end_that_can_be_told(town: Town, when):
-    async def body(self, run):
-        await run.sleep(when)
+    async def late(self, run):
+        step = run.step(self.create, "b")
+        await step.undo(self.cancel, "b")
+        step.undo(self.cancel, "b")
 
-    assert (await aborted(town, body)).startswith("StepRefused")
+    async def late_pivot(self, run):
+        step = run.step(self.create, "b")
+        await step.undo(self.cancel, "b")
+        step.pivot()
 
-
-@pytest.mark.parametrize("text", [7, None, "x" * 256, "\ud800"])
-async def test_tags_are_short_texts(town: Town, text):
-    async def body(self, run):
-        run.tag(order=text)
-
-    assert "tag order is" in await aborted(town, body)
+    for body in (two_undos, both, pivot_first):
+        assert "StepRefused: a step has one undo" in await aborted(town, body)
+    for body in (late, late_pivot):
+        assert "was awaited already" in await aborted(town, body)
 
 
-async def test_an_error_that_no_database_can_hold_as_text(town: Town):
-    async def body(self, run):
-        await run.step(self.stock.hold, "a").undo(self.stock.release, "a")
-        return "done"
+async def test_a_pause_without_an_end_that_can_be_told(town: Town):
+    for when in (UNZONED, datetime.max.replace(tzinfo=UTC), timedelta.max, 5, None):
 
-    async def fail(call):
-        raise OSError("zero \x00 and half \ud800")
+        async def body(self, run, when=when):
+            await run.sleep(when)
 
-    town.ways["stock.hold"] = [fail]
-    assert await town.place(body) == "done"
+        assert (await aborted(town, body)).startswith("StepRefused")
+
+
+async def test_tags_are_short_texts(town: Town):
+    for text in (7, None, "x" * 256, "\ud800"):
+
+        async def body(self, run, text=text):
+            run.tag(order=text)
+
+        assert "tag order is" in await aborted(town, body)
 
 
 async def test_a_reply_that_cannot_be_kept_undoes_the_saga(town: Town):

@@ -24,7 +24,6 @@ async def moved(town: Town):
     return await town.rows("stock", "select name, place from moved")
 
 
-@both
 @pytest.mark.parametrize("way", [None, lose, lose_reply])
 async def test_a_step_may_be_a_saga(town: Town, way):
     town.ways["stock.move"] = [way, way] if way else []
@@ -98,7 +97,6 @@ async def test_the_undo_waits_for_an_inner_saga_that_goes_on(town: Town):
     assert await moved(town) == []
 
 
-@both
 async def test_an_undo_may_be_a_saga(town: Town):
     async def body(self, run):
         await run.step(self.stock.hold, "a").undo(self.stock.release_slowly, "a")

@@ -74,7 +74,6 @@ async def test_sagas_without_a_key_are_different_sagas(town: Town):
     assert [await town.place(body) for _ in range(2)] == ["1", "2"]
 
 
-@both
 @pytest.mark.parametrize("way", [lose, lose_reply, double], ids=lambda way: way.__name__)
 async def test_a_step_has_its_effect_once_whatever_the_wire_does(town: Town, way):
     for step in ("stock.hold", "payments.charge"):
@@ -115,7 +114,6 @@ async def test_what_calls_in_steps_say_of_themselves(town: Town):
 # Steps at the same time.
 
 
-@both
 async def test_steps_at_the_same_time_reply_in_their_order(town: Town):
     async def body(self, run):
         told = await run.all(
@@ -188,7 +186,6 @@ async def test_of_steps_at_once_only_those_are_repeated_that_failed(town: Town):
     assert town.orders.did == ["create a"]
 
 
-@both
 async def test_a_local_step_among_others_that_fails_is_done_later(town: Town):
     async def body(self, run):
         told = await run.all(

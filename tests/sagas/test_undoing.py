@@ -44,7 +44,6 @@ async def test_a_problem_of_a_local_last_step_undoes_the_steps_before(town: Town
     assert "cancel a" not in town.orders.did
 
 
-@both
 @pytest.mark.parametrize("way", [lose, lose_reply, double], ids=lambda way: way.__name__)
 async def test_an_undo_has_its_effect_once_whatever_the_wire_does(town: Town, way):
     town.ways = {"stock.release": [way, way, way]}
@@ -64,7 +63,6 @@ async def test_an_undo_that_fails_is_tried_until_it_succeeds(town: Town):
     assert await town.inventory() == NOTHING
 
 
-@both
 @pytest.mark.parametrize("where", ["stock", "orders"])
 async def test_a_saga_whose_undo_never_succeeds_is_stuck(town: Town, where: str):
     undo = {"stock": "release", "orders": "cancel"}[where]
@@ -91,7 +89,6 @@ async def expire(town: Town, body, *ways):
     return caught.value.cause
 
 
-@both
 async def test_a_step_that_never_answers_is_undone_when_time_is_over(town: Town):
     async def body(self, run):
         await run.step(self.create, "a").undo(self.cancel, "a")
@@ -200,7 +197,6 @@ async def test_behind_its_pivot_a_saga_goes_on_until_it_succeeds(town: Town):
     assert await town.place(body) == "confirmed a"
 
 
-@both
 @pytest.mark.parametrize("reason", ["problem", "time"])
 async def test_behind_its_pivot_a_saga_is_stuck_and_not_undone(town: Town, reason: str):
     async def body(self, run):
