@@ -71,6 +71,7 @@ async def test_what_is_no_undo(town: Town):
     assert town.calls == []
 
 
+@pytest.mark.long
 async def test_functions_and_lambdas_are_no_steps(town: Town):
     async def function() -> None: ...
 
@@ -97,6 +98,7 @@ async def test_arguments_that_cannot_travel(town: Town):
     assert town.calls == []
 
 
+@pytest.mark.long
 async def test_a_number_that_json_does_not_have(town: Town):
     async def body(self, run):
         await run.step(self.stock.hold_lines, [Line(sku="a")], float("nan"))
@@ -176,6 +178,7 @@ async def test_a_step_that_is_never_awaited(town: Town):
     )
 
 
+@pytest.mark.long
 async def test_whatever_is_never_awaited_is_named(town: Town):
     async def body(self, run):
         run.sleep(timedelta(days=1))
@@ -195,6 +198,7 @@ async def test_a_step_is_awaited_once(town: Town):
     assert "a step is awaited once" in await aborted(town, body)
 
 
+@pytest.mark.long
 async def test_one_step_twice_at_once(town: Town):
     async def body(self, run):
         step = run.step(self.stock.hold, "a").undo(self.stock.release, "a")
@@ -213,6 +217,7 @@ async def test_steps_in_tasks_are_refused(town: Town):
     assert "Do steps at the same time by await run.all" in await aborted(town, body)
 
 
+@pytest.mark.long
 async def test_something_else_than_steps_at_once(town: Town):
     async def body(self, run):
         await run.all(run.sleep(timedelta(seconds=1)))

@@ -71,6 +71,7 @@ async def test_an_inner_saga_of_which_nobody_knows(town: Town, is_done: bool):
         assert await town.sagas_of("stock") == []
 
 
+@pytest.mark.long
 async def test_the_undo_waits_for_an_inner_saga_that_goes_on(town: Town):
     began = asyncio.Event()
 
@@ -108,6 +109,7 @@ async def test_an_undo_may_be_a_saga(town: Town):
     assert town.stock.did == ["hold a", "take_out a"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("is_done", [True, False])
 async def test_an_undo_that_is_a_saga_has_no_effect_if_the_step_had_none(town: Town, is_done: bool):
     async def body(self, run):

@@ -67,6 +67,7 @@ async def test_a_repeat_with_other_arguments_is_refused(town: Town):
         await town.place(order, "b", key="k")
 
 
+@pytest.mark.long
 async def test_sagas_without_a_key_are_different_sagas(town: Town):
     async def body(self, run):
         return str(await run.step(self.stock.hold, "a").undo(self.stock.release, "a"))
@@ -90,6 +91,7 @@ async def test_each_attempt_at_a_step_has_one_key(town: Town):
     assert len(set(keys)) == 1
 
 
+@pytest.mark.long
 async def test_equal_steps_are_different_steps(town: Town):
     async def body(self, run):
         first = await run.step(self.stock.hold, "a").undo(self.stock.release, "a")
@@ -171,6 +173,7 @@ async def test_a_problem_among_steps_at_once_is_raised_when_all_have_ended(town:
     assert town.payments.did == ["charge a"]  # A step that answered a problem has nothing to undo.
 
 
+@pytest.mark.long
 async def test_of_steps_at_once_only_those_are_repeated_that_failed(town: Town):
     async def body(self, run):
         told = await run.all(
@@ -199,6 +202,7 @@ async def test_a_local_step_among_others_that_fails_is_done_later(town: Town):
     assert await town.inventory() == ([("a", "new")], [], [("a", 3)])
 
 
+@pytest.mark.long
 async def test_no_steps_at_once_reply_nothing(town: Town):
     async def body(self, run):
         return str(await run.all())
@@ -243,6 +247,7 @@ async def test_a_replay_sees_the_same_ids_and_moments(town: Town):
     assert began < town.clock.now()
 
 
+@pytest.mark.long
 async def test_a_saga_is_found_by_its_tags(town: Town):
     async def body(self, run):
         run.tag(order="a", city="Ulm")
@@ -310,6 +315,7 @@ async def test_a_saga_without_steps_ends_at_once(town: Town):
     assert town.orders.runs == 2  # The repeat ran, and found the first.
 
 
+@pytest.mark.long
 async def test_records_and_numbers_are_the_same_after_a_replay(town: Town):
     seen = []
 
@@ -324,6 +330,7 @@ async def test_records_and_numbers_are_the_same_after_a_replay(town: Town):
     assert seen == [[Line(sku="x", count=2)]] * 2
 
 
+@pytest.mark.long
 async def test_arguments_of_a_saga_are_those_of_its_first_run(town: Town):
     town.ways = {"stock.hold_lines": [lose, lose_reply]}
     lines = [Line(sku="x", count=2), Line(sku="y", count=3)]

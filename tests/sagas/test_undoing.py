@@ -55,6 +55,7 @@ async def test_an_undo_has_its_effect_once_whatever_the_wire_does(town: Town, wa
     assert {c.undoes for c in town.contexts} == {""}  # It is known what was done.
 
 
+@pytest.mark.long
 async def test_an_undo_that_fails_is_tried_until_it_succeeds(town: Town):
     town.stock.trouble["release"] = [OSError("not now")] * (UNDO_ATTEMPTS_MAX - 1)
     town.orders.trouble["cancel"] = [OSError("not now")] * (UNDO_ATTEMPTS_MAX - 1)
@@ -75,6 +76,7 @@ async def test_a_saga_whose_undo_never_succeeds_is_stuck(town: Town, where: str)
     assert (await town.sagas.statistics())["orders"]["stuck"] == 1
 
 
+@pytest.mark.long
 async def test_a_problem_of_an_undo_is_a_failure_of_it(town: Town):
     town.stock.trouble["release"] = [Full(name="x")]
     with pytest.raises(Declined):
@@ -126,6 +128,7 @@ async def test_an_undo_of_a_step_that_never_came_has_no_effect_and_the_step_none
     assert await town.inventory() == ([], [], [("a", 7)])
 
 
+@pytest.mark.long
 async def test_what_a_step_refused_is_not_undone(town: Town):
     async def body(self, run):
         await run.step(self.stock.hold, "a", 500).undo(self.stock.release, "a")
@@ -135,6 +138,7 @@ async def test_what_a_step_refused_is_not_undone(town: Town):
     assert town.stock.did == ["hold a"]
 
 
+@pytest.mark.long
 async def test_a_late_reply_is_worth_nothing_once_the_time_is_over(town: Town):
     """The step answers in the end; but the saga is undone already, so the step is too."""
 
@@ -163,6 +167,7 @@ async def test_a_local_step_that_fails_for_ever_is_undone_in_the_end(town: Town)
     assert "cancel a" not in town.orders.did  # It was never done.
 
 
+@pytest.mark.long
 async def test_a_step_with_neither_undo_nor_pivot_is_left_as_it_is(town: Town):
     async def body(self, run):
         await run.step(self.stock.hold, "a")
@@ -224,6 +229,7 @@ async def test_a_pivot_of_which_nobody_knows_is_not_undone(town: Town, is_done: 
     assert await town.inventory() == ([], [("a", 5)] if is_done else [], [("a", 1)])
 
 
+@pytest.mark.long
 async def test_a_pivot_of_the_services_own_that_was_not_done_lets_the_saga_be_undone(town: Town):
     async def body(self, run):
         await run.step(self.stock.hold, "a").undo(self.stock.release, "a")
