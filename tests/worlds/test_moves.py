@@ -14,9 +14,9 @@ from parity.ledger.contract import Ledger
 from parity.mail.contract import Mail
 
 from outgrow.clock import SystemClock
-from outgrow.journal import SCHEMA
 from outgrow.process.control import ask_async
 from outgrow.process.control.storing import store_verbs
+from outgrow.process.schemas import SCHEMAS
 from outgrow.store import open_store
 from outgrow.store.moving import Move, SqliteEnd, StateFile
 from outgrow.store.postgres import PostgresEnd
@@ -68,7 +68,7 @@ def mover(world: World, service: str, url: str, *, back: bool = False) -> Move:
             application="parity",
             service=service,
             clock=SystemClock(),
-            schemas=[SCHEMA],
+            schemas=SCHEMAS,
             migrations=migrations,
         )
         await store.close()
