@@ -1,4 +1,4 @@
-"""Transfers between services in processes of their own, which are killed and frozen meanwhile."""
+"""Transfers between services in processes of their own, which are killed meanwhile."""
 
 from __future__ import annotations
 
@@ -106,27 +106,4 @@ async def test_no_money_is_lost_or_made_while_processes_are_killed(
         asking = group.create_task(transfers.ask(count))
         killing = group.create_task(kill())
         await transfers.pass_time(asking, killing)
-    await transfers.check()
-
-
-@pytest.mark.timeout(180)
-@pytest.mark.replicas(2)
-@pytest.mark.stores("postgres")
-async def test_a_replica_that_stood_still_goes_on_without_a_second_effect(
-    world: ApartWorld,
-) -> None:
-    transfers = Transfers(world)
-
-    async def freeze() -> None:
-        await transfers.until(40)
-        world.freeze("giro", replica=1)
-        try:
-            await transfers.until(120)
-        finally:
-            world.thaw("giro", replica=1)
-
-    async with asyncio.TaskGroup() as group:
-        asking = group.create_task(transfers.ask(160))
-        freezing = group.create_task(freeze())
-        await transfers.pass_time(asking, freezing)
     await transfers.check()
