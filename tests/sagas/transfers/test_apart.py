@@ -53,7 +53,7 @@ class Transfers:
         for number in numbers:
             order, places = f"o{number}", PLACES[number % len(PLACES)]
             while order not in self.ended:
-                client = using(self.world.client(Giro), key=order)  # type: ignore[type-abstract]
+                client = using(self.world.client(Giro), key=order)
                 try:
                     await client.transfer(order, *places, CENTS)
                     self.ended[order] = True

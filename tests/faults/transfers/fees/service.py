@@ -40,4 +40,6 @@ class FeesService(Fees):
 
     async def total(self) -> int:
         async with self.store.read() as snapshot:
-            return await snapshot.fetch_one(int, "select coalesce(sum(cents), 0) from entry")
+            return await snapshot.fetch_one(
+                int, "select cast(coalesce(sum(cents), 0) as integer) from entry"
+            )

@@ -80,7 +80,9 @@ class GiroService(Giro):
 
     async def total(self) -> int:
         async with self.store.read() as snapshot:
-            return await snapshot.fetch_one(int, "select coalesce(sum(cents), 0) from entry")
+            return await snapshot.fetch_one(
+                int, "select cast(coalesce(sum(cents), 0) as integer) from entry"
+            )
 
 
 async def _write(tx: Transaction, order: str, what: str, cents: int) -> None:

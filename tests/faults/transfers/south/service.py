@@ -36,7 +36,9 @@ class SouthService(South):
 
     async def total(self) -> int:
         async with self.store.read() as snapshot:
-            return await snapshot.fetch_one(int, "select coalesce(sum(cents), 0) from entry")
+            return await snapshot.fetch_one(
+                int, "select cast(coalesce(sum(cents), 0) as integer) from entry"
+            )
 
 
 async def _write(tx: Transaction, order: str, what: str, cents: int) -> None:
