@@ -141,12 +141,12 @@ def undo_once() -> None:
 def tombstone_forgotten() -> None:
     """An undo that found nothing to undo leaves nothing that its step would meet."""
 
-    async def had_effect(tx: Any, _clock: Any, caller: str, undoes: str) -> bool:
+    async def had_effect(tx: Any, _clock: Any, undo: Any, undoes: str) -> bool:
         method, _, key = undoes.partition(" ")
-        rows = await tx.own(inbox._FIND, (method, caller, key))
+        rows = await tx.own(inbox._FIND, (method, undo.caller, key))
         return bool(rows and rows[0][1] == "reply")
 
-    replace(inbox, "_had_effect", had_effect)
+    replace(inbox, "had_effect", had_effect)
 
 
 def query_anew() -> None:

@@ -43,7 +43,7 @@ async def test_a_step_that_comes_after_its_undo_has_no_effect() -> None:
 async def test_an_undo_that_leaves_nothing_behind_is_found_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(inbox, "_had_effect", inbox._had_effect)
+    monkeypatch.setattr(inbox, "had_effect", inbox.had_effect)
     tombstone_forgotten()
     async with temporary_store(GiroService) as store:
         assert await undo_and_do(store) == ["do"]
