@@ -6,7 +6,9 @@ import itertools
 import pytest
 
 from outgrow.errors import CallFailed, CommitUnknown
-from tests.sagas.town import Town, both
+from outgrow.sagas.driving import keeping
+from tests.sagas.conftest import Run
+from tests.sagas.town import Town, both, lose
 
 WAYS = ("fails", "commits", "is lost", "twice")
 """How a unit of work can go wrong; ``commits`` and ``is lost`` look alike."""
@@ -184,3 +186,40 @@ async def test_a_text_of_an_error_that_no_database_can_hold(town: Town):
 
     town.ways["stock.hold"] = [fail]
     assert await town.place(body) == "1"
+
+
+async def test_all_that_a_crash_left_is_taken_up_however_many_those_are(
+    run_town: Run, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(keeping, "TAKEN_PER_TURN", 2)
+    never = asyncio.Event()
+    began = asyncio.Semaphore(0)
+
+    async def release(self):
+        """Who dies releases nothing."""
+
+    async def hang(call):
+        began.release()
+        await never.wait()
+        return await lose(call)
+
+    async def body(self, run):
+        return str(await run.step(self.stock.hold, run.new_id()))
+
+    names = [f"a{number}" for number in range(7)]
+    with monkeypatch.context() as dying:
+        dying.setattr(keeping.Keeping, "release", release)
+        async with run_town() as town, asyncio.TaskGroup() as group:
+            town.ways["stock.hold"] = [hang] * len(names)
+            town.orders.bodies = dict.fromkeys(names, body)
+            calls = [group.create_task(town.orders.place(name)) for name in names]
+            for _ in names:
+                await began.acquire()
+            for call in calls:
+                call.cancel()
+    sql = "select count(*) from outgrow_saga where state = 'running' and holder <> ''"
+    async with run_town() as town:
+        town.orders.bodies = dict.fromkeys(names, body)
+        await town.settle()
+        assert await town.rows("orders", sql) == [(0,)]
+        assert {state for state, _, _, _ in await town.sagas_of()} == {"completed"}

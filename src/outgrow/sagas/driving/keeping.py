@@ -136,14 +136,20 @@ class Keeping:
         room = min(TAKEN_PER_TURN, RUNNING_MAX - len(self.engine.running))
         if not self._replica.leads() or room <= 0:
             return LOOK_SECONDS
-        async with self._store.read() as snapshot:
-            found = await book.due(snapshot, time_text(self._clock.now()), self._kinds, room)
-            moment = await book.next_due(snapshot, self._kinds)
-            if self._store.is_shared or self.engine.has_lost:
-                found += await self._orphans(snapshot)
-        self.engine.has_lost = False
+        had_lost, self.engine.has_lost = self.engine.has_lost, False
+        try:
+            async with self._store.read() as snapshot:
+                found = await book.due(snapshot, time_text(self._clock.now()), self._kinds, room)
+                moment = await book.next_due(snapshot, self._kinds)
+                if self._store.is_shared or had_lost:
+                    found += await self._orphans(snapshot)
+            if found:
+                await self._take(found[:room])
+        except BaseException:
+            self.engine.has_lost = True  # Nobody knows what it has taken.
+            raise
         if found:
-            await self._take(found[:room])
+            self.engine.has_lost |= len(found) > room  # Orphans are no longer due.
             return 0.0
         if await self._forget():
             return 0.0
