@@ -31,9 +31,9 @@ from outgrow.sagas.code import Code, Known
 from outgrow.sagas.driving.answers import Answers, Running
 from outgrow.sagas.driving.execution import Execution
 from outgrow.sagas.driving.log import SagaLog
-from outgrow.sagas.driving.outcomes import ABORTED, Kept, give_up, told
+from outgrow.sagas.driving.outcomes import told
 from outgrow.sagas.driving.signals import Away, Expired, Failed, Joined, Stale, TooOld, Unreadable
-from outgrow.sagas.driving.undoing import undo_all
+from outgrow.sagas.driving.undoing import expire, undo_all
 from outgrow.sagas.entries import Entry, ask_by_hand, own_context
 from outgrow.sagas.targets import Targets
 from outgrow.store import Store, Transaction
@@ -263,7 +263,9 @@ class Engine:
         execution, log = running.execution, running.execution.log
         row = log.row
         try:
-            if not row.is_undoing and row.state != book.STUCK:
+            if not row.is_undoing and row.ended_at is None and row.state != book.STUCK:
+                if row.attempts:
+                    log.check_time()
                 await execution.run()
             if row.is_undoing and row.ended_at is None and row.state != book.STUCK:
                 await undo_all(self, log, execution.context)
@@ -281,10 +283,7 @@ class Engine:
             case Joined():
                 running.is_repeat = True
             case Expired():
-                kept = Kept(ABORTED, f"{error} {row.error or ''}".rstrip())
-                log.forget_unsent()
-                give_up(row, log.steps, kept, self.clock.now())
-                await log.save_end()
+                await expire(log, error, self.clock.now())
                 await self._drive(running)
             case TooOld() | SagaDiverged() | Unreadable():
                 await self._stick(log, error)
@@ -314,14 +313,14 @@ class Engine:
         if isinstance(error, StillRunning):  # A step that is a saga takes its own time.
             is_stuck, pause = False, min(pause, PAUSE_SECONDS_OF_SAGAS_MAX)
         due = now + timedelta(seconds=pause)
-        if not row.is_undoing:
-            due = min(due, time_of(row.deadline_at))
         _tell(row, error, attempts, is_stuck=is_stuck)
+        log.change(attempts=attempts, error=told(error), ended_at=None, outcome=None)
+        if not row.is_undoing:
+            if now >= (deadline := time_of(row.deadline_at)):
+                await self._meet(running, Expired("its time was over."))
+                return
+            due = min(due, deadline)
         log.change(
-            attempts=attempts,
-            error=told(error),
-            ended_at=None,
-            outcome=None,
             state=book.STUCK if is_stuck else book.RUNNING,
             due_at=None if is_stuck else time_text(due),
             holder="",

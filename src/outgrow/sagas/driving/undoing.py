@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from outgrow import crash
 from outgrow.context import Context
 from outgrow.errors import CommitUnknown
@@ -10,9 +12,17 @@ from outgrow.sagas.book import UNDONE, StepRow
 from outgrow.sagas.driving.contexts import call_context
 from outgrow.sagas.driving.log import AGE_SECONDS_MAX, SagaLog
 from outgrow.sagas.driving.operations import Host
-from outgrow.sagas.driving.outcomes import finish_undone, to_undo
-from outgrow.sagas.driving.signals import Failed, TooOld
+from outgrow.sagas.driving.outcomes import ABORTED, Kept, finish_undone, give_up, to_undo
+from outgrow.sagas.driving.signals import Expired, Failed, TooOld
 from outgrow.store import Transaction
+
+
+async def expire(log: SagaLog, why: Expired, now: datetime) -> None:
+    """Write down that a saga's time is over: it is to be undone, or is stuck behind its pivot."""
+    kept = Kept(ABORTED, f"{why} {log.row.error or ''}".rstrip())
+    log.forget_unsent()
+    give_up(log.row, log.steps, kept, now)
+    await log.save_end()
 
 
 async def undo_all(host: Host, log: SagaLog, context: Context) -> None:
