@@ -188,6 +188,35 @@ async def test_a_text_of_an_error_that_no_database_can_hold(town: Town):
     assert await town.place(body) == "1"
 
 
+async def test_what_a_method_asks_for_because_of_a_failure_is_no_part_of_its_history(town: Town):
+    async def measured(self, run):
+        began = run.now()
+        try:
+            await run.step(self.create, "a").undo(self.cancel, "a")
+            if self.runs == 1:
+                message = "not yet"
+                raise OSError(message)
+            await run.step(self.stock.hold, "a").undo(self.stock.release, "a")
+            return await run.step(self.confirm, "a")
+        finally:
+            run.tag(took=str(run.now() - began), runs=str(self.runs))
+
+    async def fail(call):
+        message = "not now"
+        raise OSError(message)
+
+    town.ways["stock.hold"] = [fail]
+    assert await town.place(measured) == "confirmed a"
+    assert town.orders.runs == 3
+    assert [name for _, name, _ in await town.steps()] == [
+        "",
+        "orders.create",
+        "stock.hold",
+        "orders.confirm",
+        "",
+    ]
+
+
 async def test_all_that_a_crash_left_is_taken_up_however_many_those_are(
     run_town: Run, monkeypatch: pytest.MonkeyPatch
 ):

@@ -52,6 +52,7 @@ class Execution:
         self._operations = Operations(host, log, self.context, self._advance)
         self._ids = 0
         self._is_driving = False
+        self._is_closing = False
         self._not_awaited: dict[Operation, None] = {}
         self._next: Operation | Ended | None = None
         self._signal: Any = None
@@ -74,6 +75,8 @@ class Execution:
         self._not_awaited.pop(operation, None)
 
     def now(self) -> datetime:
+        if self._is_closing:
+            return self._clock.now()
         try:
             step = self._operations.read("now", "", "")
         except SagaDiverged as error:
@@ -91,6 +94,8 @@ class Execution:
         return f"{moment[:8]}-{moment[8:]}-7{digest[:3]}-{variant}{digest[4:7]}-{digest[7:19]}"
 
     def tag(self, tags: dict[str, str]) -> None:
+        if self._is_closing:
+            return
         told = msgspec.json.decode(self.log.row.tags, type=dict[str, str]) | tags
         self.log.change(tags=msgspec.json.encode(told, order="sorted").decode())
 
@@ -146,8 +151,13 @@ class Execution:
             self._close()
 
     def _close(self) -> None:
-        """End the method where it stands. What it does then has no effect, and may go wrong."""
-        token = enter(self.context)
+        """
+        End the method where it stands. What it does then has no effect, and may go wrong.
+
+        Nor is anything noted that it asks for then: it would stand in the place of what the next
+        run asks for there.
+        """
+        token, self._is_closing = enter(self.context), True
         try:
             with suppress(Exception):
                 self._coroutine.close()
@@ -203,6 +213,7 @@ class Execution:
         if ended.error is not None and not isinstance(ended.error, _FINAL):
             self._failure = Failed()
             self._failure.__cause__ = ended.error
+            log.forget_moments()  # It may have asked for them because of the failure.
             return
         log.forget_unsent()
         if number < len(log.steps):

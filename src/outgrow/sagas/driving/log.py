@@ -201,6 +201,12 @@ class SagaLog:
                 self._dirty.discard(number)
                 del self.steps[number]
 
+    def forget_moments(self) -> None:
+        """Forget moments that were asked for last and are not written down."""
+        while (last := len(self.steps)) in self._dirty and self.steps[last].kind == "now":
+            self._dirty.discard(last)
+            del self.steps[last]
+
     async def save_end(self) -> None:
         """Write down that the saga has ended."""
         self._is_changed = True
