@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+from contextlib import suppress
 
 import pytest
 
@@ -46,6 +47,9 @@ class Trouble:
             return await self._transact(twice)
         if self._what == "commits":
             await self._transact(unit, *args)
+        else:
+            with suppress(OSError):
+                await self._transact(fail)
         raise CommitUnknown("a database", "a unit")
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from outgrow import crash
 from outgrow.clock import Clock
-from outgrow.errors import SagaDiverged, StepRefused
+from outgrow.errors import CommitUnknown, SagaDiverged, StepRefused
 from outgrow.journal import KEEP_SECONDS, Superseded, time_of, time_text
 from outgrow.sagas import book
 from outgrow.sagas.book import PLANNED, SagaRow, StepRow
@@ -49,6 +49,7 @@ class SagaLog:
         self._clock: Clock = store.clock
         self._dirty: set[int] = set()
         self._is_changed = False
+        self._unknown: CommitUnknown | None = None
         self._saving = asyncio.Lock()
 
     def read(self, number: int, kind: str, name: str, arguments: str, **more: Any) -> StepRow:
@@ -150,8 +151,12 @@ class SagaLog:
         Raises:
             Joined: Another saga was begun under its key before.
             Superseded: Another process has taken it up.
+            CommitUnknown: Nobody knows what is written down, of this or of what came before it: it
+                is read again before anything else is.
         """
         async with self._saving:
+            if self._unknown is not None:
+                raise self._unknown
             numbers, self._dirty = self._dirty, set()
             is_changed, self._is_changed = self._is_changed, False
             before, last, runs = copy.copy(self.row), len(self.steps), 0
@@ -170,7 +175,9 @@ class SagaLog:
 
             try:
                 await self._store.transact(unit)
-            except BaseException:
+            except BaseException as error:
+                if isinstance(error, CommitUnknown):
+                    self._unknown = error
                 self._take_back(before, last)
                 self._dirty |= numbers & self.steps.keys()
                 self._is_changed = True

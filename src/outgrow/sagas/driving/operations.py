@@ -139,6 +139,9 @@ class Operations:
         async with asyncio.TaskGroup() as group:
             doing = [group.create_task(self._try(target, row)) for target, row in open_]
         failures = [error for task in doing if (error := task.result()) is not None]
+        for failure in failures:
+            if not isinstance(failure, Failed | TooOld):
+                raise failure  # Others could be noted, but nothing is written down any more.
         if failures:
             await self._log.save()
             raise failures[0]
@@ -157,7 +160,7 @@ class Operations:
                 await self._do_here(target, row, is_alone=False)
             else:
                 await self._send(target, row)
-        except (Failed, TooOld) as error:
+        except Exception as error:  # noqa: BLE001 - a group of errors would hide what each means
             return error
         return None
 
@@ -207,6 +210,7 @@ class Operations:
         try:
             await self._log.save(effect)
         except (Joined, Superseded, CommitUnknown):
+            row.state, row.result = PLANNED, None
             raise
         except Exception as error:
             row.state, row.result = PLANNED, None

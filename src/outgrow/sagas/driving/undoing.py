@@ -71,6 +71,7 @@ async def _undo(host: Host, log: SagaLog, context: Context, step: StepRow) -> No
 
         await log.save(effect)
     except (Superseded, CommitUnknown):
+        step.state = before
         raise
     except Exception as error:
         step.state = before
