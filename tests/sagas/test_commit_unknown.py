@@ -43,6 +43,24 @@ async def test_steps_at_once_are_done_whatever_becomes_of_a_unit(
     assert {state for state, _, _, _ in await town.sagas_of()} == {"completed"}
 
 
+@pytest.mark.parametrize("what", ["commits", "is lost"])
+async def test_who_does_not_lead_takes_up_what_it_has_lost_itself(
+    town: Town, monkeypatch: pytest.MonkeyPatch, what: str
+):
+    """Another process cannot see it: its holder lives."""
+    monkeypatch.setattr(town.sagas.keepings["orders"]._replica, "leads", lambda: False)
+    trouble = Trouble(town, 2, what)
+
+    async def body(self, run):
+        await run.step(self.create, "a").undo(self.cancel, "a")
+        await run.step(self.payments.charge, "a", 5).undo(self.payments.refund, "a")
+        return await run.step(self.confirm, "a")
+
+    assert await town.place(body, key="k") == "confirmed a"
+    assert trouble.has_happened
+    assert await town.inventory() == ([("a", "confirmed")], [("a", 5)], [])
+
+
 async def test_what_was_perhaps_not_committed_is_undone_once_it_is_known(town: Town):
     for number, what in enumerate(("commits", "is lost"), 10):
         name, trouble = f"a{number}", Trouble(town, 2, what)

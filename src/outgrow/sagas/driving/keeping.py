@@ -42,7 +42,8 @@ class Keeping:
     """
     Looks after the sagas of one service that nobody works at. Lives as long as its engine.
 
-    Of several processes over one store the one that leads does. Taking a saga up is one commit,
+    Of several processes over one store the one that leads does; each takes up itself what it has
+    lost while it goes on, which nobody else can see. Taking a saga up is one commit,
     which raises its epoch: of two who try, one succeeds.
 
     Args:
@@ -134,15 +135,15 @@ class Keeping:
         """Take up some of what is due; for how long there is nothing to do."""
         rest = LOOK_SECONDS if self._store.is_shared else LOOK_SECONDS_ALONE
         room = min(TAKEN_PER_TURN, RUNNING_MAX - len(self.engine.running))
-        if not self._replica.leads() or room <= 0:
+        leads = self._replica.leads()
+        if room <= 0 or not (leads or self.engine.has_lost):
             return LOOK_SECONDS
         had_lost, self.engine.has_lost = self.engine.has_lost, False
         try:
             async with self._store.read() as snapshot:
-                found = await book.due(snapshot, time_text(self._clock.now()), self._kinds, room)
-                moment = await book.next_due(snapshot, self._kinds)
+                found, moment = await self._due(snapshot, room) if leads else ([], None)
                 if self._store.is_shared or had_lost:
-                    found += await self._orphans(snapshot)
+                    found += await self._orphans(snapshot, of_others=leads)
             if found:
                 await self._take(found[:room])
         except BaseException:
@@ -151,22 +152,25 @@ class Keeping:
         if found:
             self.engine.has_lost |= len(found) > room  # Orphans are no longer due.
             return 0.0
-        if await self._forget():
+        if leads and await self._forget():
             return 0.0
         return rest if moment is None else min(max(self._seconds_until(moment), 0.0), rest)
 
-    async def _orphans(self, snapshot: Snapshot) -> list[book.Seen]:
-        """What nobody works at any more who said so."""
-        found = await book.held(snapshot, self._kinds)
-        if not found:
-            return []
+    async def _due(self, snapshot: Snapshot, room: int) -> tuple[list[book.Seen], str | None]:
+        """What may be taken up, and when the next may be."""
+        found = await book.due(snapshot, time_text(self._clock.now()), self._kinds, room)
+        return found, await book.next_due(snapshot, self._kinds)
+
+    async def _orphans(self, snapshot: Snapshot, *, of_others: bool) -> list[book.Seen]:
+        """What nobody works at any more who said so; others see that of the dead only."""
         me, running = self.engine.me, self.engine.running
+        found = await book.held(snapshot, self._kinds)
+        lost = [seen for seen in found if seen.holder == me and seen.id not in running]
+        held = [seen for seen in found if seen.holder != me]
+        if not of_others or not held:
+            return lost
         living = await self._replica.living(snapshot)
-        return [
-            seen
-            for seen in found
-            if (seen.holder not in living if seen.holder != me else seen.id not in running)
-        ]
+        return lost + [seen for seen in held if seen.holder not in living]
 
     async def _take(self, found: list[book.Seen]) -> None:
         async def unit(tx: Transaction) -> list[str]:
