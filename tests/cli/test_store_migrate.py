@@ -67,7 +67,7 @@ def outgrow(folder: Path, *words: str) -> tuple[int, str, str]:
 
 def test_what_is_pending_is_applied_tried_and_told(folder: Path) -> None:
     (folder / "migrated_one.py").write_text("raise RuntimeError('no code of it runs')")
-    version = "journal, version 2; 0001_words.sql"
+    version = "journal, version 2; sagas, version 1; 0001_words.sql"
     assert migrate(folder, "--dry-run", "migrated_one") == (
         0,
         f"migrated_one: would apply {version}\n",

@@ -151,7 +151,9 @@ def order_ignored() -> None:
 def reply_apart() -> None:
     """The effect of a command and its reply are two transactions."""
 
-    async def run_once(store: Store, keyed: Any, replies: Any, unit: Callable[..., Any]) -> Any:
+    async def run_once(
+        store: Store, keyed: Any, replies: Any, unit: Callable[..., Any], _undoes: str = ""
+    ) -> Any:
         kept = await store.transact(inbox._find, keyed, replies)
         if kept is MISSING:
             try:

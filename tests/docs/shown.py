@@ -30,6 +30,10 @@ def masked(text: str) -> str:
     return "".join(f"{line.rstrip()}\n" for line in text.strip().splitlines())
 
 
+_DOTS = re.compile(r"(?<!\.)\.\.\.(?!\.)")
+"""Three dots, and not more, which a progress bar of pytest has."""
+
+
 def agree(shown: tuple[str, ...], printed: str) -> bool:
     """
     Whether *printed* is what is *shown*.
@@ -37,7 +41,9 @@ def agree(shown: tuple[str, ...], printed: str) -> bool:
     Three dots stand for any text in their line; alone in a line they stand for any lines.
     """
     pattern = "".join(
-        r"(?:.*\n)*?" if line.strip() == "..." else re.escape(f"{line}\n").replace(r"\.\.\.", ".*")
+        r"(?:.*\n)*?"
+        if line.strip() == "..."
+        else ".*".join(map(re.escape, _DOTS.split(f"{line}\n")))
         for line in masked("\n".join(shown)).splitlines()
     )
     return re.fullmatch(pattern, masked(printed)) is not None

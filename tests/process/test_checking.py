@@ -224,5 +224,5 @@ def test_the_shop_is_right() -> None:
         check=False,
     )
 
-    assert ended.stdout.startswith("ok: 5 services, 5 contracts,")
+    assert ended.stdout.startswith("ok: 6 services, 6 contracts,")
     assert ended.returncode == 0

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import pytest
 
-from outgrow.errors import CallFailed, CommitUnknown
+from outgrow.errors import CallFailed, CommitUnknown, SagaAborted
 from outgrow.sagas.driving import keeping
 from tests.sagas.conftest import Run
 from tests.sagas.town import Town, both, lose
@@ -190,6 +190,108 @@ async def test_a_text_of_an_error_that_no_database_can_hold(town: Town):
 
     town.ways["stock.hold"] = [fail]
     assert await town.place(body) == "1"
+
+
+async def hang(call):
+    await asyncio.Event().wait()
+
+
+async def limited(run, *steps):
+    async with asyncio.timeout(0.01):
+        await run.all(*steps)
+
+
+async def grouped(run, *steps):
+    """A task group cancels the saga's task, in which it stands."""
+
+    async def fail():
+        message = "a child failed"
+        raise OSError(message)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(fail())
+        await steps[0]
+
+
+@pytest.mark.parametrize("cut", [limited, grouped], ids=lambda cut: cut.__name__)
+async def test_a_method_that_cuts_off_what_it_waits_for_is_refused(town: Town, cut):
+    """Who catches the end of his own time limit has not seen what a replay would see."""
+
+    async def body(self, run):
+        await run.step(self.create, "a").undo(self.cancel, "a")
+        try:
+            await cut(run, run.step(self.stock.hold, "a").undo(self.stock.release, "a"))
+        except* (TimeoutError, OSError):
+            pass
+        return await run.step(self.confirm, "a")
+
+    town.ways["stock.hold"] = [hang]
+    with pytest.raises(SagaAborted, match="cut off what it waited for"):
+        await town.place(body)
+    assert await town.inventory() == ([], [], [])
+    assert [state for state, _, _, _ in await town.sagas_of()] == ["undone"]
+
+
+@pytest.mark.parametrize("nth", [1, 2, 3])
+async def test_what_was_committed_when_it_was_cut_off_is_undone(town: Town, nth: int):
+    """The saga's store is as slow as the time limit; what it commits, it commits."""
+    store, units = town.stores["orders"], 0
+    transact = store.transact
+
+    async def slow(unit, *args):
+        nonlocal units
+        result = await transact(unit, *args)
+        units += 1
+        if units == nth:
+            await asyncio.Event().wait()
+        return result
+
+    async def body(self, run):
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await run.step(self.stock.hold, "a").undo(self.stock.release, "a")
+                await run.step(self.create, "a").undo(self.cancel, "a")
+                await run.step(self.payments.charge, "a", 5).undo(self.payments.refund, "a")
+        return "gave up"
+
+    store.transact = slow
+    with pytest.raises(SagaAborted, match="cut off what it waited for"):
+        await town.place(body)
+    assert await town.inventory() == ([], [], [])
+
+
+async def test_what_a_method_cuts_off_of_its_own_is_its_own_matter(town: Town):
+    async def body(self, run):
+        await run.step(self.create, "a").undo(self.cancel, "a")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.001):
+                await asyncio.Event().wait()
+        waiting = asyncio.get_running_loop().create_future()
+        waiting.cancel()
+        with suppress(asyncio.CancelledError):
+            await waiting
+        if self.runs == 1:
+            await waiting
+        return await run.step(self.confirm, "a")
+
+    assert await town.place(body) == "confirmed a"
+    assert town.orders.runs == 2
+
+
+async def test_a_step_awaited_in_a_task_group_is_refused_at_once(town: Town):
+    async def body(self, run):
+        await run.step(self.create, "a").undo(self.cancel, "a")
+
+        async def hold():
+            await run.step(self.stock.hold, "a").undo(self.stock.release, "a")
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(hold())
+
+    with pytest.raises(SagaAborted, match="awaited by another task"):
+        await town.place(body)
+    assert await town.inventory() == ([], [], [])
+    assert town.orders.runs == 1
 
 
 async def test_what_a_method_asks_for_because_of_a_failure_is_no_part_of_its_history(town: Town):

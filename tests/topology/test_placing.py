@@ -45,7 +45,7 @@ def test_the_shop_is_divided_as_its_file_says() -> None:
     assert topology.broker == "nats"
     assert topology.gateway == "front"
     assert topology.processes["front"].services == ("users", "orders")
-    assert topology.processes["back"].services == ("stock", "payments", "notifications")
+    assert topology.processes["back"].services == ("stock", "payments", "shipping", "notifications")
     assert topology.processes["back"].http == Address(host="127.0.0.1", port=0)
     assert topology.process_of("stock") == "back"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -231,3 +232,20 @@ def test_events_that_sagas_wait_for_are_known_of_a_class(tmp_path: Path) -> None
     assert waiting.method == "waiting-sagas"
     assert [event.__name__ for event in waiting.events] == ["Closed", "Paid"]
     assert waiting.methods == ("offer", "sell", "sell_late", "wait_aside")
+
+
+async def test_an_event_is_heard_though_the_clock_was_set_back_meanwhile(
+    village: Village, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It came behind the begin, whatever the clock says; one before the begin does not count."""
+    await village.begin("sell", "a", key="k")
+    right = clock.now
+    monkeypatch.setattr(clock, "now", lambda: right() - timedelta(hours=1))
+    await village.till.pay("a", 7)
+    await village.settle()
+    assert (await village.saga("k"))["state"] == "completed"
+
+    await village.till.pay("b", 7)
+    await village.settle()
+    await village.begin("sell", "b", key="l")
+    assert (await village.saga("l"))["state"] == "waiting"
