@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from outgrow.clock import SystemClock
@@ -33,7 +33,22 @@ class Running:
         self.ended = asyncio.Event()
         self.error: Exception | None = None
         self.is_repeat = False
-        self.cancel: Callable[[], object] = bool
+        self._task: asyncio.Task[None] | None = None
+
+    def begin(self, task: asyncio.Task[None]) -> None:
+        """It is worked at in a task of its own, which nothing ends but `cancel`."""
+        self._task, self.execution.may_be_cancelled = task, False
+
+    def renew(self, execution: Execution) -> None:
+        """Its method begins anew."""
+        execution.may_be_cancelled = self.execution.may_be_cancelled
+        self.execution = execution
+
+    def cancel(self) -> None:
+        """End the work at it."""
+        self.execution.may_be_cancelled = True
+        if self._task is not None:
+            self._task.cancel()
 
     @property
     def row(self) -> SagaRow:

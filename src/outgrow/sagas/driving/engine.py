@@ -96,6 +96,7 @@ class Engine:
         self.name = service_name(type(service).__module__)
         self.store: Store = store_of(service)
         self.clock: Clock = self.store.clock
+        self._moments = heard.Moments(self.clock)
         self.targets = Targets(service)
         self.me = new_id() if replica is None else replica.id
         self._send = send
@@ -153,7 +154,7 @@ class Engine:
         entry, context = self._entries[method], own_context()
         arguments = entry.encode_event(event)
         row = self._new_row(entry, context, arguments.decode(), hash_arguments(arguments).hex())
-        row.holder, row.epoch, row.due_at = "", 0, row.started_at
+        row.holder, row.epoch, row.due_at = "", 0, time_text(self.clock.now())
         await book.begin(tx, row)
         crash.at("sagas.in_start")
         tx.entries.append(TOPIC)
@@ -161,7 +162,8 @@ class Engine:
     async def hear(self, tx: Transaction, event: Any) -> None:
         """Keep *event*, which sagas may wait for, and let those go on that do."""
         context = own_context()
-        if await heard.hear(tx, event, context.key or new_id(), time_text(self.clock.now())):
+        at, now = self._moments.next(), time_text(self.clock.now())
+        if await heard.hear(tx, event, context.key or new_id(), at, now):
             tx.entries.append(TOPIC)
 
     def _new_row(self, entry: Entry, context: Context, arguments: str, digest: str) -> SagaRow:
@@ -179,7 +181,7 @@ class Engine:
             correlation_id=context.correlation_id,
             trace=context.traceparent,
             state=book.RUNNING,
-            started_at=time_text(now),
+            started_at=self._moments.next(),
             deadline_at=time_text(now + timedelta(seconds=entry.code.deadline_seconds)),
             holder=self.me,
         )
@@ -217,8 +219,7 @@ class Engine:
 
     def _begin_work(self, running: Running, group: asyncio.TaskGroup) -> None:
         # Not in the context of whoever asked, whose deadline is not the saga's.
-        task = group.create_task(self._work(running), context=contextvars.Context())
-        running.cancel = task.cancel
+        running.begin(group.create_task(self._work(running), context=contextvars.Context()))
 
     # For executions.
 
@@ -289,7 +290,7 @@ class Engine:
                 await self._stick(log, error)
             case Stale():
                 code = self.known.codes[row.method.partition(".")[2], row.version]
-                running.execution = self._execution(row, [*log.steps.values()], code, is_begun=True)
+                running.renew(self._execution(row, [*log.steps.values()], code, is_begun=True))
                 await self._drive(running)
             case CommitUnknown() if log.is_begun:
                 raise error  # It is read again how the saga stands.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import types
 from collections.abc import Callable, Generator
@@ -13,13 +14,19 @@ import msgspec
 
 from outgrow.context import enter, leave
 from outgrow.contracts import Method, Problem
-from outgrow.errors import CommandOutsideStep, SagaDiverged, StepNotAwaited, StepRefused
+from outgrow.errors import (
+    CommandOutsideStep,
+    CommitUnknown,
+    SagaDiverged,
+    StepNotAwaited,
+    StepRefused,
+)
 from outgrow.journal import Replies, time_of, time_text
 from outgrow.sagas.book import PLANNED, REPLY
 from outgrow.sagas.driving.contexts import own_context
 from outgrow.sagas.driving.log import SagaLog
 from outgrow.sagas.driving.operations import Host, Operations, Question
-from outgrow.sagas.driving.outcomes import Ended, Outcome, conclude
+from outgrow.sagas.driving.outcomes import ABORTED, Ended, Kept, Outcome, conclude, give_up, told
 from outgrow.sagas.driving.signals import Failed, Unreadable
 from outgrow.sagas.saga import Operation, Saga, Step
 
@@ -35,6 +42,8 @@ class Execution:
     Attributes:
         log: What is written down.
         context: The saga's.
+        may_be_cancelled: Whether a cancellation of its task ends the work at it. If not, whatever
+            else cancels the task comes from the method itself, as `asyncio.timeout` does.
         is_running: False; what asks takes this for an open transaction.
     """
 
@@ -44,6 +53,8 @@ class Execution:
         self, host: Host, log: SagaLog, make: Callable[[Saga], Any], replies: Replies
     ) -> None:
         self.log = log
+        self.may_be_cancelled = True
+        self._holder = log.row.holder
         self.context = own_context(log.row, host.clock, self)
         self._clock = host.clock
         self._replies = replies
@@ -136,7 +147,15 @@ class Execution:
             while not isinstance(self._next, Ended):
                 operation, self._next = self._next, None
                 assert operation is not None, "it asks, or it has ended"
-                outcome = await self._operations.carry_out(operation)
+                try:
+                    outcome = await self._operations.carry_out(operation)
+                except asyncio.CancelledError:
+                    if self.may_be_cancelled:
+                        raise
+                    if self._is_ahead:  # It is not this operation that the method waits for.
+                        raise self._nobody_knows() from None
+                    await self._refuse_cut()
+                    return
                 if not self._is_ahead:
                     self._advance(outcome)
                 await self._follow()
@@ -150,6 +169,27 @@ class Execution:
         finally:
             self._close()
 
+    async def _refuse_cut(self) -> None:
+        """
+        Give the saga up, whose method has cut off what it waits for.
+
+        A replay would not be cut off at the same place. What was committed meanwhile is read again.
+        """
+        self._close()
+        try:
+            await self.log.read_again()
+        except Exception as error:
+            raise self._nobody_knows() from error
+        row, now = self.log.row, self._clock.now()
+        if row.ended_at is None:
+            row.holder = self._holder
+            give_up(row, self.log.steps, Kept(ABORTED, told(StepRefused(_CUT))), now)
+            await self.log.save_end()
+
+    def _nobody_knows(self) -> CommitUnknown:
+        """What lets the saga be taken up again as it is written down."""
+        return CommitUnknown(self.log.row.method, f"saga {self.log.row.id}")
+
     def _close(self) -> None:
         """
         End the method where it stands. What it does then has no effect, and may go wrong.
@@ -159,10 +199,13 @@ class Execution:
         """
         token, self._is_closing = enter(self.context), True
         try:
-            with suppress(Exception):
+            with suppress(Exception, BaseExceptionGroup):  # Which a task group makes of its end.
                 self._coroutine.close()
         finally:
             leave(token)
+        task = asyncio.current_task()
+        while not self.may_be_cancelled and task is not None and task.cancelling():
+            task.uncancel()  # That was the method's matter.
 
     @property
     def _is_ahead(self) -> bool:
@@ -179,6 +222,10 @@ class Execution:
                 signal = self._coroutine.throw(outcome.error)
         except StopIteration as stop:
             self._end(Ended(stop.value))
+        except asyncio.CancelledError as error:
+            if self.may_be_cancelled:
+                raise
+            self._end(Ended(None, error))
         except Exception as error:  # noqa: BLE001 - the border to the saga's code
             self._end(Ended(None, error))
         else:
@@ -196,6 +243,10 @@ class Execution:
             signal, self._signal = self._signal, None
             try:
                 value = await _passed_on(None if signal is _NOTHING else signal)
+            except asyncio.CancelledError as error:
+                if self.may_be_cancelled:
+                    raise
+                self._advance(Outcome(None, error))
             except Exception as error:  # noqa: BLE001 - the saga's code gets it
                 self._advance(Outcome(None, error))
             else:
@@ -210,6 +261,8 @@ class Execution:
         if ended.error is None and self._not_awaited:
             told = ", ".join(map(str, self._not_awaited))
             ended = Ended(None, StepNotAwaited(f"made and never awaited: {told}. Await each."))
+        if isinstance(ended.error, BaseExceptionGroup):
+            ended = Ended(None, _final_of(ended.error))
         if ended.error is not None and not isinstance(ended.error, _FINAL):
             self._failure = Failed()
             self._failure.__cause__ = ended.error
@@ -225,6 +278,21 @@ class Execution:
 
 _FINAL = (Problem, StepRefused, StepNotAwaited, CommandOutsideStep)
 """What undoes a saga at once; anything else that its method raises may pass."""
+
+
+def _final_of(group: BaseExceptionGroup[Any]) -> BaseException:
+    """The first in *group* that undoes a saga at once, which a task group of its method raised."""
+    found: Any = group.subgroup(_FINAL) or group
+    while found is not group and isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    return found
+
+
+_CUT = (
+    "the saga's method cut off what it waited for, by asyncio.timeout or a task group of its own; "
+    "a replay would not be cut off at the same place. Let a saga's time be over by "
+    '@saga(deadline="10m"), and wait for an event by run.until(..., within=...).'
+)
 
 _NOTHING: Any = object()
 """What a method yields that only lets others run."""

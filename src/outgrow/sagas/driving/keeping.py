@@ -80,18 +80,20 @@ class Keeping:
         """Take up what is due, until `stop`; what is worked at then is left to the next start."""
         async with asyncio.TaskGroup() as group:
             self.engine.open(group, self.wake)
-            while not self._is_stopping:
-                self._woken.clear()
-                try:
-                    seconds = await self._turn()
-                except Exception as error:  # noqa: BLE001 - a border: it looks again later
-                    _log.warning("%s: looking after sagas waits: %r", self.engine.name, error)
-                    seconds = LOOK_SECONDS
-                if seconds > 0 and not self._woken.is_set():
-                    self._rested.set()
-                    self._on_idle()
-                    await self._wait(seconds)
-            self.engine.close()
+            try:
+                while not self._is_stopping:
+                    self._woken.clear()
+                    try:
+                        seconds = await self._turn()
+                    except Exception as error:  # noqa: BLE001 - a border: it looks again later
+                        _log.warning("%s: looking after sagas waits: %r", self.engine.name, error)
+                        seconds = LOOK_SECONDS
+                    if seconds > 0 and not self._woken.is_set():
+                        self._rested.set()
+                        self._on_idle()
+                        await self._wait(seconds)
+            finally:  # Before the group cancels its tasks: it is not their sagas' matter.
+                self.engine.close()
         self._rested.set()
 
     async def release(self) -> None:

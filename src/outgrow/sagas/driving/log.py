@@ -193,6 +193,26 @@ class SagaLog:
             del self.steps[number]
         self._dirty.intersection_update(self.steps)
 
+    async def read_again(self) -> None:
+        """
+        Forget what is in memory, and read what is written down.
+
+        Raises:
+            Superseded: Another process has taken the saga up.
+        """
+        async with self._saving, self._store.read() as snapshot:
+            row = await book.find(snapshot, self.row.id)
+            steps = await book.steps_of(snapshot, self.row.id)
+        if row is not None and row.epoch != self.row.epoch:
+            raise Superseded(f"saga {row.id} was taken up after epoch {self.row.epoch}")
+        if row is not None:
+            for name in book.CHANGING:
+                setattr(self.row, name, getattr(row, name))
+        self.is_begun = row is not None
+        self.steps = {step.number: step for step in steps}
+        self._dirty.clear()
+        self._is_changed = False
+
     async def is_taken(self) -> bool:
         """Whether another saga was begun under its key before."""
         if self.is_begun:

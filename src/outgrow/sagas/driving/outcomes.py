@@ -32,14 +32,14 @@ class Outcome(NamedTuple):
     """What an operation gives to the method that waits for it."""
 
     value: Any
-    error: Exception | None = None
+    error: BaseException | None = None
 
 
 class Ended(NamedTuple):
     """How the method of a saga ended."""
 
     value: Any
-    error: Exception | None = None
+    error: BaseException | None = None
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -62,7 +62,7 @@ def conclude(
     give_up(row, steps, kept_of(ended.error, replies), now)
 
 
-def kept_of(error: Exception, replies: Replies) -> Kept:
+def kept_of(error: BaseException, replies: Replies) -> Kept:
     """*error* as the caller will meet it: a problem that is declared, or the reason of an abort."""
     if isinstance(error, replies.problems):
         with suppress(TypeError, ValueError):  # Its fields cannot travel.
