@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from outgrow.clock import Clock
 from outgrow.contracts import (
     Event,
     EventReader,
@@ -15,6 +16,7 @@ from outgrow.contracts import (
     event_schema,
     event_type,
 )
+from outgrow.journal import time_text
 from outgrow.store import Snapshot, Transaction
 
 HEARD_SECONDS: Final = 60.0
@@ -46,6 +48,25 @@ _FORGET: Final = (
 )
 _OLDEST: Final = "select min(heard_at) from outgrow_heard"
 _SURPLUS: Final = "select heard_at from outgrow_heard order by heard_at desc limit 1 offset ?"
+
+
+class Moments:
+    """
+    When sagas begin and events are heard: in this order, also if the clock is set back meanwhile.
+
+    A clock that is behind what it said counts on in the smallest steps until it has caught up, as
+    hybrid logical clocks do (Kulkarni et al., 2014). Lives as long as its process.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._last = clock.now()
+
+    def next(self) -> str:
+        """The time now, or a moment later than the last one."""
+        now = self._clock.now()
+        self._last = now if now >= self._last else self._last + timedelta(microseconds=1)
+        return time_text(self._last)
 
 
 def name_of(event: type[Event]) -> str:
@@ -90,15 +111,20 @@ async def first(snapshot: Snapshot, name: str, key: str, since: str) -> str | No
     return rows[0][0] if rows else None
 
 
-async def hear(tx: Transaction, event: Event, message: str, now: str) -> bool:
-    """Keep *event*, and let those go on that wait for it; whether there are any."""
+async def hear(tx: Transaction, event: Event, message: str, at: str, now: str) -> bool:
+    """
+    Keep *event*, and let those go on that wait for it; whether there are any.
+
+    Args:
+        at: When it was heard, as `Moments` have it.
+    """
     name, key = event_type(type(event)), event_key(event)
     if key is None:
         return False  # Nobody can wait for it.
     number = await gate(tx, name, key, now)
     body = encode_ordered(event, "deterministic")
     kept = _Kept(event_schema(type(event)), msgspec.Raw(body))
-    await tx.own(_ADD, (name, key, message, number, now, msgspec.json.encode(kept).decode()))
+    await tx.own(_ADD, (name, key, message, number, at, msgspec.json.encode(kept).decode()))
     return bool(await tx.own(_WAKE, (now, name, key)))
 
 
