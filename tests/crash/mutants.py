@@ -152,7 +152,7 @@ def reply_apart() -> None:
     """The effect of a command and its reply are two transactions."""
 
     async def run_once(
-        store: Store, keyed: Any, replies: Any, unit: Callable[..., Any], _undoes: str = ""
+        store: Store, keyed: Any, replies: Any, unit: Callable[..., Any], *_: str, **_kw: bool
     ) -> Any:
         kept = await store.transact(inbox._find, keyed, replies)
         if kept is MISSING:

@@ -128,6 +128,17 @@ async def test_an_undo_of_a_step_that_never_came_has_no_effect_and_the_step_none
     assert await town.inventory() == ([], [], [("a", 7)])
 
 
+async def test_a_plain_step_that_may_be_under_way_is_not_passed_over(town: Town):
+    async def body(self, run):
+        await run.step(self.stock.plain, "a").undo(self.stock.release, "a")
+
+    town.ways = {"stock.plain": [lose] * 1000}
+    is_undoing, error = await town.place_stuck(body)
+    assert is_undoing
+    assert "Mark stock.plain @transactional" in error
+    assert town.stock.did == []
+
+
 @pytest.mark.long
 async def test_what_a_step_refused_is_not_undone(town: Town):
     async def body(self, run):

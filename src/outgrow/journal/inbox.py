@@ -23,6 +23,7 @@ from outgrow.contracts import (
 )
 from outgrow.errors import (
     AlreadyUndone,
+    CallRefused,
     CommitUnknown,
     EventUnreadable,
     KeyReused,
@@ -180,6 +181,8 @@ async def run_once(
     replies: Replies,
     unit: Callable[[Transaction], Awaitable[Any]],
     undoes: str = "",
+    *,
+    may_be_late: bool = False,
 ) -> Any:
     """
     Run *unit* and remember its reply, in one transaction; or answer what is remembered.
@@ -190,16 +193,25 @@ async def run_once(
     Args:
         undoes: Method and key of the step of a saga that *unit* undoes. If that had no effect,
             *unit* is not run, and the step can have none any more.
+        may_be_late: Whether that step could have an effect all the same, as it notes its key last.
 
     Raises:
         Problem: It is the reply.
         KeyReused: The key was used with other arguments.
         AlreadyUndone: It is a step of a saga, and comes after its undo.
+        CallRefused: It is an undo, and the step could come after it.
         Exception: What else *unit* raised; nothing is remembered then.
     """
 
     async def once(tx: Transaction) -> Any:
         if undoes and not await had_effect(tx, store.clock, keyed, undoes):
+            if may_be_late:
+                do = undoes.partition(" ")[0]
+                raise CallRefused(
+                    keyed.method,
+                    f"nobody knows whether {do} arrived, which it undoes: a plain command notes "
+                    f"its key last, and may be under way. Mark {do} @transactional or @saga.",
+                )
             expires_at = _expiry(store.clock, KEEP_SECONDS)
             await tx.own(_INSERT, (*_row(keyed), NOTHING, "null", expires_at))
             return None

@@ -69,7 +69,8 @@ def transactional(
             return await store.transact(unit)
         keyed, arguments, replies = plan.keyed(context, store.service, args, kwargs)
         try:
-            return await run_once(store, keyed, replies, unit, context.undoes)
+            late = bool(context.undoes) and _is_plain(type(self), context.undoes)
+            return await run_once(store, keyed, replies, unit, context.undoes, may_be_late=late)
         except Problem:
             raise
         except BaseException:
@@ -131,6 +132,13 @@ class _Plan:
         bound = self._signature.bind(None, *args, **kwargs)
         bound.apply_defaults()
         return encode_ordered(list(bound.arguments.values())[1:], "sorted")
+
+
+def _is_plain(service: type, undoes: str) -> bool:
+    """Whether the step that is undone is neither transactional nor a saga."""
+    method = undoes.partition(" ")[0]
+    do = getattr(service, method.rpartition(".")[2], None)
+    return do is not None and not getattr(do, "__outgrow_keyed__", False)
 
 
 def _claim(context: Context, name: str) -> bool:
