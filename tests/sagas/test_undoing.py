@@ -139,6 +139,17 @@ async def test_a_plain_step_that_may_be_under_way_is_not_passed_over(town: Town)
     assert town.stock.did == []
 
 
+async def test_a_plain_command_does_not_undo_what_may_come_yet(town: Town):
+    async def body(self, run):
+        await run.step(self.stock.hold, "a").undo(self.stock.plain, "a")
+
+    town.ways = {"stock.hold": [lose] * 1000}
+    is_undoing, error = await town.place_stuck(body)
+    assert is_undoing
+    assert "cannot undo stock.hold" in error
+    assert town.stock.did == []
+
+
 @pytest.mark.long
 async def test_what_a_step_refused_is_not_undone(town: Town):
     async def body(self, run):

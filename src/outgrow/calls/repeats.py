@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 from outgrow.calls.arguments import encode_arguments, hash_arguments
 from outgrow.context import Context, current
 from outgrow.contracts import Method, Problem
-from outgrow.errors import KeyReused
+from outgrow.errors import CallRefused, KeyReused
 
 
 class Missing:
@@ -68,6 +68,12 @@ class Repeats:
         context = current()
         if context.key is None:
             return await self._run(*arguments)
+        if context.undoes:
+            raise CallRefused(
+                self._method.full_name,
+                f"it is a plain command, so it cannot undo {context.undoes.partition(' ')[0]}, of "
+                "which nobody knows whether it arrived. Mark it @transactional or @saga.",
+            )
         digest = hash_arguments(encode_arguments(self._method, arguments))
         scope = (context.caller.kind, context.caller.subject, context.key)
         while (running := self._running.get(scope)) is not None:
