@@ -59,6 +59,12 @@ async def test_a_database_takes_milliseconds(outgrow_postgres):
     assert min(took) < 0.06  # The others may have met a machine that does much else.
 
 
+async def ask_on(connection):
+    """Ask until there is no answer: the connection's own process sees the kill a moment later."""
+    for _ in range(100_000):
+        await connection.fetchval("select n from kept")
+
+
 async def test_a_server_that_was_killed_starts_again_at_its_address():
     server = PostgresServer()
     try:
@@ -67,8 +73,7 @@ async def test_a_server_that_was_killed_starts_again_at_its_address():
         await connection.execute("create table kept (n bigint); insert into kept values (1)")
         server.kill()
         with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, OSError)):
-            for _ in range(100_000):  # The connection's own process sees it a moment later.
-                await connection.fetchval("select n from kept")
+            await ask_on(connection)
         connection.terminate()
         server.start()
         connection = await asyncpg.connect(url)
