@@ -366,3 +366,29 @@ async def test_all_that_a_crash_left_is_taken_up_however_many_those_are(
         await town.settle()
         assert await town.rows("orders", sql) == [(0,)]
         assert {state for state, _, _, _ in await town.sagas_of()} == {"completed"}
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Its last words.
+async def test_a_method_that_swallows_everything_stops_nobody_else(town: Town):
+    """It cannot be ended: it asks again whatever is raised in it."""
+
+    async def swallowing(self, run):
+        while True:
+            try:
+                return str(await run.step(self.stock.hold, "a").undo(self.stock.release, "a"))
+            except:  # noqa: E722
+                continue
+
+    async def again(self, run):
+        step = run.step(self.payments.charge, "b", 500)
+        while True:
+            with suppress(Exception):
+                return str(await step)
+
+    async def fail(_):
+        raise OSError("not now")
+
+    town.ways["stock.hold"] = [fail]
+    assert await town.place(swallowing) == "1"
+    with pytest.raises(SagaAborted, match="awaited once"):
+        await town.place(again, "b", key="b")

@@ -68,6 +68,7 @@ class Execution:
         self._next: Operation | Ended | None = None
         self._signal: Any = None
         self._failure: Failed | SagaDiverged | None = None
+        self._refusal: StepRefused | None = None
 
     # What the saga's method asks for at once.
 
@@ -75,6 +76,8 @@ class Execution:
         self._not_awaited[operation] = None
 
     def check(self, operation: Operation) -> None:
+        if self._is_closing:
+            return  # It is not carried out. An error here could be caught, again and again.
         if not self._is_driving:
             message = (
                 "a step was awaited by another task than its saga's, or after the saga's end. Do "
@@ -82,7 +85,9 @@ class Execution:
             )
             raise StepRefused(message)
         if isinstance(operation, Step) and operation not in self._not_awaited:
-            raise StepRefused("a step is awaited once. Make another one for the second time.")
+            # Told when it is carried out: whoever catches it and asks again lets others run.
+            message = "a step is awaited once. Make another one for the second time."
+            self._refusal = StepRefused(message)
         self._not_awaited.pop(operation, None)
 
     def now(self) -> datetime:
@@ -147,8 +152,13 @@ class Execution:
             while not isinstance(self._next, Ended):
                 operation, self._next = self._next, None
                 assert operation is not None, "it asks, or it has ended"
+                refusal, self._refusal = self._refusal, None
                 try:
-                    outcome = await self._operations.carry_out(operation)
+                    outcome = (
+                        await self._operations.carry_out(operation)
+                        if refusal is None
+                        else Outcome(None, refusal)
+                    )
                 except asyncio.CancelledError:
                     if self.may_be_cancelled:
                         raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from outgrow.context import enter, leave
@@ -96,9 +97,12 @@ class Deciding:
         engine = engine_of(self._hosting, service)
         async with engine.store.read() as snapshot:
             found = await stuck(snapshot, name if method else "")
+        count = 0
         for saga_id in found:
-            await self.retry(saga_id, decision)
-        return len(found)
+            with suppress(ControlError):  # Somebody else has decided about it meanwhile.
+                await self.retry(saga_id, decision)
+                count += 1
+        return count
 
     async def skip(
         self,
