@@ -69,9 +69,7 @@ class Contexts:
         assert (await bench.client.see()).has_transaction is False
 
     async def test_the_step_that_an_undo_undoes_is_told(self, bench: Bench) -> None:
-        step = (
-            "transports.give 0f3a"  # A query carries it too; a plain command refuses it.
-        )
+        step = "transports.give 0f3a"  # A query carries it too; a plain command refuses it.
         await bench.invoke(bench.context("see", undoes=step))
         assert bench.subject.contexts[-1].undoes == step
 
